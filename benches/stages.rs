@@ -1,0 +1,78 @@
+//! The stages of a transcription, at the size of the real model with random weights.
+//!
+//! Run with `cargo bench`, or one stage with `cargo bench -- "decoder step"`. The encoder needs 3 GB, the decoder 4 GB.
+
+use std::{hint::black_box, path::Path};
+
+use burn::tensor::{Distribution, Tensor};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use indic_seamless::{
+    Backend, Transcriber, Waveform,
+    features::{Fbank, FeatureBatch, Features},
+    model::{Encoded, config::ModelConfig},
+};
+
+/// Ten seconds of noise.
+fn recording() -> Vec<f32> {
+    let mut state = 1u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+    };
+    std::iter::repeat_with(next).take(160_000).collect()
+}
+
+fn features(c: &mut Criterion) {
+    let samples = recording();
+    c.bench_function("fbank, 10 s", |b| b.iter(|| Fbank::extract(black_box(&samples))));
+}
+
+fn encoder(c: &mut Criterion) {
+    let device = Backend::Flex.device().expect("flex");
+    let features = FeatureBatch::new(&[Features::extract(&recording()).expect("features")], 0.0);
+    let mut group = c.benchmark_group("encoder, 10 s");
+    group.sample_size(10);
+    for layers in [1, 24] {
+        group.bench_function(BenchmarkId::new("conformer layers", layers), |b| {
+            let config = ModelConfig { speech_encoder_layers: layers, decoder_layers: 1, ..ModelConfig::default() };
+            let model = config.init(&device);
+            // The output is computed once before, since random weights are made at their first use.
+            model.encode(&features);
+            b.iter(|| model.encode(black_box(&features)).hidden.into_data());
+        });
+    }
+    group.finish();
+}
+
+fn decoder(c: &mut Criterion) {
+    let device = Backend::Flex.device().expect("flex");
+    let mut group = c.benchmark_group("decoder step");
+    group.sample_size(10);
+    for rows in [1usize, 5] {
+        group.bench_function(BenchmarkId::new("rows", rows), |b| {
+            let model = ModelConfig { speech_encoder_layers: 1, ..ModelConfig::default() }.init(&device);
+            let hidden = Tensor::random([1, 63, 1024], Distribution::Normal(0.0, 1.0), &device);
+            let encoded = Encoded { hidden, lengths: vec![63] };
+            let mut state = model.start(&encoded, rows, 4096);
+            model.decode(&mut state, &[3, 256_033]);
+            state.reorder(&vec![0; rows]);
+            let tokens = vec![7; rows];
+            b.iter(|| {
+                let hidden = model.decode(&mut state, black_box(&tokens));
+                model.logits(hidden).into_data()
+            });
+        });
+    }
+    group.finish();
+}
+
+fn end_to_end(c: &mut Criterion) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/tiny");
+    let transcriber = Transcriber::from_dir(golden.join("model")).expect("model");
+    let audio = Waveform::open(golden.join("audio/hi_16k.wav")).expect("clip");
+    let english = "eng".parse().expect("language");
+    c.bench_function("end to end, tiny model", |b| b.iter(|| transcriber.transcribe(black_box(&audio), english)));
+}
+
+criterion_group!(benches, features, encoder, decoder, end_to_end);
+criterion_main!(benches);

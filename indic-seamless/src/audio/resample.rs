@@ -1,0 +1,212 @@
+//! Sample rate conversion, value for value that of `torchaudio.functional.resample` with its default options.
+
+use std::f32::consts::PI;
+
+use crate::error::{Error, Result};
+
+/// Zero crossings of the sinc on each side.
+const ZERO_CROSSINGS: f64 = 6.0;
+/// Cut-off as a share of the lower Nyquist frequency.
+const ROLLOFF: f64 = 0.99;
+/// Samples taken in at a time, so that pushing an hour at once does not copy the hour.
+const CHUNK: usize = 16_384;
+/// The rates that are converted, in Hz.
+pub(super) const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+
+/// A streaming sample rate converter: a windowed sinc with 6 zero crossings and a Hann window, as
+/// `torchaudio.functional.resample` computes it by default.
+///
+/// `n` samples give `ceil(n * to / from)` samples, whatever the pieces they are pushed in. Equal rates pass the samples
+/// through unchanged.
+///
+/// ```
+/// use indic_seamless::audio::Resampler;
+///
+/// let mut resampler = Resampler::new(48_000, 16_000)?;
+/// let mut out = Vec::new();
+/// for piece in [[0.5; 480], [0.25; 480]] {
+///     resampler.push(&piece, &mut out);
+/// }
+/// resampler.finish(&mut out);
+/// assert_eq!(out.len(), 320);
+/// # Ok::<(), indic_seamless::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Resampler {
+    /// `None` where the rates are equal.
+    kernel: Option<Kernel>,
+    /// Input that some output still needs, from the padding before the first sample on.
+    buffer: Vec<f32>,
+    /// Where in `buffer` the current group of input samples starts; it can lie beyond its end.
+    group: usize,
+    /// The next output within the group.
+    phase: usize,
+    taken: u64,
+    given: u64,
+}
+
+impl Resampler {
+    /// A converter from `from` Hz to `to` Hz.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for a rate outside 1 kHz to 768 kHz.
+    pub fn new(from: u32, to: u32) -> Result<Self> {
+        check_rate(from)?;
+        check_rate(to)?;
+        let kernel = (from != to).then(|| Kernel::new(from, to));
+        let mut resampler = Self { kernel, buffer: Vec::new(), group: 0, phase: 0, taken: 0, given: 0 };
+        resampler.restart();
+        Ok(resampler)
+    }
+
+    /// Takes in samples and appends to `out` what can be computed so far, which is all but about the last
+    /// `6 / min(from, to)` seconds.
+    pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
+        if self.kernel.is_none() {
+            out.extend_from_slice(samples);
+            return;
+        }
+        for chunk in samples.chunks(CHUNK) {
+            self.taken += chunk.len() as u64;
+            self.buffer.extend_from_slice(chunk);
+            self.run(u64::MAX, out);
+        }
+    }
+
+    /// Ends the signal: appends to `out` what was held back. The converter is then ready for another signal.
+    pub fn finish(&mut self, out: &mut Vec<f32>) {
+        let Some(kernel) = &self.kernel else { return };
+        let total = (u128::from(self.taken) * kernel.phases as u128).div_ceil(kernel.stride as u128);
+        let total = u64::try_from(total).unwrap_or(u64::MAX);
+        // The last window ends no further than this behind the last sample.
+        let mut padding = kernel.stride + kernel.width + kernel.taps;
+        while self.given < total && padding > 0 {
+            let zeros = padding.min(CHUNK);
+            self.buffer.resize(self.buffer.len() + zeros, 0.0);
+            padding -= zeros;
+            self.run(total, out);
+        }
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        self.buffer.clear();
+        self.buffer.resize(self.kernel.as_ref().map_or(0, |kernel| kernel.width), 0.0);
+        (self.group, self.phase, self.taken, self.given) = (0, 0, 0, 0);
+    }
+
+    /// Appends the outputs whose windows are in the buffer, to `limit` in all, and forgets the input before the group.
+    fn run(&mut self, limit: u64, out: &mut Vec<f32>) {
+        let Some(kernel) = &self.kernel else { return };
+        while self.given < limit {
+            let Some((first, taps)) = kernel.phase(self.phase) else { break };
+            let at = self.group + first;
+            let Some(window) = self.buffer.get(at..at + taps.len()) else { break };
+            out.push(dot(window, taps));
+            self.given += 1;
+            self.phase += 1;
+            if self.phase == kernel.phases {
+                self.phase = 0;
+                self.group += kernel.stride;
+            }
+        }
+        let done = self.group.min(self.buffer.len());
+        self.buffer.drain(..done);
+        self.group -= done;
+    }
+}
+
+/// Converts a whole signal from `from` Hz to `to` Hz: `ceil(len * to / from)` samples.
+///
+/// # Errors
+///
+/// As [`Resampler::new`].
+pub fn resample(samples: &[f32], from: u32, to: u32) -> Result<Vec<f32>> {
+    let mut resampler = Resampler::new(from, to)?;
+    let length = (samples.len() as u128 * u128::from(to)).div_ceil(u128::from(from));
+    let mut out = Vec::with_capacity(usize::try_from(length).unwrap_or(samples.len()));
+    resampler.push(samples, &mut out);
+    resampler.finish(&mut out);
+    Ok(out)
+}
+
+/// Refuses a rate for which nobody records, and for which a filter could be very long.
+pub(super) fn check_rate(rate: u32) -> Result<()> {
+    if RATES.contains(&rate) {
+        return Ok(());
+    }
+    let wanted = format!("{} to {} Hz", RATES.start(), RATES.end());
+    Err(Error::InvalidOption { option: "sample_rate", found: format!("{rate} Hz"), wanted })
+}
+
+/// The filter, one row of taps for each of the outputs that a group of input samples gives.
+///
+/// Beyond the window's 6 zero crossings a row is zero. Only the stretch between is stored: for coprime rates a full row
+/// is as long as the lower rate, and nearly all of it is zeros.
+#[derive(Clone)]
+struct Kernel {
+    /// Outputs per group: `to / gcd`.
+    phases: usize,
+    /// Inputs per group: `from / gcd`.
+    stride: usize,
+    /// Zeros before the first sample.
+    width: usize,
+    /// Stored taps per row.
+    taps: usize,
+    /// For each row, the offset of its first stored tap.
+    first: Vec<usize>,
+    rows: Vec<f32>,
+}
+
+impl Kernel {
+    fn new(from: u32, to: u32) -> Self {
+        let common = gcd(from, to);
+        let (stride, phases) = (from / common, to / common);
+        let (o, n) = (f64::from(stride), f64::from(phases));
+        let base = o.min(n) * ROLLOFF;
+        let width = (ZERO_CROSSINGS * o / base).ceil();
+        let reach = ZERO_CROSSINGS * o / base;
+        let taps = (2.0 * reach).ceil() as usize + 1;
+
+        let mut first = Vec::with_capacity(phases as usize);
+        let mut rows = Vec::with_capacity(phases as usize * taps);
+        for phase in 0..phases {
+            let start = (width + f64::from(phase) * o / n - reach).floor().max(0.0);
+            first.push(start as usize);
+            // In single precision, operation by operation, as the reference computes its filter for `f32` signals: its
+            // rounding is what remains where a rate is raised, above the old Nyquist frequency.
+            let shift = -(phase as f32) / n as f32;
+            rows.extend((0..taps).map(|tap| {
+                let t = (shift + (start + tap as f64 - width) as f32 / o as f32) * base as f32;
+                let t = t.clamp(-ZERO_CROSSINGS as f32, ZERO_CROSSINGS as f32);
+                let window = (t * PI / ZERO_CROSSINGS as f32 / 2.0).cos();
+                let t = t * PI;
+                let sinc = if t == 0.0 { 1.0 } else { t.sin() / t };
+                sinc * (window * window * (base / o) as f32)
+            }));
+        }
+        Self { phases: phases as usize, stride: stride as usize, width: width as usize, taps, first, rows }
+    }
+
+    fn phase(&self, phase: usize) -> Option<(usize, &[f32])> {
+        Some((*self.first.get(phase)?, self.rows.get(phase * self.taps..(phase + 1) * self.taps)?))
+    }
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { phases, stride, taps, .. } = self;
+        write!(f, "Kernel({stride} -> {phases}, {taps} taps)")
+    }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// One sum in the order of the taps, as the reference's convolution adds them up. Where a rate is raised, the highest
+/// mel bins hold nothing but the rounding of these sums, so that another order would show.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
+}

@@ -1,0 +1,115 @@
+//! Where and how exactly the model computes.
+
+use std::{fmt, str::FromStr};
+
+use burn::tensor::Device;
+
+use crate::error::{Error, Result};
+
+/// Burn's backends that the model can run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Backend {
+    /// Burn's own CPU backend, with this crate's kernels.
+    #[default]
+    Flex,
+    /// The CPU backend on ndarray; Cargo feature `ndarray`.
+    NdArray,
+    /// The GPU through WebGPU, Vulkan or Metal; Cargo feature `wgpu`.
+    Wgpu,
+    /// Nvidia GPUs; Cargo feature `cuda`.
+    Cuda,
+}
+
+impl Backend {
+    /// All of them, compiled in or not.
+    pub const ALL: [Self; 4] = [Self::Flex, Self::NdArray, Self::Wgpu, Self::Cuda];
+
+    /// `flex`, `ndarray`, `wgpu` or `cuda`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::NdArray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// The default device of the backend.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] if the backend's Cargo feature is off.
+    pub fn device(self) -> Result<Device> {
+        match self {
+            Self::Flex => Ok(Device::flex()),
+            // Asked for by name; Burn keeps it until its removal.
+            #[cfg(feature = "ndarray")]
+            #[allow(deprecated, reason = "kept beside Flex for those who need it")]
+            Self::NdArray => Ok(Device::ndarray()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Ok(Device::cuda(0)),
+            #[allow(unreachable_patterns, reason = "reachable when a feature is off")]
+            _ => Err(Error::InvalidOption {
+                option: "backend",
+                found: self.to_string(),
+                wanted: format!("a build with the Cargo feature `{self}`, or flex"),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Backend {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|backend| backend.name() == text).ok_or_else(|| Error::InvalidOption {
+            option: "backend",
+            found: text.to_owned(),
+            wanted: "flex, ndarray, wgpu or cuda".to_owned(),
+        })
+    }
+}
+
+/// The type of the weights in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Precision {
+    /// What suits the checkpoint: `f32` for files of `f32`, `f16` and `bf16`.
+    #[default]
+    Auto,
+    /// Single precision; narrower files are widened.
+    F32,
+}
+
+impl Precision {
+    /// `auto` or `f32`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Auto, Self::F32].into_iter().find(|precision| precision.name() == text).ok_or_else(|| {
+            Error::InvalidOption { option: "precision", found: text.to_owned(), wanted: "auto or f32".to_owned() }
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! [`Error`], the one error type of the crate.
+
+use std::{io, path::PathBuf};
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Whatever can go wrong between a recording and its transcript.
+///
+/// Each variant names the file, tensor or option at fault, what was found there and what was wanted. `source_name` is
+/// the path of a recording, or `"audio"` for bytes and samples handed over in memory.
+///
+/// ```
+/// use indic_seamless::{Error, Language};
+///
+/// let error = "klingon".parse::<Language>().unwrap_err();
+/// assert!(matches!(error, Error::UnknownLanguage { ref found, .. } if found == "klingon"));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to read or write a file.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: `"read"`, `"write"`, ...
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The refusal.
+        source: io::Error,
+    },
+
+    /// The bytes are of no container or codec that this crate reads.
+    #[error(
+        "{source_name}: {found}; wanted WAV, FLAC, MP3, M4A/AAC, Ogg Vorbis, Opus (Ogg or WebM) or MKV/WebM with one of these codecs"
+    )]
+    UnsupportedAudio {
+        /// The recording.
+        source_name: String,
+        /// What the bytes look like.
+        found: String,
+    },
+
+    /// The container or codec data is broken or stops early.
+    #[error("{source_name}: damaged audio: {reason}")]
+    DamagedAudio {
+        /// The recording.
+        source_name: String,
+        /// Where and how it breaks; for a file cut short, how much was found and how much was promised.
+        reason: String,
+    },
+
+    /// There is nothing to hear: no bytes, no audio track, no channel or no sample.
+    #[error("{source_name}: no audio: {reason}")]
+    NoAudio {
+        /// The recording.
+        source_name: String,
+        /// What is missing.
+        reason: String,
+    },
+
+    /// The clip is shorter than the shortest that the model can take.
+    #[error("{source_name}: {samples} samples at 16 kHz are too short, wanted at least {wanted} ({} ms)", wanted / 16)]
+    AudioTooShort {
+        /// The recording.
+        source_name: String,
+        /// Its length in samples at 16 kHz.
+        samples: usize,
+        /// The least length in samples at 16 kHz.
+        wanted: usize,
+    },
+
+    /// The recording decodes to more than the limit that was set.
+    #[error("{source_name}: longer than the limit of {limit_s} s; raise the limit or cut the recording")]
+    AudioTooLong {
+        /// The recording.
+        source_name: String,
+        /// The limit in seconds.
+        limit_s: f64,
+    },
+
+    /// A channel was asked for that the recording does not have.
+    #[error("{source_name}: channel {wanted} wanted, but there are {found} (counted from 0)")]
+    NoSuchChannel {
+        /// The recording.
+        source_name: String,
+        /// The channel asked for, from 0.
+        wanted: usize,
+        /// How many channels there are.
+        found: usize,
+    },
+
+    /// A sample is not a finite number.
+    #[error("{source_name}: sample {index} is {value}, wanted a finite number")]
+    InvalidSample {
+        /// The recording.
+        source_name: String,
+        /// Which sample, from 0.
+        index: usize,
+        /// Its value: NaN or an infinity.
+        value: f32,
+    },
+
+    /// A language that neither this crate nor the checkpoint knows.
+    #[error("unknown language {found:?}; known: {}", known.join(" "))]
+    UnknownLanguage {
+        /// What was asked for.
+        found: String,
+        /// The codes that would have been understood.
+        known: Vec<String>,
+    },
+
+    /// An option has a value that makes no sense.
+    #[error("option {option}: {found} found, wanted {wanted}")]
+    InvalidOption {
+        /// The option's name.
+        option: &'static str,
+        /// Its value.
+        found: String,
+        /// What would be accepted.
+        wanted: String,
+    },
+
+    /// A checkpoint folder lacks a file.
+    #[error("{}: {wanted} is missing", dir.display())]
+    MissingFile {
+        /// The checkpoint folder.
+        dir: PathBuf,
+        /// The file, or the alternatives, looked for.
+        wanted: String,
+    },
+
+    /// A checkpoint's file is not what its name says: broken JSON, a broken header, a shard cut short.
+    #[error("{}: {reason}", path.display())]
+    InvalidFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A configuration value is outside what the model can be built with, or contradicts another one.
+    #[error("{}: {key} is {found}, wanted {wanted}", path.display())]
+    InvalidConfig {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Its value.
+        found: String,
+        /// What would be accepted.
+        wanted: String,
+    },
+
+    /// The model needs a tensor that no file of the checkpoint holds.
+    #[error("{}: tensor {name} {wanted:?} is missing", dir.display())]
+    MissingTensor {
+        /// The checkpoint folder.
+        dir: PathBuf,
+        /// The tensor.
+        name: String,
+        /// The shape it should have.
+        wanted: Vec<usize>,
+    },
+
+    /// A tensor's shape contradicts config.json.
+    #[error("{}: tensor {name} has shape {found:?}, wanted {wanted:?} by config.json", path.display())]
+    TensorShape {
+        /// The file that holds it.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// The shape that config.json asks for.
+        wanted: Vec<usize>,
+    },
+
+    /// A tensor's element type is none that weights can be read from.
+    #[error("{}: tensor {name} is of type {found}, wanted F32, F16 or BF16", path.display())]
+    TensorType {
+        /// The file that holds it.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its element type in the file.
+        found: String,
+    },
+
+    /// A token id beyond the vocabulary.
+    #[error("{what}: token id {id} found, wanted one below {vocabulary}")]
+    TokenOutOfRange {
+        /// Where the id comes from.
+        what: String,
+        /// The id.
+        id: u32,
+        /// The size of the vocabulary.
+        vocabulary: usize,
+    },
+
+    /// The hub could not be reached, refused, or lacks the model.
+    #[error("model {id} (revision {revision}): {reason}")]
+    Hub {
+        /// The model's id on the hub.
+        id: String,
+        /// The revision asked for.
+        revision: String,
+        /// What happened, and what to do about it.
+        reason: String,
+    },
+
+    /// The caller cancelled the work.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl Error {
+    /// An [`Error::Io`], for use in `map_err`.
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}

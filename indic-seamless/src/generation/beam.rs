@@ -1,0 +1,202 @@
+//! Beam search, as `generate()` of transformers 4.50 and later has it (`_beam_search`, the vectorised form).
+
+use rayon::prelude::*;
+
+use super::{
+    EarlyStopping, GenerationConfig, Hypothesis, Observer, Result, StepDecoder, TokenEvent,
+    processors::{LogitsProcessor, processors},
+    scores::{largest, log_softmax},
+};
+
+/// Stands for "impossible" among scores, as in the reference: finite, so that sums stay comparable.
+const IMPOSSIBLE: f32 = -1.0e9;
+
+/// A sequence with the sum of its log-probabilities, or a finished one with its penalised score.
+#[derive(Debug, Clone)]
+struct Beam {
+    score: f32,
+    tokens: Vec<u32>,
+    logprobs: Vec<f32>,
+    finished: bool,
+}
+
+/// A beam's next token.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    score: f32,
+    beam: usize,
+    token: u32,
+    logprob: f32,
+    /// Whether the sequence ends with this token.
+    hit: bool,
+}
+
+/// The search for one item.
+#[derive(Debug)]
+struct Search<'a> {
+    config: &'a GenerationConfig,
+    prompt: usize,
+    running: Vec<Beam>,
+    done: Vec<Beam>,
+    improves: bool,
+}
+
+/// The best sequences by the sum of log-probabilities. Items that have ended leave the batch.
+pub(super) fn search(
+    decoder: &mut dyn StepDecoder,
+    prompts: &[Vec<u32>],
+    config: &GenerationConfig,
+    observer: &mut Observer<'_>,
+) -> Result<Vec<Vec<Hypothesis>>> {
+    let processors = processors(config, prompts[0].len());
+    let beams = config.num_beams;
+    let mut searches: Vec<Search<'_>> = prompts.iter().map(|prompt| Search::new(prompt, config)).collect();
+    let mut running: Vec<usize> = (0..prompts.len()).collect();
+    observer.cancel.check()?;
+    let mut logits = decoder.prompt(&prompts.concat());
+    // After the prompt all beams of an item share one row of logits.
+    let mut rows_per_item = 1;
+    for step in 0..config.max_new_tokens {
+        let vocabulary = logits.len() / (running.len() * rows_per_item);
+        let candidates = candidates(&searches, &running, &mut logits, rows_per_item, vocabulary, &processors);
+        let (mut parents, mut tokens, mut still_running) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, (&item, candidates)) in running.iter().zip(candidates).enumerate() {
+            if let Some(&Candidate { token, logprob, .. }) = candidates.first() {
+                (observer.on_token)(TokenEvent { item, step, token, logprob });
+            }
+            let search = &mut searches[item];
+            let (chosen, ended) = search.advance(&candidates);
+            if !ended {
+                still_running.push(item);
+                parents.extend(chosen.iter().map(|c| place * rows_per_item + c.beam.min(rows_per_item - 1)));
+                tokens.extend(chosen.iter().map(|c| c.token));
+            }
+        }
+        running = still_running;
+        if running.is_empty() {
+            break;
+        }
+        observer.cancel.check()?;
+        logits = decoder.step(&parents, &tokens);
+        rows_per_item = beams;
+    }
+    Ok(searches.into_iter().map(Search::results).collect())
+}
+
+/// The best `max(2, 1 + end tokens) · beams` continuations of each running item.
+fn candidates(
+    searches: &[Search<'_>],
+    running: &[usize],
+    logits: &mut [f32],
+    rows_per_item: usize,
+    vocabulary: usize,
+    processors: &[Box<dyn LogitsProcessor>],
+) -> Vec<Vec<Candidate>> {
+    logits.par_chunks_exact_mut(vocabulary).enumerate().for_each(|(row, logits)| {
+        log_softmax(logits);
+        let beam = &searches[running[row / rows_per_item]].running[row % rows_per_item];
+        processors.iter().for_each(|processor| processor.process(&beam.tokens, logits));
+    });
+    let logprobs = &*logits;
+    let of_item = |(place, &item): (usize, &usize)| {
+        let search = &searches[item];
+        let count = (1 + search.config.eos_token_id.len()).max(2) * search.config.num_beams;
+        let of_beam = |(number, beam): (usize, &Beam)| {
+            let row = place * rows_per_item + number.min(rows_per_item - 1);
+            let logprobs = &logprobs[row * vocabulary..(row + 1) * vocabulary];
+            let best = largest(logprobs, beam.score, count);
+            let candidate = |(score, token): (f32, usize)| Candidate {
+                score,
+                beam: number,
+                token: token as u32,
+                logprob: logprobs[token],
+                hit: search.ends(token as u32),
+            };
+            best.into_iter().map(candidate).collect::<Vec<_>>()
+        };
+        let mut all: Vec<Candidate> = search.running.par_iter().enumerate().flat_map_iter(of_beam).collect();
+        // Stable: of equals the one of the first beam, and in it of the first token, comes first.
+        all.sort_by(|a, b| b.score.total_cmp(&a.score));
+        all.truncate(count);
+        all
+    };
+    running.iter().enumerate().map(of_item).collect()
+}
+
+impl<'a> Search<'a> {
+    fn new(prompt: &[u32], config: &'a GenerationConfig) -> Self {
+        let beam = |score| Beam { score, tokens: prompt.to_vec(), logprobs: Vec::new(), finished: false };
+        let beams = config.num_beams;
+        Self {
+            config,
+            prompt: prompt.len(),
+            // Only the first beam counts at first, else all would stay equal.
+            running: (0..beams).map(|i| beam(if i == 0 { 0.0 } else { IMPOSSIBLE })).collect(),
+            done: vec![beam(IMPOSSIBLE); beams],
+            improves: true,
+        }
+    }
+
+    fn generated(&self) -> usize {
+        self.running[0].tokens.len() - self.prompt
+    }
+
+    fn ends(&self, token: u32) -> bool {
+        self.config.eos_token_id.contains(&token) || self.generated() + 1 >= self.config.max_new_tokens
+    }
+
+    /// `score / length^length_penalty`
+    fn penalised(&self, score: f32, length: usize) -> f32 {
+        score / (length as f64).powf(self.config.length_penalty) as f32
+    }
+
+    /// Takes one step; returns the candidates that run on, and whether the search has ended.
+    fn advance(&mut self, candidates: &[Candidate]) -> (Vec<Candidate>, bool) {
+        let beams = self.config.num_beams;
+        let early = self.config.early_stopping;
+        let full = early == EarlyStopping::AsSoonAsFinished && self.done.iter().all(|beam| beam.finished);
+        let length = self.generated() + 1;
+
+        // Only the first `beams` candidates may finish; those behind them that end are lost.
+        for candidate in candidates.iter().take(beams).filter(|candidate| candidate.hit) {
+            let mut score = self.penalised(candidate.score, length);
+            if full || !self.improves {
+                score += IMPOSSIBLE;
+            }
+            let beam = Beam { score, finished: true, ..self.extended(candidate) };
+            let at = self.done.partition_point(|other| other.score >= score);
+            self.done.insert(at, beam);
+        }
+        self.done.truncate(beams);
+
+        let mut chosen: Vec<Candidate> = candidates.to_vec();
+        chosen.iter_mut().filter(|c| c.hit).for_each(|c| c.score += IMPOSSIBLE);
+        chosen.sort_by(|a, b| b.score.total_cmp(&a.score));
+        chosen.truncate(beams);
+        self.running = chosen.iter().map(|candidate| self.extended(candidate)).collect();
+
+        let best_length = match early {
+            EarlyStopping::Never if self.config.length_penalty > 0.0 => self.config.max_new_tokens,
+            _ => length,
+        };
+        let best = self.penalised(self.running[0].score, best_length);
+        let worst = self.done.iter().map(|beam| beam.score).fold(f32::INFINITY, f32::min);
+        let beatable = |beam: &Beam| best > if beam.finished { worst } else { IMPOSSIBLE };
+        self.improves &= self.done.iter().any(beatable);
+        let full = early == EarlyStopping::AsSoonAsFinished && self.done.iter().all(|beam| beam.finished);
+        (chosen, !self.improves || full || candidates.iter().all(|candidate| candidate.hit))
+    }
+
+    fn extended(&self, candidate: &Candidate) -> Beam {
+        let mut beam = self.running[candidate.beam].clone();
+        beam.score = candidate.score;
+        beam.tokens.push(candidate.token);
+        beam.logprobs.push(candidate.logprob);
+        beam
+    }
+
+    fn results(self) -> Vec<Hypothesis> {
+        let finished = self.done.into_iter().filter(|beam| beam.finished).take(self.config.num_return_sequences);
+        finished.map(|Beam { score, tokens, logprobs, .. }| Hypothesis { tokens, score, logprobs }).collect()
+    }
+}

@@ -1,0 +1,147 @@
+//! From logits to token sequences: greedy and beam search with the semantics of Hugging Face `generate()`.
+//!
+//! The search sees the model through one small trait, [`StepDecoder`], and changes scores through
+//! `LogitsProcessor`s. All sequences begin with the same prompt of every item, end with `</s>` or at the length limit,
+//! and are returned whole, prompt included, without padding.
+
+mod beam;
+mod config;
+mod greedy;
+mod processors;
+mod scores;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+pub(crate) use config::CheckpointGeneration;
+pub use config::{EarlyStopping, GenerationConfig};
+
+use crate::error::{Error, Result};
+
+/// A decoder that can be fed one token at a time to each of several hypotheses.
+pub trait StepDecoder {
+    /// Feeds the prompt, `time` tokens to each item (`[items, time]`, row after row), and returns the logits after the
+    /// last one, `[items, vocabulary]`. There is one hypothesis per item after it.
+    fn prompt(&mut self, tokens: &[u32]) -> Vec<f32>;
+
+    /// Makes hypothesis `parents[i]` the new hypothesis `i`, then feeds `tokens[i]` to it; returns
+    /// `[hypotheses, vocabulary]`.
+    fn step(&mut self, parents: &[usize], tokens: &[u32]) -> Vec<f32>;
+}
+
+/// A finished sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hypothesis {
+    /// All tokens, prompt and final `</s>` included.
+    pub tokens: Vec<u32>,
+    /// For beam search the sum of log-probabilities over `length^length_penalty`, else their mean.
+    pub score: f32,
+    /// The log-probability of each token after the prompt, as the search saw it: after the processors.
+    pub logprobs: Vec<f32>,
+}
+
+impl Hypothesis {
+    /// The mean log-probability of the tokens after the prompt; 0 if there are none.
+    pub fn avg_logprob(&self) -> f32 {
+        if self.logprobs.is_empty() {
+            return 0.0;
+        }
+        (self.logprobs.iter().map(|&p| f64::from(p)).sum::<f64>() / self.logprobs.len() as f64) as f32
+    }
+}
+
+/// A token that the search has just accepted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TokenEvent {
+    /// The clip in the batch.
+    pub item: usize,
+    /// Number of the token after the prompt, from 0.
+    pub step: usize,
+    /// The token. With beam search that of the best hypothesis at this step, which a better one may still replace.
+    pub token: u32,
+    /// Its log-probability.
+    pub logprob: f32,
+}
+
+/// Stops a running transcription from another thread.
+///
+/// ```
+/// let cancel = indic_seamless::CancelToken::new();
+/// let other = cancel.clone();
+/// std::thread::spawn(move || other.cancel()).join().unwrap();
+/// assert!(cancel.is_cancelled());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// A token that nobody has cancelled yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for the end of the work, which ends within one decoder step.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`] after [`cancel`](Self::cancel).
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// What a search reports to, and asks.
+pub struct Observer<'a> {
+    /// Called for each accepted token.
+    pub on_token: &'a mut dyn FnMut(TokenEvent),
+    /// Asked before each step.
+    pub cancel: &'a CancelToken,
+}
+
+impl std::fmt::Debug for Observer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observer").field("cancel", &self.cancel).finish_non_exhaustive()
+    }
+}
+
+/// Searches for the best continuations of `prompts`, one prompt per item, all of one length; returns the
+/// `num_return_sequences` best of each item, best first.
+///
+/// # Errors
+///
+/// [`Error::InvalidOption`] for a configuration or prompts that make no sense, [`Error::Cancelled`].
+pub fn generate(
+    decoder: &mut dyn StepDecoder,
+    prompts: &[Vec<u32>],
+    config: &GenerationConfig,
+    observer: &mut Observer<'_>,
+) -> Result<Vec<Vec<Hypothesis>>> {
+    config.check()?;
+    let length = prompts.first().map_or(0, Vec::len);
+    if length == 0 || prompts.iter().any(|prompt| prompt.len() != length) {
+        return Err(Error::InvalidOption {
+            option: "prompts",
+            found: format!("lengths {:?}", prompts.iter().map(Vec::len).collect::<Vec<_>>()),
+            wanted: "one length of at least 1".to_owned(),
+        });
+    }
+    if config.max_new_tokens == 0 {
+        let empty = |prompt: &Vec<u32>| Hypothesis { tokens: prompt.clone(), score: 0.0, logprobs: Vec::new() };
+        return Ok(prompts.iter().map(|prompt| vec![empty(prompt)]).collect());
+    }
+    if config.num_beams == 1 {
+        greedy::search(decoder, prompts, config, observer)
+    } else {
+        beam::search(decoder, prompts, config, observer)
+    }
+}

@@ -1,0 +1,65 @@
+//! Speech to text with SeamlessM4T v2, such as [`ai4bharat/indic-seamless`]: transcription, or translation into another
+//! language, in pure Rust on [Burn].
+//!
+//! A [`Transcriber`] holds a loaded model. It turns a [`Waveform`] into a [`Transcript`]:
+//!
+//! ```no_run
+//! use indic_seamless::{Language, Transcriber, Waveform};
+//!
+//! # fn main() -> indic_seamless::Result<()> {
+//! let transcriber = Transcriber::from_dir("path/to/indic-seamless")?;
+//! let recording = Waveform::open("speech.mp3")?;
+//! let tamil: Language = "tam".parse()?;
+//! println!("{}", transcriber.transcribe(&recording, tamil)?.text);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The modules are the rooms that a recording passes through: [`audio`] decodes and resamples it, [`features`] computes
+//! log-mel energies, [`model`] has encoder and decoder, [`generation`] searches for the best tokens, [`text`] makes them
+//! text. [`checkpoint`] finds and maps the weights.
+//!
+//! # Shapes
+//!
+//! | | |
+//! |---|---|
+//! | waveform | `[n]`, mono, 16 kHz |
+//! | fbank | `[frames, 80]`, a frame every 10 ms |
+//! | features | `[batch, T, 160]`, `T = ceil(frames / 2)` |
+//! | conformer | `[batch, T, hidden]`, `hidden` is 1024 in the large model |
+//! | encoder output | `[batch, T / 8 + 1, hidden]` |
+//! | decoder output | `[hypotheses, time, hidden]` |
+//! | logits | `[hypotheses, time, vocabulary]`, 256,102 tokens in the large model |
+//!
+//! # Cargo features
+//!
+//! `hub` (default) downloads from the Hugging Face hub; `ndarray`, `wgpu` and `cuda` are other [`Backend`]s than Flex.
+//!
+//! [`ai4bharat/indic-seamless`]: https://huggingface.co/ai4bharat/indic-seamless
+//! [Burn]: https://burn.dev
+
+pub mod audio;
+mod backend;
+pub mod checkpoint;
+mod error;
+pub mod features;
+pub mod generation;
+mod language;
+pub mod model;
+pub mod nn;
+pub mod text;
+mod transcriber;
+mod transcript;
+
+pub use audio::{AudioOptions, Waveform};
+pub use backend::{Backend, Precision};
+pub use error::{Error, Result};
+pub use generation::{CancelToken, EarlyStopping, GenerationConfig, TokenEvent};
+pub use language::Language;
+pub use transcriber::{ModelDecoder, TranscribeOptions, Transcriber, TranscriberBuilder};
+pub use transcript::{Alternative, Segment, Timings, Transcript};
+
+/// The README's examples are compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

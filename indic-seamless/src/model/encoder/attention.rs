@@ -1,0 +1,115 @@
+//! Self-attention with embedded relative distances.
+
+use burn::{
+    module::{Initializer, Module, Param},
+    tensor::{Device, Tensor},
+};
+
+use crate::nn::{Linear, LinearConfig, RelativeSoftmax};
+
+/// Query rows whose scores are held at a time: bounds the memory of `[heads, queries, T]` for long clips.
+const QUERIES: usize = 512;
+
+/// What the layers need to know of the batch beside the hidden states.
+pub(super) struct Context<'a> {
+    /// Valid positions per item.
+    pub(super) lengths: &'a [usize],
+    /// The keys that a query may see, whatever the item's length.
+    pub(super) window: &'a (dyn Fn(usize) -> std::ops::Range<usize> + Sync),
+    /// Ones at valid positions, zeros at padding, `[batch, T, 1]`; `None` when there is no padding.
+    pub(super) valid: Option<Tensor<3>>,
+}
+
+impl Context<'_> {
+    /// `x` with zeros at padded positions.
+    pub(super) fn zero_padding(&self, x: Tensor<3>) -> Tensor<3> {
+        match &self.valid {
+            Some(valid) => x * valid.clone(),
+            None => x,
+        }
+    }
+}
+
+/// Sizes of an [`Attention`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttentionConfig {
+    /// Width of input and output.
+    pub hidden: usize,
+    /// Number of heads.
+    pub heads: usize,
+    /// How far to the left and to the right relative distances are told apart; `None` for no relative term.
+    pub distances: Option<(usize, usize)>,
+}
+
+/// Multi-head self-attention. The score of key `j` for query `i` is `(q_i · k_j + q_i · E[clamp(j - i)]) / sqrt(head)`
+/// with one embedding `E` of distances for all heads.
+///
+/// `q · Eᵀ` is computed over the distinct distances and read off per key; the reference builds `[T, T, head]` instead.
+#[derive(Module, Debug)]
+pub struct Attention {
+    linear_q: Linear,
+    linear_k: Linear,
+    linear_v: Linear,
+    linear_out: Linear,
+    distance_embedding: Option<DistanceEmbedding>,
+    heads: usize,
+    left: usize,
+}
+
+/// One vector per distance, `[left + right + 1, head]`.
+#[derive(Module, Debug)]
+pub struct DistanceEmbedding {
+    weight: Param<Tensor<2>>,
+}
+
+impl AttentionConfig {
+    /// The layer, with random weights.
+    pub fn init(&self, device: &Device) -> Attention {
+        let linear = || LinearConfig::new(self.hidden, self.hidden).init(device);
+        let embedding = |(left, right): (usize, usize)| DistanceEmbedding {
+            weight: Initializer::Normal { mean: 0.0, std: 0.02 }
+                .init([left + right + 1, self.hidden / self.heads], device),
+        };
+        Attention {
+            linear_q: linear(),
+            linear_k: linear(),
+            linear_v: linear(),
+            linear_out: linear(),
+            distance_embedding: self.distances.map(embedding),
+            heads: self.heads,
+            left: self.distances.map_or(0, |(left, _)| left),
+        }
+    }
+}
+
+impl Attention {
+    /// `[batch, T, hidden] -> [batch, T, hidden]`
+    pub(super) fn forward(&self, x: Tensor<3>, context: &Context<'_>) -> Tensor<3> {
+        let [batch, time, hidden] = x.dims();
+        let head = hidden / self.heads;
+        let split = |x: Tensor<3>| x.reshape([batch, time, self.heads, head]).swap_dims(1, 2);
+        let queries = split(self.linear_q.forward(x.clone()));
+        let keys = split(self.linear_k.forward(x.clone())).swap_dims(2, 3);
+        let values = split(self.linear_v.forward(x));
+        let embedding = self.distance_embedding.as_ref().map(|e| e.weight.val().transpose().unsqueeze::<4>());
+
+        let tiles = (0..time).step_by(QUERIES).map(|start| {
+            let range = start..time.min(start + QUERIES);
+            let queries = queries.clone().narrow(2, start, range.len());
+            let relative = embedding.clone().map(|embedding| queries.clone().matmul(embedding));
+            let softmax = RelativeSoftmax {
+                scale: 1.0 / (head as f32).sqrt(),
+                left: self.left,
+                queries: range,
+                lengths: context.lengths,
+                window: context.window,
+            };
+            softmax.forward(queries.matmul(keys.clone()), relative).matmul(values.clone())
+        });
+        let tiles: Vec<Tensor<4>> = tiles.collect();
+        let y = if tiles.len() == 1 { tiles.into_iter().next() } else { Some(Tensor::cat(tiles, 2)) };
+        // No tile: no time step.
+        let y = y.unwrap_or(values);
+        self.linear_out.forward(y.swap_dims(1, 2).reshape([batch, time, hidden]))
+    }
+}

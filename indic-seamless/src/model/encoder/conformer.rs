@@ -1,0 +1,81 @@
+//! A conformer layer.
+
+use burn::{
+    module::Module,
+    nn::{LayerNorm, LayerNormConfig},
+    tensor::{Device, Tensor},
+};
+
+use super::{
+    Inspect, Stage,
+    attention::{Attention, AttentionConfig, Context},
+    convolution::Convolution,
+};
+use crate::nn::{FeedForward, FeedForwardConfig};
+
+/// Sizes of a [`ConformerLayer`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConformerConfig {
+    /// Width of the model.
+    pub hidden: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Distances to the left that attention tells apart.
+    pub left: usize,
+    /// Distances to the right that attention tells apart.
+    pub right: usize,
+    /// Taps of the depthwise convolution.
+    pub kernel: usize,
+    /// Both feed-forward blocks.
+    pub feed_forward: FeedForwardConfig,
+}
+
+/// Half a feed-forward block, self-attention, convolution, half a feed-forward block; each on the normed input and added
+/// to it.
+#[derive(Module, Debug)]
+pub struct ConformerLayer {
+    ffn1_layer_norm: LayerNorm,
+    ffn1: FeedForward,
+    self_attn_layer_norm: LayerNorm,
+    self_attn: Attention,
+    conv_module: Convolution,
+    ffn2_layer_norm: LayerNorm,
+    ffn2: FeedForward,
+    final_layer_norm: LayerNorm,
+}
+
+impl ConformerConfig {
+    /// The layer, with random weights.
+    pub fn init(&self, device: &Device) -> ConformerLayer {
+        let norm = || LayerNormConfig::new(self.hidden).init(device);
+        let distances = Some((self.left, self.right));
+        ConformerLayer {
+            ffn1_layer_norm: norm(),
+            ffn1: self.feed_forward.init(device),
+            self_attn_layer_norm: norm(),
+            self_attn: AttentionConfig { hidden: self.hidden, heads: self.heads, distances }.init(device),
+            conv_module: Convolution::init(self, device),
+            ffn2_layer_norm: norm(),
+            ffn2: self.feed_forward.init(device),
+            final_layer_norm: norm(),
+        }
+    }
+}
+
+impl ConformerLayer {
+    /// `[batch, T, hidden] -> [batch, T, hidden]`
+    pub(super) fn forward(&self, x: Tensor<3>, context: &Context<'_>, layer: usize, inspect: Inspect<'_>) -> Tensor<3> {
+        let y = self.ffn1.forward(self.ffn1_layer_norm.forward(x.clone()));
+        inspect(Stage::Ffn1(layer), &y);
+        let x = x + y * 0.5;
+        let y = self.self_attn.forward(self.self_attn_layer_norm.forward(x.clone()), context);
+        inspect(Stage::SelfAttention(layer), &y);
+        let x = x + y;
+        let y = self.conv_module.forward(x.clone(), context, layer, inspect);
+        inspect(Stage::Convolution(layer), &y);
+        let x = x + y;
+        let y = self.ffn2.forward(self.ffn2_layer_norm.forward(x.clone()));
+        inspect(Stage::Ffn2(layer), &y);
+        self.final_layer_norm.forward(x + y * 0.5)
+    }
+}

@@ -1,0 +1,174 @@
+//! The speech encoder: projection, conformer layers, adapter.
+
+mod adapter;
+mod attention;
+mod conformer;
+mod convolution;
+mod projection;
+
+use burn::{
+    module::Module,
+    nn::{LayerNorm, LayerNormConfig},
+    tensor::{Device, Tensor},
+};
+
+pub use adapter::{Adapter, AdapterConfig, AdapterLayer};
+pub use attention::{Attention, AttentionConfig, DistanceEmbedding};
+pub use conformer::{ConformerConfig, ConformerLayer};
+pub use convolution::{Convolution, PointwiseConv};
+pub use projection::FeatureProjection;
+
+use self::attention::Context;
+use super::Encoded;
+use crate::nn::{FeedForward, FeedForwardConfig};
+
+/// A place in the encoder whose output can be looked at, in the order of computation. Numbers count layers from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Normalised and projected features, `[batch, T, hidden]`.
+    FeatureProjection,
+    /// First feed-forward block of a conformer layer.
+    Ffn1(usize),
+    /// Self-attention of a conformer layer.
+    SelfAttention(usize),
+    /// Depthwise convolution of a conformer layer.
+    Depthwise(usize),
+    /// Convolution module of a conformer layer.
+    Convolution(usize),
+    /// Second feed-forward block of a conformer layer.
+    Ffn2(usize),
+    /// Output of a conformer layer.
+    Conformer(usize),
+    /// The norm after the last conformer layer.
+    LayerNorm,
+    /// The feed-forward block between conformer and adapter.
+    IntermediateFfn,
+    /// The adapter's convolution of the residual, before its gate, `[batch, T', 2 · hidden]`.
+    ResidualConvolution,
+    /// The adapter's convolution before its attention, before its gate.
+    AttentionConvolution,
+    /// The adapter's self-attention, `[batch, T', hidden]`.
+    AdapterAttention,
+    /// The adapter's feed-forward block.
+    AdapterFfn,
+    /// Output of the adapter.
+    Adapter,
+    /// Output of the encoder.
+    Output,
+}
+
+/// Shows an output to whoever wants to look.
+pub type Inspect<'a> = &'a mut dyn FnMut(Stage, &Tensor<3>);
+
+/// Sizes of the [`SpeechEncoder`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncoderConfig {
+    /// Width of the model.
+    pub hidden: usize,
+    /// The epsilon of the two norms that read it from the configuration.
+    pub layer_norm_eps: f64,
+    /// Number of conformer layers.
+    pub layers: usize,
+    /// Positions per attention chunk; `None` for no limit.
+    pub chunk: Option<usize>,
+    /// Chunks to the left that a chunk sees; `None` for all.
+    pub left_chunks: Option<usize>,
+    /// One conformer layer.
+    pub conformer: ConformerConfig,
+    /// The feed-forward block between conformer and adapter.
+    pub intermediate: FeedForwardConfig,
+    /// The adapter.
+    pub adapter: AdapterConfig,
+}
+
+/// `[batch, T, 160]` features -> `[batch, T', hidden]`, `T' = floor(T / 8) + 1` with the published stride of 8.
+#[derive(Module, Debug)]
+pub struct SpeechEncoder {
+    feature_projection: FeatureProjection,
+    encoder: Conformer,
+    intermediate_ffn: FeedForward,
+    adapter: Adapter,
+    inner_layer_norm: LayerNorm,
+}
+
+#[derive(Module, Debug)]
+struct Conformer {
+    layers: Vec<ConformerLayer>,
+    layer_norm: LayerNorm,
+    chunk: Option<usize>,
+    left_chunks: Option<usize>,
+}
+
+impl EncoderConfig {
+    /// The encoder, with random weights.
+    pub fn init(&self, device: &Device) -> SpeechEncoder {
+        let layer_norm = LayerNormConfig::new(self.hidden).with_epsilon(self.layer_norm_eps);
+        SpeechEncoder {
+            feature_projection: FeatureProjection::init(self.hidden, self.layer_norm_eps, device),
+            encoder: Conformer {
+                layers: (0..self.layers).map(|_| self.conformer.init(device)).collect(),
+                layer_norm: layer_norm.init(device),
+                chunk: self.chunk,
+                left_chunks: self.left_chunks,
+            },
+            intermediate_ffn: self.intermediate.init(device),
+            adapter: self.adapter.init(device),
+            inner_layer_norm: LayerNormConfig::new(self.hidden).init(device),
+        }
+    }
+}
+
+impl SpeechEncoder {
+    /// Encodes `features: [batch, T, 160]` whose items have `lengths` valid rows.
+    ///
+    /// Rows beyond an item's length are computed as the reference computes them: no key beyond it is seen, but the rows
+    /// themselves live on and reach the adapter's last window.
+    pub fn forward(&self, features: Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> Encoded {
+        let [_, time, _] = features.dims();
+        let window = self.encoder.window(time);
+        let context = Context { lengths, window: &window, valid: valid(lengths, time, &features.device()) };
+
+        let x = self.feature_projection.forward(features);
+        inspect(Stage::FeatureProjection, &x);
+        let mut x = context.zero_padding(x);
+        for (number, layer) in self.encoder.layers.iter().enumerate() {
+            x = layer.forward(x, &context, number, inspect);
+            inspect(Stage::Conformer(number), &x);
+        }
+        let x = self.encoder.layer_norm.forward(x);
+        inspect(Stage::LayerNorm, &x);
+        let y = self.intermediate_ffn.forward(x.clone());
+        inspect(Stage::IntermediateFfn, &y);
+        let (x, lengths) = self.adapter.forward(x + y * 0.5, lengths, inspect);
+        inspect(Stage::Adapter, &x);
+        let hidden = self.inner_layer_norm.forward(x);
+        inspect(Stage::Output, &hidden);
+        Encoded { hidden, lengths }
+    }
+}
+
+impl Conformer {
+    /// The keys that a query may see by the chunks' rule, which applies only to clips longer than a chunk.
+    fn window(&self, time: usize) -> impl Fn(usize) -> std::ops::Range<usize> + Sync + use<> {
+        let chunk = self.chunk.filter(|&chunk| time > chunk);
+        let left_chunks = self.left_chunks;
+        move |query| match chunk {
+            None => 0..time,
+            Some(size) => {
+                let chunk = query / size;
+                let first = left_chunks.map_or(0, |left| chunk.saturating_sub(left));
+                first * size..time.min((chunk + 1) * size)
+            }
+        }
+    }
+}
+
+/// Ones at valid rows, zeros at padding, `[batch, T, 1]`; `None` when every row is valid.
+fn valid(lengths: &[usize], time: usize, device: &Device) -> Option<Tensor<3>> {
+    use burn::tensor::TensorData;
+    if lengths.iter().all(|&length| length >= time) {
+        return None;
+    }
+    let mask = lengths.iter().flat_map(|&length| (0..time).map(move |t| if t < length { 1.0f32 } else { 0.0 }));
+    Some(Tensor::from_data(TensorData::new(mask.collect(), [lengths.len(), time, 1]), device))
+}

@@ -1,0 +1,33 @@
+//! Features to hidden states.
+
+use burn::{
+    module::Module,
+    nn::{LayerNorm, LayerNormConfig},
+    tensor::{Device, Tensor},
+};
+
+use crate::{
+    features::STACKED,
+    nn::{Linear, LinearConfig},
+};
+
+/// Norm over the 160 stacked mel energies, then a projection to the width of the model.
+#[derive(Module, Debug)]
+pub struct FeatureProjection {
+    layer_norm: LayerNorm,
+    projection: Linear,
+}
+
+impl FeatureProjection {
+    pub(super) fn init(hidden: usize, epsilon: f64, device: &Device) -> Self {
+        Self {
+            layer_norm: LayerNormConfig::new(STACKED).with_epsilon(epsilon).init(device),
+            projection: LinearConfig::new(STACKED, hidden).init(device),
+        }
+    }
+
+    /// `[batch, T, 160] -> [batch, T, hidden]`
+    pub fn forward(&self, features: Tensor<3>) -> Tensor<3> {
+        self.projection.forward(self.layer_norm.forward(features))
+    }
+}

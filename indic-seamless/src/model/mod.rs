@@ -1,0 +1,103 @@
+//! SeamlessM4T v2 for speech to text, as Burn modules.
+//!
+//! A [`SpeechEncoder`](encoder::SpeechEncoder) (conformer layers and a strided adapter) reads stacked log-mel features;
+//! a [`TextDecoder`](decoder::TextDecoder) writes text tokens. Their fields carry the names of the Hugging Face
+//! checkpoint, so that the path of a parameter is its key there. One tree serves every precision and backend.
+
+pub mod config;
+pub mod decoder;
+pub mod encoder;
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Tensor, TensorData},
+};
+
+use self::{
+    config::ModelConfig,
+    decoder::{DecoderState, TextDecoder},
+    encoder::{SpeechEncoder, Stage},
+};
+use crate::{
+    features::{FeatureBatch, STACKED},
+    nn::linear,
+};
+
+/// The output of the encoder for a batch of clips.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// `[batch, T', hidden]`
+    pub hidden: Tensor<3>,
+    /// Valid positions per item; the decoder does not look at those beyond.
+    pub lengths: Vec<usize>,
+}
+
+/// The embedding of tokens, which is the output projection too.
+#[derive(Module, Debug)]
+pub struct Embedding {
+    /// `[vocabulary, hidden]`
+    weight: Param<Tensor<2>>,
+}
+
+/// The whole model: `SeamlessM4Tv2ForSpeechToText`.
+#[derive(Module, Debug)]
+pub struct SpeechToText {
+    shared: Embedding,
+    speech_encoder: SpeechEncoder,
+    text_decoder: TextDecoder,
+}
+
+impl ModelConfig {
+    /// The model, with random weights that are made only if nothing is loaded before their first use.
+    pub fn init(&self, device: &Device) -> SpeechToText {
+        let weight = crate::nn::initializer(self.hidden_size).init([self.vocab_size, self.hidden_size], device);
+        SpeechToText {
+            shared: Embedding { weight },
+            speech_encoder: self.encoder().init(device),
+            text_decoder: self.decoder().init(device),
+        }
+    }
+}
+
+impl SpeechToText {
+    /// Runs the encoder over a batch of features.
+    pub fn encode(&self, features: &FeatureBatch) -> Encoded {
+        self.encode_inspected(features, &mut |_, _| {})
+    }
+
+    /// [`encode`](Self::encode), showing the output of every stage to `inspect`.
+    pub fn encode_inspected(&self, features: &FeatureBatch, inspect: &mut dyn FnMut(Stage, &Tensor<3>)) -> Encoded {
+        let shape = [features.lengths().len(), features.time(), STACKED];
+        let data = TensorData::new(features.rows().to_vec(), shape);
+        let input = Tensor::from_data(data, &self.shared.weight.device());
+        self.speech_encoder.forward(input, features.lengths(), inspect)
+    }
+
+    /// Prepares decoding: the keys and values of the cross-attention, and room for `capacity` tokens of up to
+    /// `hypotheses` hypotheses at a time.
+    pub fn start(&self, encoded: &Encoded, hypotheses: usize, capacity: usize) -> DecoderState {
+        self.text_decoder.start(encoded, hypotheses, capacity)
+    }
+
+    /// Feeds `time` new tokens to each hypothesis of `state` (`tokens` is `[hypotheses, time]`, row after row) and returns
+    /// the decoder's output for them, `[hypotheses, time, hidden]`.
+    pub fn decode(&self, state: &mut DecoderState, tokens: &[u32]) -> Tensor<3> {
+        self.decode_inspected(state, tokens, &mut |_, _| {})
+    }
+
+    /// [`decode`](Self::decode), showing `inspect` the hidden states: number 0 is the embedding, number `i` the output of
+    /// layer `i`, the last one normalised.
+    pub fn decode_inspected(
+        &self,
+        state: &mut DecoderState,
+        tokens: &[u32],
+        inspect: &mut dyn FnMut(usize, &Tensor<3>),
+    ) -> Tensor<3> {
+        self.text_decoder.forward(self.shared.weight.val(), state, tokens, inspect)
+    }
+
+    /// The scores of all tokens: `[rows, time, hidden] -> [rows, time, vocabulary]`.
+    pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
+        linear(hidden, self.shared.weight.val(), None, None)
+    }
+}

@@ -1,0 +1,99 @@
+//! Matrix products with few rows on the left: the decoder's steps. They are bound by reading the weight once.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+/// Up to this many rows the kernel here is faster than a packed matrix product, whose packing reads and writes the weight
+/// once more.
+pub(crate) const FEW_ROWS: usize = 32;
+
+/// Rows that one pass over a column of the weight serves: their accumulators fill the vector registers.
+const TILE: usize = 8;
+/// Bytes of weight per task: long enough to stream, short enough to stay in the cache for the next rows.
+const TASK_BYTES: usize = 128 * 1024;
+
+/// `x · wᵀ` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]`.
+pub(crate) fn few_rows_linear(x: &[f32], w: &[f32], input: usize) -> Vec<f32> {
+    if input == 0 {
+        return Vec::new();
+    }
+    let (rows, output) = (x.len() / input, w.len() / input);
+    let mut y = vec![0.0; rows * output];
+    let columns = (TASK_BYTES / (4 * input)).max(4);
+    // Each task owns the same columns of every row.
+    let mut tasks: Vec<Vec<&mut [f32]>> = (0..output.div_ceil(columns)).map(|_| Vec::with_capacity(rows)).collect();
+    for row in y.chunks_mut(output) {
+        for (task, part) in tasks.iter_mut().zip(row.chunks_mut(columns)) {
+            task.push(part);
+        }
+    }
+    let arch = Arch::new();
+    tasks.into_par_iter().zip(w.par_chunks(columns * input)).for_each(|(mut task, w)| {
+        for (parts, x) in task.chunks_mut(TILE).zip(x.chunks(TILE * input)) {
+            match parts.len() {
+                1 => arch.dispatch(Tile::<1> { x, w, parts, input }),
+                2 => arch.dispatch(Tile::<2> { x, w, parts, input }),
+                3 => arch.dispatch(Tile::<3> { x, w, parts, input }),
+                4 => arch.dispatch(Tile::<4> { x, w, parts, input }),
+                5 => arch.dispatch(Tile::<5> { x, w, parts, input }),
+                6 => arch.dispatch(Tile::<6> { x, w, parts, input }),
+                7 => arch.dispatch(Tile::<7> { x, w, parts, input }),
+                _ => arch.dispatch(Tile::<TILE> { x, w, parts, input }),
+            }
+        }
+    });
+    y
+}
+
+/// `R` rows against a few columns of the weight.
+struct Tile<'a, 'b, const R: usize> {
+    x: &'a [f32],
+    w: &'a [f32],
+    parts: &'a mut [&'b mut [f32]],
+    input: usize,
+}
+
+impl<const R: usize> WithSimd for Tile<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { x, w, parts, input } = self;
+        let rows: [(&[S::f32s], &[f32]); R] = std::array::from_fn(|r| S::as_simd_f32s(&x[r * input..(r + 1) * input]));
+        let vectors = rows[0].0.len();
+        let mut column = 0;
+        // Two columns at a time keep twice as many independent sums in flight.
+        let mut pairs = w.chunks_exact(2 * input);
+        for pair in pairs.by_ref() {
+            let (a, b) = pair.split_at(input);
+            let ((a, a_tail), (b, b_tail)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
+            let mut sums = [[simd.splat_f32s(0.0); 2]; R];
+            for i in 0..vectors {
+                for r in 0..R {
+                    sums[r][0] = simd.mul_add_e_f32s(rows[r].0[i], a[i], sums[r][0]);
+                    sums[r][1] = simd.mul_add_e_f32s(rows[r].0[i], b[i], sums[r][1]);
+                }
+            }
+            for r in 0..R {
+                parts[r][column] = simd.reduce_sum_f32s(sums[r][0]) + dot(rows[r].1, a_tail);
+                parts[r][column + 1] = simd.reduce_sum_f32s(sums[r][1]) + dot(rows[r].1, b_tail);
+            }
+            column += 2;
+        }
+        for last in pairs.remainder().chunks_exact(input) {
+            let (a, a_tail) = S::as_simd_f32s(last);
+            for r in 0..R {
+                let mut sum = simd.splat_f32s(0.0);
+                for i in 0..vectors {
+                    sum = simd.mul_add_e_f32s(rows[r].0[i], a[i], sum);
+                }
+                parts[r][column] = simd.reduce_sum_f32s(sum) + dot(rows[r].1, a_tail);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

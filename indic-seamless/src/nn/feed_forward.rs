@@ -1,0 +1,46 @@
+//! The position-wise feed-forward block.
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+
+use super::{Activation, Linear, LinearConfig};
+
+/// Sizes and activation of a [`FeedForward`] block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedForwardConfig {
+    /// Width of input and output.
+    pub hidden: usize,
+    /// Width between the two layers.
+    pub intermediate: usize,
+    /// The function between the two layers.
+    pub activation: Activation,
+}
+
+impl FeedForwardConfig {
+    /// The block, with random weights.
+    pub fn init(&self, device: &Device) -> FeedForward {
+        FeedForward {
+            intermediate_dense: LinearConfig::new(self.hidden, self.intermediate).init(device),
+            output_dense: LinearConfig::new(self.intermediate, self.hidden).init(device),
+            activation: self.activation,
+        }
+    }
+}
+
+/// `output_dense(activation(intermediate_dense(x)))`
+#[derive(Module, Debug)]
+pub struct FeedForward {
+    intermediate_dense: Linear,
+    output_dense: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl FeedForward {
+    /// `[batch, time, hidden] -> [batch, time, hidden]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.output_dense.forward(self.intermediate_dense.forward_activated(x, self.activation))
+    }
+}

@@ -1,0 +1,19 @@
+//! Layers that the encoder and the decoder share, and the operations that run faster on the CPU as one pass.
+//!
+//! Every operation here has two bodies: plain Burn operations, which run on any backend, and a kernel over slices
+//! ([`cpu`]) for tensors that live on Burn's CPU backend Flex. Tests compare the two.
+
+mod activation;
+mod attention;
+pub(crate) mod cpu;
+mod depthwise;
+mod feed_forward;
+mod linear;
+
+pub use activation::Activation;
+pub(crate) use activation::glu;
+pub(crate) use attention::{KeyRows, RelativeSoftmax, attend};
+pub(crate) use depthwise::causal_depthwise;
+pub use feed_forward::{FeedForward, FeedForwardConfig};
+pub use linear::{Linear, LinearConfig};
+pub(crate) use linear::{initializer, linear};

@@ -1,0 +1,10 @@
+//! Tokens to text and back, as the reference's own (slow) `SentencePiece` tokenizer has it.
+
+mod charsmap;
+mod encoder;
+mod files;
+mod pieces;
+mod tokenizer;
+
+pub use files::TokenizerFiles;
+pub use tokenizer::{DecodeOptions, Tokenizer};

@@ -1,0 +1,225 @@
+//! Broken, incomplete and contradictory checkpoints, and unusual ones that must load.
+
+mod common;
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use indic_seamless::{Error, Language, Transcriber, Waveform};
+use safetensors::{Dtype, SafeTensors, serialize_to_file, tensor::TensorView};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A copy of a golden's model folder that a test may spoil.
+struct Copy(TempDir);
+
+impl Copy {
+    fn of(golden: &str) -> Self {
+        let dir = tempfile::tempdir().expect("folder");
+        for entry in fs::read_dir(common::golden_dir().join(golden).join("model")).expect("model") {
+            let path = entry.expect("entry").path();
+            let bytes = fs::read(&path).expect("read");
+            fs::write(dir.path().join(path.file_name().expect("name")), bytes).expect("write");
+        }
+        Self(dir)
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    fn remove(self, file: &str) -> Self {
+        fs::remove_file(self.path(file)).expect("remove");
+        self
+    }
+
+    fn write(self, file: &str, bytes: impl AsRef<[u8]>) -> Self {
+        fs::write(self.path(file), bytes).expect("write");
+        self
+    }
+
+    fn set(self, file: &str, key: &str, value: impl Into<Value>) -> Self {
+        let mut json: Value = serde_json::from_slice(&fs::read(self.path(file)).expect("read")).expect("JSON");
+        json[key] = value.into();
+        self.write(file, json.to_string())
+    }
+
+    /// Rewrites model.safetensors from `change`d tensors: name -> (type, shape, bytes).
+    fn tensors(self, change: impl FnOnce(&mut BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>)) -> Self {
+        let bytes = fs::read(self.path("model.safetensors")).expect("read");
+        let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+        let tensor = |(name, view): (&str, TensorView<'_>)| {
+            (name.to_owned(), (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
+        };
+        let mut tensors = file.iter().map(tensor).collect();
+        change(&mut tensors);
+        let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
+            (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("view"))
+        });
+        serialize_to_file(views, None, &self.path("model.safetensors")).expect("write");
+        self
+    }
+
+    fn load(&self) -> indic_seamless::Result<Transcriber> {
+        Transcriber::from_dir(self.0.path())
+    }
+
+    fn error(&self) -> Error {
+        self.load().expect_err("should not load")
+    }
+}
+
+fn transcribe(transcriber: &Transcriber) -> String {
+    let audio = Waveform::open(common::golden_dir().join("tiny/audio/hi_16k.wav")).expect("clip");
+    transcriber.transcribe(&audio, "eng".parse().expect("language")).expect("transcript").text
+}
+
+const TEXT: &str = "The weather is pleasant today.";
+
+#[test]
+fn missing_files_are_named() {
+    for file in ["config.json", "generation_config.json", "model.safetensors"] {
+        let error = Copy::of("tiny").remove(file).error();
+        assert!(matches!(&error, Error::MissingFile { wanted, .. } if wanted.contains(file)), "{error}");
+    }
+    let error = Copy::of("tiny").remove("sentencepiece.bpe.model").remove("tokenizer.json").error();
+    assert!(matches!(&error, Error::MissingFile { wanted, .. } if wanted.contains("tokenizer.json")), "{error}");
+    let error = Copy::of("tiny-bf16-sharded").remove("model-00002-of-00003.safetensors").error();
+    assert!(matches!(&error, Error::MissingFile { wanted, .. } if wanted.contains("00002")), "{error}");
+    let error = Transcriber::from_dir("/no/such/folder").expect_err("no folder");
+    assert!(matches!(error, Error::MissingFile { .. }), "{error}");
+}
+
+#[test]
+fn what_can_be_missing_may_be_missing() {
+    let copy = Copy::of("tiny").remove("preprocessor_config.json").remove("tokenizer.json");
+    let copy = copy.remove("added_tokens.json").remove("special_tokens_map.json");
+    assert_eq!(transcribe(&copy.load().expect("loads")), TEXT);
+    let copy = Copy::of("tiny").remove("sentencepiece.bpe.model");
+    assert_eq!(transcribe(&copy.load().expect("loads")), TEXT);
+}
+
+#[test]
+fn broken_files_are_named() {
+    let broken = |file: &str, copy: Copy| {
+        let error = copy.error();
+        assert!(matches!(&error, Error::InvalidFile { path, .. } if path.ends_with(file)), "{file}: {error}");
+    };
+    for file in ["config.json", "generation_config.json", "preprocessor_config.json"] {
+        broken(file, Copy::of("tiny").write(file, "{\"vocab_size\": "));
+    }
+    broken("model.safetensors", Copy::of("tiny").write("model.safetensors", ""));
+    broken("model.safetensors", Copy::of("tiny").write("model.safetensors", [0xff; 64]));
+    let index = "model.safetensors.index.json";
+    broken(index, Copy::of("tiny-bf16-sharded").write(index, "[]"));
+    let elsewhere = r#"{"weight_map": {"shared.weight": "../model.safetensors"}}"#;
+    broken(index, Copy::of("tiny-bf16-sharded").write(index, elsewhere));
+
+    let copy = Copy::of("tiny");
+    let whole = fs::read(copy.path("model.safetensors")).expect("read");
+    let mut header = whole.clone();
+    header[20] = b'{';
+    broken("model.safetensors", copy.write("model.safetensors", header));
+    for kept in [4, 100, whole.len() / 2, whole.len() - 1] {
+        broken("model.safetensors", Copy::of("tiny").write("model.safetensors", &whole[..kept]));
+    }
+    let shard = "model-00003-of-00003.safetensors";
+    let copy = Copy::of("tiny-bf16-sharded");
+    let bytes = fs::read(copy.path(shard)).expect("read");
+    broken(shard, copy.write(shard, &bytes[..bytes.len() - 2]));
+}
+
+#[test]
+fn contradictions_name_the_tensor_or_the_key() {
+    let shape = |key: &str, value: u64| Copy::of("tiny").set("config.json", key, value).error();
+    let error = shape("decoder_ffn_dim", 256);
+    let wanted = "text_decoder.layers.0.ffn.fc1.weight";
+    assert!(
+        matches!(&error, Error::TensorShape { name, found, wanted: shape, .. }
+            if name == wanted && found == &[128, 64] && shape == &[256, 64]),
+        "{error}"
+    );
+    let error = shape("speech_encoder_layers", 4);
+    assert!(
+        matches!(&error, Error::MissingTensor { name, .. } if name.starts_with("speech_encoder.encoder.layers.3.")),
+        "{error}"
+    );
+    for (key, value) in [
+        ("speech_encoder_attention_heads", 5),
+        ("decoder_attention_heads", 0),
+        ("hidden_size", 63),
+        ("num_adapter_layers", 2),
+        ("feature_projection_input_dim", 80),
+        ("adaptor_stride", 0),
+        ("eos_token_id", 5000),
+    ] {
+        let error = shape(key, value);
+        assert!(matches!(&error, Error::InvalidConfig { key: found, .. } if found == key), "{key}: {error}");
+    }
+    let error = Copy::of("tiny").set("config.json", "position_embeddings_type", "rotary").error();
+    assert!(matches!(error, Error::InvalidConfig { .. }), "{error}");
+    let error = Copy::of("tiny").set("config.json", "activation_function", "tanh").error();
+    assert!(matches!(error, Error::InvalidFile { .. }), "{error}");
+    let error = Copy::of("tiny").set("preprocessor_config.json", "sampling_rate", 8000).error();
+    assert!(matches!(&error, Error::InvalidConfig { key, .. } if key == "sampling_rate"), "{error}");
+    // A language's token beyond the vocabulary.
+    let languages = serde_json::json!({"eng": 70_000});
+    let error = Copy::of("tiny").set("generation_config.json", "text_decoder_lang_to_code_id", languages).error();
+    assert!(matches!(error, Error::TokenOutOfRange { id: 70_000, vocabulary: 1102, .. }), "{error}");
+    // A vocabulary smaller than the tokenizer's ids.
+    let error = Copy::of("tiny").set("config.json", "vocab_size", 900).error();
+    assert!(matches!(error, Error::TokenOutOfRange { vocabulary: 900, .. }), "{error}");
+}
+
+#[test]
+fn wrong_tensors_are_named() {
+    let name = "speech_encoder.inner_layer_norm.weight";
+    let error = Copy::of("tiny").tensors(|tensors| drop(tensors.remove(name))).error();
+    assert!(matches!(&error, Error::MissingTensor { name: n, wanted, .. } if n == name && wanted == &[64]), "{error}");
+    let integers =
+        |tensors: &mut BTreeMap<_, _>| drop(tensors.insert(name.to_owned(), (Dtype::I32, vec![64], vec![0; 256])));
+    let error = Copy::of("tiny").tensors(integers).error();
+    assert!(matches!(&error, Error::TensorType { name: n, found, .. } if n == name && found == "I32"), "{error}");
+}
+
+#[test]
+fn the_full_model_and_either_name_of_the_embedding_load() {
+    let superset = Copy::of("tiny").tensors(|tensors| {
+        let unused = (Dtype::I64, vec![2], vec![0; 16]);
+        tensors.insert("t2u_model.model.encoder.layers.0.weight".to_owned(), unused.clone());
+        tensors.insert("vocoder.dur_predictor.conv1.weight".to_owned(), unused);
+    });
+    assert_eq!(transcribe(&superset.load().expect("superset")), TEXT);
+    for alias in ["text_decoder.embed_tokens.weight", "lm_head.weight"] {
+        let renamed = Copy::of("tiny").tensors(|tensors| {
+            let embedding = tensors.remove("shared.weight").expect("embedding");
+            tensors.insert(alias.to_owned(), embedding);
+        });
+        assert_eq!(transcribe(&renamed.load().expect(alias)), TEXT);
+    }
+}
+
+#[test]
+fn a_header_of_odd_length_leaves_tensors_unaligned_but_loads() {
+    let copy = Copy::of("tiny");
+    let bytes = fs::read(copy.path("model.safetensors")).expect("read");
+    let length = u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes"));
+    let mut shifted = (length + 3).to_le_bytes().to_vec();
+    shifted.extend_from_slice(&bytes[8..8 + length as usize]);
+    shifted.extend_from_slice(b"   ");
+    shifted.extend_from_slice(&bytes[8 + length as usize..]);
+    assert_eq!(transcribe(&copy.write("model.safetensors", shifted).load().expect("loads")), TEXT);
+}
+
+#[test]
+fn a_language_that_only_this_crate_knows_is_refused() {
+    let languages = serde_json::json!({"eng": 1022});
+    let copy = Copy::of("tiny").set("generation_config.json", "text_decoder_lang_to_code_id", languages);
+    let transcriber = copy.load().expect("loads");
+    let audio = Waveform::open(common::golden_dir().join("tiny/audio/hi_16k.wav")).expect("clip");
+    let hindi: Language = "hin".parse().expect("language");
+    let error = transcriber.transcribe(&audio, hindi).expect_err("unknown");
+    assert!(
+        matches!(&error, Error::UnknownLanguage { found, known } if found == "hin" && known == &["eng"]),
+        "{error}"
+    );
+}

@@ -1,0 +1,180 @@
+//! The `transcribe` example as its users run it: output, JSON, exit codes, files.
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+/// The example's binary, which `cargo test` builds beside the tests.
+fn transcribe() -> Command {
+    let test = std::env::current_exe().expect("this test");
+    let target = test.parent().and_then(Path::parent).expect("target folder");
+    let path = target.join("examples").join(format!("transcribe{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.is_file(), "{} is not there: run `cargo test` or `cargo build --examples` first", path.display());
+    let mut command = Command::new(path);
+    command.env_remove("INDIC_SEAMLESS_MODEL").env_remove("RUST_LOG");
+    command
+}
+
+fn tiny(file: &str) -> PathBuf {
+    common::golden_dir().join("tiny").join(file)
+}
+
+fn run(arguments: &[&str], files: &[PathBuf]) -> Output {
+    transcribe().arg("--model").arg(tiny("model")).args(arguments).args(files).output().expect("run")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn text_is_all_that_standard_output_gets() {
+    let output = run(&["--lang", "eng"], &[tiny("audio/hi_16k.wav")]);
+    assert_eq!(stdout(&output), "The weather is pleasant today.\n");
+    assert_eq!(output.status.code(), Some(0));
+    let output = run(&["--lang", "Hindi"], &[tiny("audio/hi_16k.wav")]);
+    assert_eq!(stdout(&output), "आज मौसम अच्छा है।\n");
+}
+
+#[test]
+fn every_container_gives_the_same_text() {
+    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clips");
+    for extension in ["wav", "flac", "mp3", "m4a", "ogg", "opus", "webm"] {
+        let output = run(&[], &[clips.join(format!("hi.{extension}"))]);
+        assert_eq!(stdout(&output), "The weather is pleasant today.\n", "{extension}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn json_follows_its_contract() {
+    let clip = tiny("audio/hi_16k.wav");
+    let arguments = ["--format", "json", "--num-beams", "5", "--num-return-sequences", "3", "--max-new-tokens", "48"];
+    let output = run(&arguments, &[clip.clone(), clip.clone()]);
+    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 2);
+    let golden =
+        &common::all().into_iter().find(|golden| golden.name() == "tiny").expect("tiny").manifest["clips"]["hi_16k"];
+    let wanted = &golden["generate"]["eng/beam5_ret3"];
+    for line in &lines {
+        assert_eq!(line["file"], clip.to_str().expect("path"));
+        assert_eq!(line["language"], "eng");
+        assert_eq!(line["text"], "The weather is pleasant today.");
+        assert_eq!(line["precision"], "f32");
+        assert_eq!(line["backend"], "flex");
+        assert!((line["duration_s"].as_f64().expect("duration") - 1.445).abs() < 0.01, "{line}");
+        assert!(!cfg!(target_os = "linux") || line["peak_rss_bytes"].as_u64().is_some_and(|bytes| bytes > 1_000_000));
+        let [segment] = &line["segments"].as_array().expect("segments")[..] else { panic!("{line}") };
+        assert_eq!(segment["start"], 0.0);
+        assert_eq!(segment["end"], line["duration_s"]);
+        assert_eq!(segment["text"], line["text"]);
+        let alternatives = segment["alternatives"].as_array().expect("alternatives");
+        assert_eq!(alternatives.len(), 2);
+        for (i, hypothesis) in std::iter::once(segment).chain(alternatives).enumerate() {
+            let mut tokens = wanted["ids"][i].as_array().expect("ids").clone();
+            // The reference pads with 3, the end token; here there is only the one that ended the sequence.
+            while tokens.ends_with(&[3.into(), 3.into()]) {
+                tokens.pop();
+            }
+            assert_eq!(hypothesis["tokens"], Value::from(tokens));
+            assert_eq!(hypothesis["text"], wanted["text"][i]);
+            let (found, wanted) = (&hypothesis["score"], &wanted["sequences_scores"][i]);
+            assert!((found.as_f64().expect("score") - wanted.as_f64().expect("score")).abs() < 1e-4);
+        }
+        // With a length penalty of 1 the score of a beam is the mean log-probability.
+        let (score, mean) = (segment["score"].as_f64().expect("score"), segment["avg_logprob"].as_f64().expect("mean"));
+        assert!((score - mean).abs() < 1e-5);
+        let timings = &line["timings"];
+        for key in ["load_ms", "audio_ms", "features_ms", "encoder_ms", "generation_ms", "total_ms"] {
+            assert!(timings[key].as_f64().is_some_and(|ms| ms > 0.0), "{key}: {timings}");
+        }
+        assert_eq!(timings["new_tokens"], segment["tokens"].as_array().expect("tokens").len() - 2);
+    }
+}
+
+#[test]
+fn a_bad_file_does_not_stop_the_others() {
+    let dir = tempfile::tempdir().expect("folder");
+    let bad = dir.path().join("notes.wav");
+    fs::write(&bad, "these are notes\n").expect("write");
+    let output = run(&[], &[bad, dir.path().join("missing.mp3"), tiny("audio/hi_16k.wav")]);
+    assert_eq!(stdout(&output), "The weather is pleasant today.\n");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = stderr(&output);
+    assert!(errors.contains("notes.wav") && errors.contains("missing.mp3") && errors.contains("2 of 3"), "{errors}");
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let clip = tiny("audio/hi_16k.wav");
+    let cases: [&[&str]; 10] = [
+        &["--lang", "klingon"],
+        &["--no-such-option"],
+        &["--num-beams", "0"],
+        &["--num-beams", "2", "--num-return-sequences", "3"],
+        &["--early-stopping", "maybe"],
+        &["--precision", "f12"],
+        &["--backend", "abacus"],
+        &["--threads", "0"],
+        &["--repetition-penalty=-1"],
+        &["--format", "odt"],
+    ];
+    for arguments in cases {
+        let output = run(arguments, std::slice::from_ref(&clip));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+        assert!(!stderr(&output).is_empty());
+    }
+    assert_eq!(transcribe().output().expect("run").status.code(), Some(2), "no file at all");
+}
+
+#[test]
+fn a_missing_model_is_named() {
+    let output = transcribe().args(["--model", "/no/such/model"]).arg(tiny("audio/hi_16k.wav")).output().expect("run");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/no/such/model"), "{}", stderr(&output));
+}
+
+#[test]
+fn output_is_written_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().expect("folder");
+    let file = dir.path().join("out.txt");
+    let output = run(&["--output", file.to_str().expect("path")], &[tiny("audio/hi_16k.wav")]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(&file).expect("file"), "The weather is pleasant today.\n");
+
+    let missing = dir.path().join("no/such/folder/out.txt");
+    let output = run(&["--output", missing.to_str().expect("path")], &[tiny("audio/hi_16k.wav")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no/such/folder/out.txt"), "{}", stderr(&output));
+
+    // A folder stands where the file should be: nothing may be left beside it.
+    let taken = dir.path().join("taken");
+    fs::create_dir(&taken).expect("folder");
+    let output = run(&["--output", taken.to_str().expect("path")], &[tiny("audio/hi_16k.wav")]);
+    assert_eq!(output.status.code(), Some(1));
+    let mut left: Vec<_> = fs::read_dir(dir.path()).expect("folder").map(|e| e.expect("entry").file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["out.txt", "taken"]);
+}
+
+/// `/dev/full` refuses every byte, like a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let mut command = transcribe();
+    let output = command.arg("--model").arg(tiny("model")).arg(tiny("audio/hi_16k.wav")).stdout(full).output();
+    let output = output.expect("run");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot write standard output"), "{}", stderr(&output));
+}

@@ -1,0 +1,154 @@
+//! Reference outputs: the folders in `tests/golden`, and those that `INDIC_SEAMLESS_GOLDEN` names (colon-separated).
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+
+/// `tests/golden` in the workspace.
+pub fn golden_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
+}
+
+/// One folder of `model`, `audio` and `golden`.
+pub struct Golden {
+    pub dir: PathBuf,
+    pub manifest: Value,
+}
+
+/// All folders, wherever they come from.
+pub fn all() -> Vec<Golden> {
+    let shipped = std::fs::read_dir(golden_dir()).expect("tests/golden").map(|entry| entry.expect("entry").path());
+    let named = std::env::var("INDIC_SEAMLESS_GOLDEN").unwrap_or_default();
+    let named = named.split(':').filter(|path| !path.is_empty()).map(PathBuf::from);
+    let mut dirs: Vec<PathBuf> = shipped.filter(|path| path.is_dir()).chain(named).collect();
+    dirs.sort();
+    assert!(!dirs.is_empty(), "no goldens");
+    dirs.into_iter().map(Golden::open).collect()
+}
+
+impl Golden {
+    fn open(dir: PathBuf) -> Self {
+        let path = dir.join("golden/manifest.json");
+        let json = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self { manifest: serde_json::from_slice(&json).expect("manifest.json"), dir }
+    }
+
+    pub fn name(&self) -> String {
+        self.dir.file_name().expect("name").to_string_lossy().into_owned()
+    }
+
+    pub fn model(&self) -> PathBuf {
+        self.dir.join("model")
+    }
+
+    pub fn audio(&self, clip: &str) -> PathBuf {
+        self.dir.join("audio").join(self.manifest["clips"][clip]["file"].as_str().expect("file"))
+    }
+
+    /// The entries of `clips` or `batches`.
+    pub fn entries(&self, kind: &str) -> impl Iterator<Item = (&String, &Value)> {
+        self.manifest[kind].as_object().expect("object").iter()
+    }
+
+    /// The tensors of a clip or batch, if this golden has any.
+    pub fn tensors(&self, name: &str) -> Option<Tensors> {
+        let path = self.dir.join(format!("golden/{name}.safetensors"));
+        path.is_file().then(|| Tensors::open(&path))
+    }
+}
+
+/// A tensor as `f64` values with its shape.
+pub struct Tensor {
+    pub shape: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+impl Tensor {
+    pub fn f32(&self) -> Vec<f32> {
+        self.values.iter().map(|&x| x as f32).collect()
+    }
+
+    pub fn largest(&self) -> f64 {
+        self.values.iter().fold(0.0, |max, x| max.max(x.abs()))
+    }
+
+    /// The largest absolute difference; NaN counts as infinite.
+    pub fn difference(&self, other: &[f32]) -> f64 {
+        assert_eq!(self.values.len(), other.len(), "sizes, wanted {:?}", self.shape);
+        let difference = |(a, b): (&f64, &f32)| (a - f64::from(*b)).abs();
+        let differences = self.values.iter().zip(other).map(difference);
+        differences.fold(0.0, |max, d| if d.is_nan() { f64::INFINITY } else { f64::max(max, d) })
+    }
+}
+
+pub struct Tensors(BTreeMap<String, Tensor>);
+
+impl Tensors {
+    pub fn open(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+        let tensor = |(name, view): (&str, safetensors::tensor::TensorView<'_>)| {
+            let values = match view.dtype() {
+                Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b).into()).collect(),
+                Dtype::I64 => view.data().as_chunks::<8>().0.iter().map(|&b| i64::from_le_bytes(b) as f64).collect(),
+                other => panic!("{name}: {other:?}"),
+            };
+            (name.to_owned(), Tensor { shape: view.shape().to_vec(), values })
+        };
+        Self(file.iter().map(tensor).collect())
+    }
+
+    pub fn get(&self, name: &str) -> &Tensor {
+        self.0.get(name).unwrap_or_else(|| panic!("no tensor {name}"))
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// The largest difference per stage, printed when the test ends.
+#[derive(Default)]
+pub struct Report {
+    worst: BTreeMap<String, (f64, String)>,
+    failures: Vec<String>,
+    pub checks: usize,
+}
+
+impl Report {
+    /// Notes the difference of a stage, which must not exceed `tolerance`.
+    pub fn check(&mut self, stage: &str, place: &str, difference: f64, tolerance: f64) {
+        self.checks += 1;
+        let worst = self.worst.entry(stage.to_owned()).or_default();
+        if difference >= worst.0 {
+            *worst = (difference, place.to_owned());
+        }
+        if difference > tolerance {
+            self.failures.push(format!("{place}: {stage} differs by {difference:.3e}, allowed {tolerance:.1e}"));
+        }
+    }
+
+    /// Notes whether two things are the same.
+    pub fn equal<T: PartialEq + std::fmt::Debug>(&mut self, stage: &str, place: &str, found: &T, wanted: &T) {
+        self.checks += 1;
+        if found != wanted {
+            self.failures.push(format!("{place}: {stage}\n   found {found:?}\n  wanted {wanted:?}"));
+        }
+    }
+
+    /// Prints, and fails the test if anything failed or nothing was checked.
+    pub fn finish(self, title: &str) {
+        println!("{title}: {} checks", self.checks);
+        for (stage, (difference, place)) in &self.worst {
+            println!("  {stage:28} {difference:.2e}  {place}");
+        }
+        assert!(self.checks > 0, "{title}: nothing to check");
+        assert!(self.failures.is_empty(), "{title}: {} failed\n{}", self.failures.len(), self.failures.join("\n"));
+    }
+}

@@ -59,7 +59,7 @@ struct Args {
     output: Option<PathBuf>,
 }
 
-/// The search; what is not given is as the checkpoint's generation_config.json says.
+/// The search; what is not given is as the checkpoint asks for.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Search")]
 struct Search {

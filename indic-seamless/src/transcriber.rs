@@ -238,7 +238,7 @@ impl Transcriber {
         };
         let mut observer = Observer { on_token, cancel: &options.cancel };
         let mut decoder = ModelDecoder::new(&self.model, &encoded, generation, prompt.len());
-        let mut hypotheses = generate(&mut decoder, &[prompt.clone()], generation, &mut observer)?;
+        let mut hypotheses = generate(&mut decoder, std::slice::from_ref(&prompt), generation, &mut observer)?;
         timings.generation_ms = milliseconds(stage);
 
         let hypotheses = hypotheses.pop().unwrap_or_default();

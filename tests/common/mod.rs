@@ -11,18 +11,18 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 /// `tests/golden` in the workspace.
-pub fn golden_dir() -> PathBuf {
+pub(crate) fn golden_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
 }
 
 /// One folder of `model`, `audio` and `golden`.
-pub struct Golden {
-    pub dir: PathBuf,
-    pub manifest: Value,
+pub(crate) struct Golden {
+    pub(crate) dir: PathBuf,
+    pub(crate) manifest: Value,
 }
 
 /// All folders, wherever they come from.
-pub fn all() -> Vec<Golden> {
+pub(crate) fn all() -> Vec<Golden> {
     let shipped = std::fs::read_dir(golden_dir()).expect("tests/golden").map(|entry| entry.expect("entry").path());
     let named = std::env::var("INDIC_SEAMLESS_GOLDEN").unwrap_or_default();
     let named = named.split(':').filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -39,47 +39,47 @@ impl Golden {
         Self { manifest: serde_json::from_slice(&json).expect("manifest.json"), dir }
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.dir.file_name().expect("name").to_string_lossy().into_owned()
     }
 
-    pub fn model(&self) -> PathBuf {
+    pub(crate) fn model(&self) -> PathBuf {
         self.dir.join("model")
     }
 
-    pub fn audio(&self, clip: &str) -> PathBuf {
+    pub(crate) fn audio(&self, clip: &str) -> PathBuf {
         self.dir.join("audio").join(self.manifest["clips"][clip]["file"].as_str().expect("file"))
     }
 
     /// The entries of `clips` or `batches`.
-    pub fn entries(&self, kind: &str) -> impl Iterator<Item = (&String, &Value)> {
+    pub(crate) fn entries(&self, kind: &str) -> impl Iterator<Item = (&String, &Value)> {
         self.manifest[kind].as_object().expect("object").iter()
     }
 
     /// The tensors of a clip or batch, if this golden has any.
-    pub fn tensors(&self, name: &str) -> Option<Tensors> {
+    pub(crate) fn tensors(&self, name: &str) -> Option<Tensors> {
         let path = self.dir.join(format!("golden/{name}.safetensors"));
         path.is_file().then(|| Tensors::open(&path))
     }
 }
 
 /// A tensor as `f64` values with its shape.
-pub struct Tensor {
-    pub shape: Vec<usize>,
-    pub values: Vec<f64>,
+pub(crate) struct Tensor {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Vec<f64>,
 }
 
 impl Tensor {
-    pub fn f32(&self) -> Vec<f32> {
+    pub(crate) fn f32(&self) -> Vec<f32> {
         self.values.iter().map(|&x| x as f32).collect()
     }
 
-    pub fn largest(&self) -> f64 {
+    pub(crate) fn largest(&self) -> f64 {
         self.values.iter().fold(0.0, |max, x| max.max(x.abs()))
     }
 
     /// The largest absolute difference; NaN counts as infinite.
-    pub fn difference(&self, other: &[f32]) -> f64 {
+    pub(crate) fn difference(&self, other: &[f32]) -> f64 {
         assert_eq!(self.values.len(), other.len(), "sizes, wanted {:?}", self.shape);
         let difference = |(a, b): (&f64, &f32)| (a - f64::from(*b)).abs();
         let differences = self.values.iter().zip(other).map(difference);
@@ -87,10 +87,10 @@ impl Tensor {
     }
 }
 
-pub struct Tensors(BTreeMap<String, Tensor>);
+pub(crate) struct Tensors(BTreeMap<String, Tensor>);
 
 impl Tensors {
-    pub fn open(path: &Path) -> Self {
+    pub(crate) fn open(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let file = SafeTensors::deserialize(&bytes).expect("safetensors");
         let tensor = |(name, view): (&str, safetensors::tensor::TensorView<'_>)| {
@@ -104,26 +104,26 @@ impl Tensors {
         Self(file.iter().map(tensor).collect())
     }
 
-    pub fn get(&self, name: &str) -> &Tensor {
+    pub(crate) fn get(&self, name: &str) -> &Tensor {
         self.0.get(name).unwrap_or_else(|| panic!("no tensor {name}"))
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 }
 
 /// The largest difference per stage, printed when the test ends.
 #[derive(Default)]
-pub struct Report {
+pub(crate) struct Report {
     worst: BTreeMap<String, (f64, String)>,
     failures: Vec<String>,
-    pub checks: usize,
+    pub(crate) checks: usize,
 }
 
 impl Report {
     /// Notes the difference of a stage, which must not exceed `tolerance`.
-    pub fn check(&mut self, stage: &str, place: &str, difference: f64, tolerance: f64) {
+    pub(crate) fn check(&mut self, stage: &str, place: &str, difference: f64, tolerance: f64) {
         self.checks += 1;
         let worst = self.worst.entry(stage.to_owned()).or_default();
         if difference >= worst.0 {
@@ -135,7 +135,7 @@ impl Report {
     }
 
     /// Notes whether two things are the same.
-    pub fn equal<T: PartialEq + std::fmt::Debug>(&mut self, stage: &str, place: &str, found: &T, wanted: &T) {
+    pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(&mut self, stage: &str, place: &str, found: &T, wanted: &T) {
         self.checks += 1;
         if found != wanted {
             self.failures.push(format!("{place}: {stage}\n   found {found:?}\n  wanted {wanted:?}"));
@@ -143,7 +143,7 @@ impl Report {
     }
 
     /// Prints, and fails the test if anything failed or nothing was checked.
-    pub fn finish(self, title: &str) {
+    pub(crate) fn finish(self, title: &str) {
         println!("{title}: {} checks", self.checks);
         for (stage, (difference, place)) in &self.worst {
             println!("  {stage:28} {difference:.2e}  {place}");

@@ -12,28 +12,34 @@ pub(super) fn log_sum_exp(scores: &[f32]) -> f32 {
     if max == f32::NEG_INFINITY {
         return max;
     }
-    let sum = Arch::new().dispatch(|| {
-        // Independent lanes, since a chain of additions cannot be vectorised.
-        let mut sum = [0.0f32; LANES];
-        let mut chunks = scores.chunks_exact(LANES);
-        for chunk in chunks.by_ref() {
-            chunk.iter().zip(&mut sum).for_each(|(&x, sum)| *sum += exp(x - max));
-        }
-        let tail: f32 = chunks.remainder().iter().map(|&x| exp(x - max)).sum();
-        tail + sum.iter().sum::<f32>()
-    });
+    let sum = Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            // Independent lanes, since a chain of additions cannot be vectorised.
+            let mut sum = [0.0f32; LANES];
+            let mut chunks = scores.chunks_exact(LANES);
+            for chunk in chunks.by_ref() {
+                chunk.iter().zip(&mut sum).for_each(|(&x, sum)| *sum += exp(x - max));
+            }
+            let tail: f32 = chunks.remainder().iter().map(|&x| exp(x - max)).sum();
+            tail + sum.iter().sum::<f32>()
+        },
+    );
     max + sum.ln()
 }
 
 fn max(scores: &[f32]) -> f32 {
-    Arch::new().dispatch(|| {
-        let mut max = [f32::NEG_INFINITY; LANES];
-        let mut chunks = scores.chunks_exact(LANES);
-        for chunk in chunks.by_ref() {
-            chunk.iter().zip(&mut max).for_each(|(&x, max)| *max = if x > *max { x } else { *max });
-        }
-        max.iter().chain(chunks.remainder()).fold(f32::NEG_INFINITY, |max, &x| max.max(x))
-    })
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let mut max = [f32::NEG_INFINITY; LANES];
+            let mut chunks = scores.chunks_exact(LANES);
+            for chunk in chunks.by_ref() {
+                chunk.iter().zip(&mut max).for_each(|(&x, max)| *max = if x > *max { x } else { *max });
+            }
+            max.iter().chain(chunks.remainder()).fold(f32::NEG_INFINITY, |max, &x| max.max(x))
+        },
+    )
 }
 
 /// The first of the largest scores; 0 if none is above minus infinity.
@@ -45,7 +51,10 @@ pub(super) fn argmax(scores: &[f32]) -> usize {
 /// Turns logits into log-probabilities.
 pub(super) fn log_softmax(logits: &mut [f32]) {
     let total = log_sum_exp(logits);
-    Arch::new().dispatch(|| logits.iter_mut().for_each(|x| *x -= total));
+    Arch::new().dispatch(
+        #[inline(always)]
+        || logits.iter_mut().for_each(|x| *x -= total),
+    );
 }
 
 /// The `count` largest of `scores`, each plus `add`, with their places; of equals the first come first.

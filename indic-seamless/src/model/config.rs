@@ -127,12 +127,12 @@ impl ModelConfig {
             wanted(chunk > 0, "speech_encoder_chunk_size", &chunk, "a positive number or null")?;
         }
         let hidden = self.hidden_size;
-        wanted(hidden % 2 == 0 && hidden >= 4, "hidden_size", &hidden, "an even number, at least 4")?;
+        wanted(hidden.is_multiple_of(2) && hidden >= 4, "hidden_size", &hidden, "an even number, at least 4")?;
         for (key, heads) in [
             ("decoder_attention_heads", self.decoder_attention_heads),
             ("speech_encoder_attention_heads", self.speech_encoder_attention_heads),
         ] {
-            wanted(hidden % heads == 0, key, &heads, &format!("a divisor of hidden_size, {hidden}"))?;
+            wanted(hidden.is_multiple_of(heads), key, &heads, &format!("a divisor of hidden_size, {hidden}"))?;
         }
         let input = self.feature_projection_input_dim;
         wanted(input == STACKED, "feature_projection_input_dim", &input, "160, two frames of 80 mel bins")?;

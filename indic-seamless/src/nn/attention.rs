@@ -1,5 +1,7 @@
 //! The parts of attention that plain tensor operations do slowly on a CPU.
 
+use std::ops::Range;
+
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
 use super::cpu::{self, Cpu};
@@ -8,60 +10,84 @@ use super::cpu::{self, Cpu};
 /// masked comes out uniform instead of NaN.
 const MASKED: f32 = f32::MIN;
 
-/// The softmax of the encoder's self-attention: relative term, scale, mask and softmax over the keys.
+/// Query rows whose scores are held at a time where there is no kernel: bounds the memory of `[heads, queries, time]`.
+const QUERIES: usize = 512;
+
+/// The encoder's self-attention between its projections.
 ///
-/// Query `i` sees key `j` if `j` is in the window of the query's chunk and below the item's length.
-pub(crate) struct RelativeSoftmax<'a> {
-    /// Multiplies the sum of content and relative score: `1 / sqrt(head)`.
-    pub(crate) scale: f32,
-    /// The distances `key - query` that have their own embedding: `-left ..= right`; farther ones share the last.
+/// The score of key `j` for query `i` is `(q_i · k_j + q_i · E[clamp(j - i, -left, right)]) / sqrt(head)`. Query `i` sees
+/// key `j` if `j` is in the window of the query's chunk and below the item's length.
+pub(crate) struct RelativeAttention<'a> {
+    /// Number of heads.
+    pub(crate) heads: usize,
+    /// How far to the left distances `key - query` have their own embedding; farther ones share the last.
     pub(crate) left: usize,
-    /// The positions of the queries among the keys.
-    pub(crate) queries: std::ops::Range<usize>,
     /// Valid keys per item.
     pub(crate) lengths: &'a [usize],
     /// The keys that a query position may see, whatever the item's length.
-    pub(crate) window: &'a (dyn Fn(usize) -> std::ops::Range<usize> + Sync),
+    pub(crate) window: &'a (dyn Fn(usize) -> Range<usize> + Sync),
 }
 
-impl RelativeSoftmax<'_> {
+impl RelativeAttention<'_> {
     /// The keys that `query` of `item` sees.
-    pub(crate) fn visible(&self, item: usize, query: usize) -> std::ops::Range<usize> {
+    pub(crate) fn visible(&self, item: usize, query: usize) -> Range<usize> {
         let window = (self.window)(query);
         window.start..window.end.min(self.lengths[item])
     }
 
-    /// `scores: [batch, heads, queries, keys]` and `relative: [batch, heads, queries, distances]` -> weights like `scores`.
-    pub(crate) fn forward(&self, scores: Tensor<4>, relative: Option<Tensor<4>>) -> Tensor<4> {
-        let shape @ [batch, _, queries, keys] = scores.dims();
-        if Cpu::is(&scores) {
-            let distances = relative.as_ref().map_or(0, |r| r.dims()[3]);
-            let relative = relative.as_ref().and_then(Cpu::view);
-            let relative = relative.as_ref().map(Cpu::as_slice);
-            return Cpu::map_in_place(scores, |scores| {
-                cpu::relative_softmax(scores, relative, distances, shape, self);
-            });
+    /// Queries, keys and values `[batch, time, hidden]` and distances `[left + right + 1, head]` ->
+    /// `[batch, time, hidden]`.
+    pub(crate) fn forward(
+        &self,
+        queries: Tensor<3>,
+        keys: Tensor<3>,
+        values: Tensor<3>,
+        embedding: Option<Tensor<2>>,
+    ) -> Tensor<3> {
+        let shape @ [batch, time, hidden] = queries.dims();
+        if let (Some(q), Some(k), Some(v)) = (Cpu::view(&queries), Cpu::view(&keys), Cpu::view(&values)) {
+            let embedding = embedding.as_ref().and_then(Cpu::view);
+            let embedding = embedding.as_ref().map(Cpu::as_slice);
+            let y = cpu::relative_attention([q.as_slice(), k.as_slice(), v.as_slice()], embedding, shape, self);
+            return Cpu::tensor(y, shape, &queries);
         }
-        let device = scores.device();
-        let scores = match relative {
-            Some(relative) => {
-                let [.., distances] = relative.dims();
-                let distance = |i: usize, j: usize| (j + self.left).saturating_sub(i).min(distances - 1) as i32;
-                let index: Vec<i32> =
-                    self.queries.clone().flat_map(|i| (0..keys).map(move |j| distance(i, j))).collect();
-                let index = Tensor::<2, Int>::from_data(TensorData::new(index, [queries, keys]), &device);
-                scores + relative.gather(3, index.unsqueeze::<4>().expand(shape))
+        let head = hidden / self.heads;
+        let split = |x: Tensor<3>| x.reshape([batch, time, self.heads, head]).swap_dims(1, 2);
+        let (queries, keys, values) = (split(queries), split(keys).swap_dims(2, 3), split(values));
+        let embedding = embedding.map(|embedding| embedding.transpose().unsqueeze::<4>());
+        let tile = |start: usize| {
+            let rows = start..time.min(start + QUERIES);
+            let queries = queries.clone().narrow(2, start, rows.len());
+            let mut scores = queries.clone().matmul(keys.clone());
+            if let Some(embedding) = &embedding {
+                scores = scores + self.per_key(queries.matmul(embedding.clone()), rows.clone(), time);
             }
-            None => scores,
+            let mask = self.mask(rows, time, &scores);
+            activation::softmax(scores / (head as f64).sqrt() + mask, 3).matmul(values.clone())
         };
-        let mask = |item: usize, query: usize| {
+        let tiles = (0..time).step_by(QUERIES).map(tile).collect();
+        Tensor::cat(tiles, 2).swap_dims(1, 2).reshape(shape)
+    }
+
+    /// Scores of distances `[batch, heads, queries, distances]` -> scores of keys `[batch, heads, queries, keys]`.
+    fn per_key(&self, relative: Tensor<4>, rows: Range<usize>, keys: usize) -> Tensor<4> {
+        let [batch, heads, queries, distances] = relative.dims();
+        let distance = |i: usize, j: usize| (j + self.left).saturating_sub(i).min(distances - 1) as i32;
+        let index = rows.flat_map(|i| (0..keys).map(move |j| distance(i, j))).collect();
+        let index = Tensor::<2, Int>::from_data(TensorData::new::<i32, _>(index, [queries, keys]), &relative.device());
+        relative.gather(3, index.unsqueeze::<4>().expand([batch, heads, queries, keys]))
+    }
+
+    /// What is added to the scores, `[batch, 1, queries, keys]`.
+    fn mask(&self, rows: Range<usize>, keys: usize, scores: &Tensor<4>) -> Tensor<4> {
+        let shape = [self.lengths.len(), 1, rows.len(), keys];
+        let row = |item: usize, query: usize| {
             let visible = self.visible(item, query);
             (0..keys).map(move |key| if visible.contains(&key) { 0.0 } else { MASKED })
         };
-        let mask: Vec<f32> =
-            (0..batch).flat_map(|item| self.queries.clone().flat_map(move |query| mask(item, query))).collect();
-        let mask = Tensor::<4>::from_data(TensorData::new(mask, [batch, 1, queries, keys]), &device);
-        activation::softmax(scores * self.scale + mask, 3)
+        let items = 0..self.lengths.len();
+        let mask = items.flat_map(|item| rows.clone().flat_map(move |query| row(item, query))).collect();
+        Tensor::from_data(TensorData::new::<f32, _>(mask, shape), &scores.device())
     }
 }
 

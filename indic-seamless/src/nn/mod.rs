@@ -12,7 +12,7 @@ mod linear;
 
 pub use activation::Activation;
 pub(crate) use activation::glu;
-pub(crate) use attention::{KeyRows, RelativeSoftmax, attend};
+pub(crate) use attention::{KeyRows, RelativeAttention, attend};
 pub(crate) use depthwise::causal_depthwise;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
 pub use linear::{Linear, LinearConfig};

@@ -5,10 +5,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use crate::nn::{Linear, LinearConfig, RelativeSoftmax};
-
-/// Query rows whose scores are held at a time: bounds the memory of `[heads, queries, T]` for long clips.
-const QUERIES: usize = 512;
+use crate::nn::{Linear, LinearConfig, RelativeAttention};
 
 /// What the layers need to know of the batch beside the hidden states.
 pub(super) struct Context<'a> {
@@ -85,31 +82,12 @@ impl AttentionConfig {
 impl Attention {
     /// `[batch, T, hidden] -> [batch, T, hidden]`
     pub(super) fn forward(&self, x: Tensor<3>, context: &Context<'_>) -> Tensor<3> {
-        let [batch, time, hidden] = x.dims();
-        let head = hidden / self.heads;
-        let split = |x: Tensor<3>| x.reshape([batch, time, self.heads, head]).swap_dims(1, 2);
-        let queries = split(self.linear_q.forward(x.clone()));
-        let keys = split(self.linear_k.forward(x.clone())).swap_dims(2, 3);
-        let values = split(self.linear_v.forward(x));
-        let embedding = self.distance_embedding.as_ref().map(|e| e.weight.val().transpose().unsqueeze::<4>());
-
-        let tiles = (0..time).step_by(QUERIES).map(|start| {
-            let range = start..time.min(start + QUERIES);
-            let queries = queries.clone().narrow(2, start, range.len());
-            let relative = embedding.clone().map(|embedding| queries.clone().matmul(embedding));
-            let softmax = RelativeSoftmax {
-                scale: 1.0 / (head as f32).sqrt(),
-                left: self.left,
-                queries: range,
-                lengths: context.lengths,
-                window: context.window,
-            };
-            softmax.forward(queries.matmul(keys.clone()), relative).matmul(values.clone())
-        });
-        let tiles: Vec<Tensor<4>> = tiles.collect();
-        let y = if tiles.len() == 1 { tiles.into_iter().next() } else { Some(Tensor::cat(tiles, 2)) };
-        // No tile: no time step.
-        let y = y.unwrap_or(values);
-        self.linear_out.forward(y.swap_dims(1, 2).reshape([batch, time, hidden]))
+        let queries = self.linear_q.forward(x.clone());
+        let keys = self.linear_k.forward(x.clone());
+        let values = self.linear_v.forward(x);
+        let embedding = self.distance_embedding.as_ref().map(|embedding| embedding.weight.val());
+        let attention =
+            RelativeAttention { heads: self.heads, left: self.left, lengths: context.lengths, window: context.window };
+        self.linear_out.forward(attention.forward(queries, keys, values, embedding))
     }
 }

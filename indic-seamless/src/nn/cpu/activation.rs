@@ -15,7 +15,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     // Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.33, 88.72);
-    let n = clamped * std::f32::consts::LOG2_E + ROUND - ROUND;
+    let rounded = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = clamped - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_199_9e-3;
@@ -25,9 +26,10 @@ pub(crate) fn exp(x: f32) -> f32 {
     let p = p * r + 0.5;
     let p = p * (r * r) + r + 1.0;
     // 2^n in two factors, since n may be 128 or -126 where one would overflow.
-    let half = (n as i32) >> 1;
+    let n = rounded.to_bits() as i32 - ROUND.to_bits() as i32;
+    let half = n >> 1;
     let power = |n: i32| f32::from_bits(((n + 127) << 23) as u32);
-    let y = p * power(half) * power(n as i32 - half);
+    let y = p * power(half) * power(n - half);
     if x < -87.33 { 0.0 } else { y }
 }
 
@@ -43,7 +45,12 @@ pub(crate) fn bias_activation(y: &mut [f32], bias: Option<&[f32]>, width: usize,
     }
     let arch = Arch::new();
     let rows = GRAIN.div_ceil(width);
-    y.par_chunks_mut(rows * width).for_each(|rows| arch.dispatch(|| finish(rows, bias, width, activation)));
+    y.par_chunks_mut(rows * width).for_each(|rows| {
+        arch.dispatch(
+            #[inline(always)]
+            || finish(rows, bias, width, activation),
+        );
+    });
 }
 
 /// The transpose of `y: [width, rows]`, with bias and activation as in [`bias_activation`]: `[rows, width]`.
@@ -62,18 +69,27 @@ pub(crate) fn transposed_bias_activation(
     let rows = y.len() / width;
     let arch = Arch::new();
     out.par_chunks_mut(TILE * width).enumerate().for_each(|(task, out)| {
-        arch.dispatch(|| {
-            let first = task * TILE;
-            for column in (0..width).step_by(TILE) {
-                let columns = TILE.min(width - column);
-                for (r, out) in out.chunks_exact_mut(width).enumerate() {
-                    for (c, out) in out[column..column + columns].iter_mut().enumerate() {
-                        *out = y[(column + c) * rows + first + r];
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                let first = task * TILE;
+                let rows_here = out.len() / width;
+                for column in (0..width).step_by(TILE) {
+                    let columns = TILE.min(width - column);
+                    let mut tile = [[0.0; TILE]; TILE];
+                    for (c, tile) in tile.iter_mut().take(columns).enumerate() {
+                        let start = (column + c) * rows + first;
+                        tile[..rows_here].copy_from_slice(&y[start..start + rows_here]);
+                    }
+                    for (r, out) in out.chunks_exact_mut(width).enumerate() {
+                        for (out, tile) in out[column..column + columns].iter_mut().zip(&tile) {
+                            *out = tile[r];
+                        }
                     }
                 }
-            }
-            finish(out, bias, width, activation);
-        });
+                finish(out, bias, width, activation);
+            },
+        );
     });
     out
 }
@@ -102,12 +118,15 @@ pub(crate) fn glu(x: &[f32], width: usize) -> Vec<f32> {
     let arch = Arch::new();
     let rows = GRAIN.div_ceil(width);
     y.par_chunks_mut(rows * half).zip(x.par_chunks(rows * width)).for_each(|(y, x)| {
-        arch.dispatch(|| {
-            for (y, x) in y.chunks_exact_mut(half).zip(x.chunks_exact(width)) {
-                let (a, b) = x.split_at(half);
-                y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = a * sigmoid(*b));
-            }
-        });
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for (y, x) in y.chunks_exact_mut(half).zip(x.chunks_exact(width)) {
+                    let (a, b) = x.split_at(half);
+                    y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = a * sigmoid(*b));
+                }
+            },
+        );
     });
     y
 }

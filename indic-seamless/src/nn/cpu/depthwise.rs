@@ -14,15 +14,18 @@ pub(crate) fn causal_depthwise(x: &[f32], weight: &[f32], time: usize, channels:
     let arch = Arch::new();
     y.par_chunks_mut(channels).enumerate().for_each(|(row, y)| {
         let (item, t) = (row / time, row % time);
-        arch.dispatch(|| {
-            let first = (kernel - 1).saturating_sub(t);
-            for (i, taps) in taps.chunks_exact(channels).enumerate().skip(first) {
-                let start = (item * time + t + i + 1 - kernel) * channels;
-                for ((y, x), w) in y.iter_mut().zip(&x[start..start + channels]).zip(taps) {
-                    *y += w * x;
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                let first = (kernel - 1).saturating_sub(t);
+                for (i, taps) in taps.chunks_exact(channels).enumerate().skip(first) {
+                    let start = (item * time + t + i + 1 - kernel) * channels;
+                    for ((y, x), w) in y.iter_mut().zip(&x[start..start + channels]).zip(taps) {
+                        *y += w * x;
+                    }
                 }
-            }
-        });
+            },
+        );
     });
     y
 }

@@ -60,7 +60,6 @@ impl<const R: usize> WithSimd for Tile<'_, '_, R> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { x, w, parts, input } = self;
         let rows: [(&[S::f32s], &[f32]); R] = std::array::from_fn(|r| S::as_simd_f32s(&x[r * input..(r + 1) * input]));
-        let vectors = rows[0].0.len();
         let mut column = 0;
         // Two columns at a time keep twice as many independent sums in flight.
         let mut pairs = w.chunks_exact(2 * input);
@@ -68,10 +67,10 @@ impl<const R: usize> WithSimd for Tile<'_, '_, R> {
             let (a, b) = pair.split_at(input);
             let ((a, a_tail), (b, b_tail)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
             let mut sums = [[simd.splat_f32s(0.0); 2]; R];
-            for i in 0..vectors {
+            for (i, (&a, &b)) in a.iter().zip(b).enumerate() {
                 for r in 0..R {
-                    sums[r][0] = simd.mul_add_e_f32s(rows[r].0[i], a[i], sums[r][0]);
-                    sums[r][1] = simd.mul_add_e_f32s(rows[r].0[i], b[i], sums[r][1]);
+                    sums[r][0] = simd.mul_add_e_f32s(rows[r].0[i], a, sums[r][0]);
+                    sums[r][1] = simd.mul_add_e_f32s(rows[r].0[i], b, sums[r][1]);
                 }
             }
             for r in 0..R {
@@ -84,8 +83,8 @@ impl<const R: usize> WithSimd for Tile<'_, '_, R> {
             let (a, a_tail) = S::as_simd_f32s(last);
             for r in 0..R {
                 let mut sum = simd.splat_f32s(0.0);
-                for i in 0..vectors {
-                    sum = simd.mul_add_e_f32s(rows[r].0[i], a[i], sum);
+                for (&x, &a) in rows[r].0.iter().zip(a) {
+                    sum = simd.mul_add_e_f32s(x, a, sum);
                 }
                 parts[r][column] = simd.reduce_sum_f32s(sum) + dot(rows[r].1, a_tail);
             }

@@ -12,7 +12,7 @@ use burn::{
 };
 
 pub(crate) use activation::{bias_activation, exp, glu, transposed_bias_activation};
-pub(crate) use attention::{attend, relative_softmax};
+pub(crate) use attention::{attend, relative_attention};
 pub(crate) use depthwise::causal_depthwise;
 pub(crate) use few_rows::{FEW_ROWS, few_rows_linear};
 
@@ -22,12 +22,6 @@ type FlexTensor = <Flex as BackendTypes>::FloatTensorPrimitive;
 pub(crate) struct Cpu(FlexTensor);
 
 impl Cpu {
-    /// Whether kernels apply to the tensor.
-    pub(crate) fn is<const D: usize>(tensor: &Tensor<D>) -> bool {
-        // Fails only for another backend; the clone is a reference count.
-        tensor.clone().try_into_primitive::<Flex>().is_ok()
-    }
-
     /// The tensor's values, if it lives on Flex; copied only if they are not contiguous.
     pub(crate) fn view<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         let tensor = tensor.clone().try_into_primitive::<Flex>().ok()?;
@@ -47,15 +41,7 @@ impl Cpu {
     ) -> Tensor<D> {
         Tensor::from_data(TensorData::new(values, shape), &other.device())
     }
-
-    /// Changes the values of a tensor that lives on Flex, where they are if nothing else holds them.
-    pub(crate) fn map_in_place<const D: usize>(tensor: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
-        let (shape, device) = (tensor.dims(), tensor.device());
-        let mut values = match tensor.into_data().try_into_vec::<f32>() {
-            Ok(values) => values,
-            Err(error) => unreachable!("float tensors on Flex are f32: {error:?}"),
-        };
-        change(&mut values);
-        Tensor::from_data(TensorData::new(values, shape), &device)
-    }
 }
+
+#[cfg(test)]
+mod tests;

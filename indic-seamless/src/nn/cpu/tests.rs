@@ -1,0 +1,154 @@
+//! Each kernel against its formula in double precision, at sizes that leave remainders everywhere.
+
+use super::*;
+use crate::nn::{
+    Activation,
+    attention::{KeyRows, RelativeAttention},
+};
+
+/// Values in -1..1 that repeat only after a long time.
+fn values(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+#[track_caller]
+fn assert_close(found: &[f32], wanted: &[f64]) {
+    assert_eq!(found.len(), wanted.len());
+    for (i, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+        assert!((f64::from(*found) - wanted).abs() < 2e-5 * wanted.abs().max(1.0), "{i}: {found}, wanted {wanted}");
+    }
+}
+
+fn dot(a: impl IntoIterator<Item = f32>, b: impl IntoIterator<Item = f32>) -> f64 {
+    a.into_iter().zip(b).map(|(a, b)| f64::from(a) * f64::from(b)).sum()
+}
+
+fn softmax(scores: &[f64]) -> Vec<f64> {
+    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
+    scores.iter().map(|s| (s - max).exp() / sum).collect()
+}
+
+#[test]
+fn few_rows() {
+    for (rows, input, output) in
+        [(1, 1, 1), (1, 67, 33), (2, 16, 5), (5, 100, 41), (8, 33, 7), (9, 64, 3000), (32, 5, 9)]
+    {
+        let (x, w) = (values(rows * input, 1), values(output * input, 2));
+        let product =
+            |r: usize, o: usize| dot(x[r * input..(r + 1) * input].to_vec(), w[o * input..(o + 1) * input].to_vec());
+        let wanted: Vec<f64> =
+            (0..rows).flat_map(|r| (0..output).map(move |o| (r, o))).map(|(r, o)| product(r, o)).collect();
+        assert_close(&few_rows_linear(&x, &w, input), &wanted);
+    }
+}
+
+#[test]
+fn bias_and_activation() {
+    let (rows, width) = (37, 53);
+    let (y, bias) = (values(rows * width, 3), values(width, 4));
+    let apply = |activation: Option<Activation>, x: f64| match activation {
+        None => x,
+        Some(Activation::Relu) => x.max(0.0),
+        Some(Activation::Swish) => x / (1.0 + (-x).exp()),
+    };
+    for activation in [None, Some(Activation::Relu), Some(Activation::Swish)] {
+        let with_bias = |i: usize| apply(activation, f64::from(y[i]) + f64::from(bias[i % width]));
+        let wanted: Vec<f64> = (0..rows * width).map(with_bias).collect();
+        let mut found = y.clone();
+        bias_activation(&mut found, Some(&bias), width, activation);
+        assert_close(&found, &wanted);
+        let transposed: Vec<f32> =
+            (0..width).flat_map(|c| (0..rows).map(move |r| r * width + c)).map(|i| y[i]).collect();
+        assert_close(&transposed_bias_activation(&transposed, Some(&bias), width, activation), &wanted);
+    }
+}
+
+#[test]
+fn gate() {
+    let x = values(2 * 3 * 19, 5);
+    let row =
+        |x: &[f32]| -> Vec<f64> { (0..19).map(|i| f64::from(x[i]) / (1.0 + (-f64::from(x[19 + i])).exp())).collect() };
+    let wanted: Vec<f64> = x.chunks(38).flat_map(row).collect();
+    assert_close(&glu(&x, 38), &wanted);
+}
+
+#[test]
+fn depthwise() {
+    let (batch, time, channels, kernel) = (2, 9, 21, 5);
+    let (x, w) = (values(batch * time * channels, 6), values(channels * kernel, 7));
+    let mut wanted = Vec::new();
+    for (b, t, c) in (0..batch).flat_map(|b| (0..time).flat_map(move |t| (0..channels).map(move |c| (b, t, c)))) {
+        let past = (0..kernel).filter(|i| t + i + 1 >= kernel);
+        let product =
+            |i: usize| f64::from(w[c * kernel + i]) * f64::from(x[(b * time + t + i + 1 - kernel) * channels + c]);
+        wanted.push(past.map(product).sum());
+    }
+    assert_close(&causal_depthwise(&x, &w, time, channels), &wanted);
+}
+
+#[test]
+fn encoder_attention() {
+    let (batch, time, heads, head, left, right) = (2, 45, 3, 10, 7, 2);
+    let hidden = heads * head;
+    let [q, k, v] = [8, 9, 10].map(|seed| values(batch * time * hidden, seed));
+    let embedding = values((left + right + 1) * head, 11);
+    // The last queries of the second item see no key at all.
+    let lengths = [time, 20];
+    let window = |query: usize| if query < 30 { 0..time } else { 25..time };
+    let attention = RelativeAttention { heads, left, lengths: &lengths, window: &window };
+    for embedding in [None, Some(&embedding[..])] {
+        let mut wanted = vec![0.0; q.len()];
+        for (item, number, i) in
+            (0..batch).flat_map(|b| (0..heads).flat_map(move |h| (0..time).map(move |i| (b, h, i))))
+        {
+            let at =
+                |t: usize| (item * time + t) * hidden + number * head..(item * time + t) * hidden + (number + 1) * head;
+            let score = |j: usize| {
+                let content = dot(q[at(i)].to_vec(), k[at(j)].to_vec());
+                let distance = (j + left).saturating_sub(i).min(left + right);
+                let relative = embedding
+                    .map_or(0.0, |e| dot(q[at(i)].to_vec(), e[distance * head..(distance + 1) * head].to_vec()));
+                (content + relative) / (head as f64).sqrt()
+            };
+            let keys = window(i).start..window(i).end.min(lengths[item]);
+            let (keys, weights): (Vec<usize>, Vec<f64>) = if keys.is_empty() {
+                ((0..time).collect(), vec![1.0 / time as f64; time])
+            } else {
+                (keys.clone().collect(), softmax(&keys.map(score).collect::<Vec<_>>()))
+            };
+            for (j, weight) in keys.into_iter().zip(weights) {
+                for (y, v) in wanted[at(i)].iter_mut().zip(&v[at(j)]) {
+                    *y += weight * f64::from(*v);
+                }
+            }
+        }
+        assert_close(&relative_attention([&q, &k, &v], embedding, [batch, time, hidden], &attention), &wanted);
+    }
+}
+
+#[test]
+fn decoder_attention() {
+    let (time, heads, head) = (2, 3, 11);
+    let hidden = heads * head;
+    let index = KeyRows { rows: vec![vec![4, 0, 9, 2, 5], vec![1, 7, 3]], causal: true };
+    let (q, k, v) = (values(2 * time * hidden, 12), values(10 * hidden, 13), values(10 * hidden, 14));
+    let mut wanted = vec![0.0; q.len()];
+    for (row, number) in (0..2 * time).flat_map(|row| (0..heads).map(move |h| (row, h))) {
+        let at = |row: usize| row * hidden + number * head..row * hidden + (number + 1) * head;
+        let rows = &index.rows[row / time];
+        let rows = &rows[..rows.len() - (time - 1 - row % time)];
+        let scores: Vec<f64> = rows.iter().map(|&r| dot(q[at(row)].to_vec(), k[at(r as usize)].to_vec())).collect();
+        for (&r, weight) in rows.iter().zip(softmax(&scores)) {
+            for (y, v) in wanted[at(row)].iter_mut().zip(&v[at(r as usize)]) {
+                *y += weight * f64::from(*v);
+            }
+        }
+    }
+    assert_close(&attend(&q, &k, &v, &index, [time, hidden, heads]), &wanted);
+}

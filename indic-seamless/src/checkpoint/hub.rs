@@ -19,6 +19,7 @@ use hf_hub::{
 };
 use serde::Deserialize;
 
+use super::weights::is_needed;
 use crate::{Error, Result};
 
 const ENDPOINT: &str = "https://huggingface.co";
@@ -448,12 +449,7 @@ fn needed_shards(index: &Path) -> Result<BTreeSet<String>, String> {
     }
     let json = fs::read(index).map_err(|error| format!("cannot read {}: {error}", index.display()))?;
     let index: Index = serde_json::from_slice(&json).map_err(|error| format!("{}: {error}", index.display()))?;
-    let needed = |tensor: &str| {
-        tensor.starts_with("speech_encoder.")
-            || tensor.starts_with("text_decoder.")
-            || matches!(tensor, "shared.weight" | "lm_head.weight")
-    };
-    let shards = index.weight_map.into_iter().filter(|(tensor, _)| needed(tensor)).map(|(_, shard)| shard);
+    let shards = index.weight_map.into_iter().filter(|(tensor, _)| is_needed(tensor)).map(|(_, shard)| shard);
     let shards: BTreeSet<String> = shards.collect();
     match shards.iter().find(|shard| !is_plain(shard)) {
         Some(shard) => Err(format!("the model's index names {shard:?}, wanted a file of the same folder")),

@@ -139,7 +139,7 @@ impl Stored {
 }
 
 /// Whether a tensor of the full model belongs to speech-to-text.
-fn is_needed(name: &str) -> bool {
+pub(super) fn is_needed(name: &str) -> bool {
     ["speech_encoder.", "text_decoder.", "shared.", "lm_head."].iter().any(|part| name.starts_with(part))
 }
 

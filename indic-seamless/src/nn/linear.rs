@@ -79,11 +79,7 @@ pub(crate) fn linear(
             cpu::bias_activation(&mut y, bias, output, activation);
             y
         } else {
-            // With the weight on the left it is read in the order in which it lies.
-            let y = weight.matmul(x.clone().reshape([rows, input]).transpose());
-            let y = Cpu::view(&y);
-            let y = y.as_ref().map_or(&[][..], Cpu::as_slice);
-            cpu::transposed_bias_activation(y, bias, output, activation)
+            cpu::many_rows_linear(x_view.as_slice(), w.as_slice(), input, bias, activation)
         };
         return Cpu::tensor(y, [batch, time, output], &x);
     }

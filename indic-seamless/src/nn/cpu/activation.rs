@@ -53,49 +53,9 @@ pub(crate) fn bias_activation(y: &mut [f32], bias: Option<&[f32]>, width: usize,
     });
 }
 
-/// The transpose of `y: [width, rows]`, with bias and activation as in [`bias_activation`]: `[rows, width]`.
-pub(crate) fn transposed_bias_activation(
-    y: &[f32],
-    bias: Option<&[f32]>,
-    width: usize,
-    activation: Option<Activation>,
-) -> Vec<f32> {
-    // A tile of this many rows and columns reads and writes whole cache lines.
-    const TILE: usize = 16;
-    let mut out = vec![0.0; y.len()];
-    if y.is_empty() || width == 0 {
-        return out;
-    }
-    let rows = y.len() / width;
-    let arch = Arch::new();
-    out.par_chunks_mut(TILE * width).enumerate().for_each(|(task, out)| {
-        arch.dispatch(
-            #[inline(always)]
-            || {
-                let first = task * TILE;
-                let rows_here = out.len() / width;
-                for column in (0..width).step_by(TILE) {
-                    let columns = TILE.min(width - column);
-                    let mut tile = [[0.0; TILE]; TILE];
-                    for (c, tile) in tile.iter_mut().take(columns).enumerate() {
-                        let start = (column + c) * rows + first;
-                        tile[..rows_here].copy_from_slice(&y[start..start + rows_here]);
-                    }
-                    for (r, out) in out.chunks_exact_mut(width).enumerate() {
-                        for (out, tile) in out[column..column + columns].iter_mut().zip(&tile) {
-                            *out = tile[r];
-                        }
-                    }
-                }
-                finish(out, bias, width, activation);
-            },
-        );
-    });
-    out
-}
-
+/// Bias and activation of whole rows, in the caller's vector instructions.
 #[inline(always)]
-fn finish(rows: &mut [f32], bias: Option<&[f32]>, width: usize, activation: Option<Activation>) {
+pub(super) fn finish(rows: &mut [f32], bias: Option<&[f32]>, width: usize, activation: Option<Activation>) {
     for row in rows.chunks_exact_mut(width) {
         if let Some(bias) = bias {
             row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);

@@ -3,7 +3,10 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::exp;
+use super::{
+    exp,
+    panel::{Panel, ROWS},
+};
 use crate::nn::attention::{KeyRows, RelativeAttention};
 
 /// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, in one pass per head: scores, relative term,
@@ -57,20 +60,20 @@ impl WithSimd for AttendHead<'_> {
         let Self { queries, keys, values, embedding, head, item, attention } = self;
         let time = queries.len() / head;
         let scale = 1.0 / (head as f32).sqrt();
-        let keys = Panel::transposed::<S>(keys, head);
+        let keys = Panel::transposed::<S>(keys.chunks_exact(head), time, head);
         let values = Panel::new::<S>(values, head);
-        let embedding = embedding.map(|embedding| Panel::transposed::<S>(embedding, head));
+        let embedding = embedding
+            .map(|embedding| Panel::transposed::<S>(embedding.chunks_exact(head), embedding.len() / head, head));
         let mut scores = vec![0.0; ROWS * keys.stride];
         let mut relative = vec![0.0; ROWS * embedding.as_ref().map_or(0, |panel| panel.stride)];
         let mut out = vec![0.0; ROWS * values.stride];
         let mut y = Vec::with_capacity(queries.len());
         for first in (0..time).step_by(ROWS) {
-            // The last rows are computed again where fewer than `ROWS` are left.
             let rows = ROWS.min(time - first);
             let queries = &queries[first * head..(first + rows) * head];
-            keys.product(simd, queries, head, &mut scores);
+            keys.product(simd, queries, head, rows, &mut scores);
             if let Some(embedding) = &embedding {
-                embedding.product(simd, queries, head, &mut relative);
+                embedding.product(simd, queries, head, rows, &mut relative);
             }
             for row in 0..rows {
                 let scores = &mut scores[row * keys.stride..][..time];
@@ -88,81 +91,12 @@ impl WithSimd for AttendHead<'_> {
                 scores[visible.end..].fill(0.0);
                 softmax_in_place(&mut scores[visible], scale);
             }
-            values.product(simd, &scores, keys.stride, &mut out);
+            values.product(simd, &scores, keys.stride, rows, &mut out);
             for row in out.chunks_exact(values.stride).take(rows) {
                 y.extend_from_slice(&row[..head]);
             }
         }
         y
-    }
-}
-
-/// Rows of the left matrix in a tile of [`Panel::product`].
-const ROWS: usize = 6;
-/// Vectors across in a tile: 6 x 2 sums, 2 vectors and 1 broadcast value fit into 16 registers.
-const VECTORS: usize = 2;
-
-/// The right matrix of a product, row after row, each padded with zeros to whole tiles.
-struct Panel {
-    values: Vec<f32>,
-    depth: usize,
-    width: usize,
-    stride: usize,
-}
-
-impl Panel {
-    #[inline(always)]
-    fn zeros<S: Simd>(depth: usize, width: usize) -> Self {
-        let stride = width.next_multiple_of(VECTORS * S::F32_LANES);
-        Self { values: vec![0.0; depth * stride], depth, width, stride }
-    }
-
-    /// `x: [depth, width]` as it is.
-    #[inline(always)]
-    fn new<S: Simd>(x: &[f32], width: usize) -> Self {
-        let mut panel = Self::zeros::<S>(x.len() / width, width);
-        for (to, from) in panel.values.chunks_exact_mut(panel.stride).zip(x.chunks_exact(width)) {
-            to[..width].copy_from_slice(from);
-        }
-        panel
-    }
-
-    /// The transpose of `x: [width, depth]`.
-    #[inline(always)]
-    fn transposed<S: Simd>(x: &[f32], depth: usize) -> Self {
-        let mut panel = Self::zeros::<S>(depth, x.len() / depth);
-        for (column, from) in x.chunks_exact(depth).enumerate() {
-            for (to, &value) in panel.values[column..].iter_mut().step_by(panel.stride).zip(from) {
-                *to = value;
-            }
-        }
-        panel
-    }
-
-    /// `left · self` for up to [`ROWS`] rows of `left`, `left_stride` apart, of which the first `depth` values count: into
-    /// `out`, rows `stride` apart.
-    #[inline(always)]
-    fn product<S: Simd>(&self, simd: S, left: &[f32], left_stride: usize, out: &mut [f32]) {
-        // Rows that are not there repeat the last one; their results are not used.
-        let last = left.len() / left_stride - 1;
-        let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &left[r.min(last) * left_stride..][..self.depth]);
-        let tile = VECTORS * S::F32_LANES;
-        for column in (0..self.stride).step_by(tile) {
-            let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-            for (k, right) in self.values.chunks_exact(self.stride).enumerate() {
-                let (right, _) = S::as_simd_f32s(&right[column..column + tile]);
-                for r in 0..ROWS {
-                    let value = simd.splat_f32s(rows[r][k]);
-                    for v in 0..VECTORS {
-                        sums[r][v] = simd.mul_add_e_f32s(value, right[v], sums[r][v]);
-                    }
-                }
-            }
-            for (r, sums) in sums.iter().enumerate() {
-                let (out, _) = S::as_mut_simd_f32s(&mut out[r * self.stride + column..][..tile]);
-                out.copy_from_slice(sums);
-            }
-        }
     }
 }
 

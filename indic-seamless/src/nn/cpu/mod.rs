@@ -5,16 +5,19 @@ mod activation;
 mod attention;
 mod depthwise;
 mod few_rows;
+mod many_rows;
+mod panel;
 
 use burn::{
     backend::{BackendTypes, Flex},
     tensor::{Tensor, TensorData},
 };
 
-pub(crate) use activation::{bias_activation, exp, glu, transposed_bias_activation};
+pub(crate) use activation::{bias_activation, exp, glu};
 pub(crate) use attention::{attend, relative_attention};
 pub(crate) use depthwise::causal_depthwise;
 pub(crate) use few_rows::{FEW_ROWS, few_rows_linear};
+pub(crate) use many_rows::many_rows_linear;
 
 type FlexTensor = <Flex as BackendTypes>::FloatTensorPrimitive;
 

@@ -19,13 +19,11 @@ use hf_hub::{
 };
 use serde::Deserialize;
 
-use super::weights::is_needed;
+use super::weights::{INDEX, SINGLE as WEIGHTS, is_needed};
 use crate::{Error, Result};
 
 const ENDPOINT: &str = "https://huggingface.co";
 const CONFIG: &str = "config.json";
-const INDEX: &str = "model.safetensors.index.json";
-const WEIGHTS: &str = "model.safetensors";
 const PIECES: &str = "sentencepiece.bpe.model";
 const TOKENIZER: &str = "tokenizer.json";
 /// Small files that are fetched if the model has them.

@@ -16,8 +16,8 @@ use serde::Deserialize;
 use super::{mapped, read};
 use crate::error::{Error, Result};
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(super) const SINGLE: &str = "model.safetensors";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// The tensors of a checkpoint, mapped.
 #[derive(Debug)]

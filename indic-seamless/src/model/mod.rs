@@ -1,8 +1,8 @@
 //! SeamlessM4T v2 for speech to text, as Burn modules.
 //!
-//! A [`SpeechEncoder`] (conformer layers and a strided adapter) reads stacked log-mel features;
-//! a [`TextDecoder`] writes text tokens. Their fields carry the names of the Hugging Face
-//! checkpoint, so that the path of a parameter is its key there. One tree serves every precision and backend.
+//! A [`SpeechEncoder`] (conformer layers and a strided adapter) reads stacked log-mel features; a [`TextDecoder`] writes
+//! text tokens. Their fields carry the names of the Hugging Face checkpoint, so that the path of a parameter is its key
+//! there. One tree serves every precision and backend.
 
 pub mod config;
 pub mod decoder;

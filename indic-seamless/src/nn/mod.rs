@@ -1,7 +1,8 @@
 //! Layers that the encoder and the decoder share, and the operations that run faster on the CPU as one pass.
 //!
 //! Every operation here has two bodies: plain Burn operations, which run on any backend, and a kernel over slices
-//! (`nn::cpu`) for tensors that live on Burn's CPU backend Flex. Tests compare the two.
+//! (`nn::cpu`) for tensors that live on Burn's CPU backend Flex. Tests compare the kernels
+//! with their formulas, and either body with the reference.
 
 mod activation;
 mod attention;

@@ -5,7 +5,7 @@ use pulp::Simd;
 /// Rows of the left matrix in a tile of [`Panel::product`].
 pub(super) const ROWS: usize = 6;
 /// Vectors across in a tile: 6 x 2 sums, 2 vectors and 1 broadcast value fit into 16 registers.
-pub(super) const VECTORS: usize = 2;
+const VECTORS: usize = 2;
 
 /// The right matrix of a product, row after row, each padded with zeros to whole tiles.
 pub(super) struct Panel {
@@ -37,20 +37,13 @@ impl Panel {
     /// The transpose of `width` rows of `depth` values.
     #[inline(always)]
     pub(super) fn transposed<'a, S: Simd>(rows: impl Iterator<Item = &'a [f32]>, width: usize, depth: usize) -> Self {
-        let mut panel = Self::zeros::<S>(depth, width);
-        panel.fill_transposed(rows);
-        panel
-    }
-
-    /// Replaces the panel by the transpose of as many `rows` as it is wide.
-    #[inline(always)]
-    pub(super) fn fill_transposed<'a>(&mut self, rows: impl Iterator<Item = &'a [f32]>) {
         // A tile of this many rows and columns reads and writes whole cache lines.
         const TILE: usize = 16;
-        let rows: Vec<&[f32]> = rows.take(self.width).collect();
+        let mut panel = Self::zeros::<S>(depth, width);
+        let rows: Vec<&[f32]> = rows.take(width).collect();
         for (group, rows) in rows.chunks(TILE).enumerate() {
-            for first in (0..self.depth).step_by(TILE) {
-                let depth = TILE.min(self.depth - first);
+            for first in (0..depth).step_by(TILE) {
+                let depth = TILE.min(depth - first);
                 let mut tile = [[0.0; TILE]; TILE];
                 for (column, row) in rows.iter().enumerate() {
                     for (tile, value) in tile.iter_mut().zip(&row[first..first + depth]) {
@@ -58,11 +51,12 @@ impl Panel {
                     }
                 }
                 for (k, tile) in tile.iter().take(depth).enumerate() {
-                    let start = (first + k) * self.stride + group * TILE;
-                    self.values[start..start + rows.len()].copy_from_slice(&tile[..rows.len()]);
+                    let start = (first + k) * panel.stride + group * TILE;
+                    panel.values[start..start + rows.len()].copy_from_slice(&tile[..rows.len()]);
                 }
             }
         }
+        panel
     }
 
     /// `left · self` for `rows` rows of `left`, at most [`ROWS`], which begin `left_stride` apart and of which the first

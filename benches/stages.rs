@@ -67,11 +67,11 @@ fn decoder(c: &mut Criterion) {
 }
 
 fn end_to_end(c: &mut Criterion) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/tiny");
-    let transcriber = Transcriber::from_dir(golden.join("model")).expect("model");
-    let audio = Waveform::open(golden.join("audio/hi_16k.wav")).expect("clip");
-    let english = "eng".parse().expect("language");
-    c.bench_function("end to end, tiny model", |b| b.iter(|| transcriber.transcribe(black_box(&audio), english)));
+    let transcriber = Transcriber::demo().expect("model");
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/audio/hindi-1.wav");
+    let audio = Waveform::open(clip).expect("clip");
+    let tamil = "tam".parse().expect("language");
+    c.bench_function("end to end, demo model", |b| b.iter(|| transcriber.transcribe(black_box(&audio), tamil)));
 }
 
 criterion_group!(benches, features, encoder, decoder, end_to_end);

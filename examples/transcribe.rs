@@ -3,6 +3,7 @@
 //! Run with
 //!
 //! ```text
+//! cargo run --release --example transcribe -- --model demo --lang hin examples/audio/hindi-1.wav
 //! cargo run --release --example transcribe -- --model DIR --lang hin speech.wav
 //! cargo run --release --example transcribe -- --model DIR --lang tam --num-beams 5 --format json *.mp3
 //! ```
@@ -20,7 +21,7 @@ use std::{
 use clap::{Parser, ValueEnum};
 use indic_seamless::{
     AudioOptions, Backend, EarlyStopping, Error, GenerationConfig, Language, Precision, TokenEvent, TranscribeOptions,
-    Transcriber, Transcript, audio::Channel,
+    Transcriber, TranscriberBuilder, Transcript, audio::Channel,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -32,8 +33,13 @@ struct Args {
     /// Recordings: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV
     #[arg(required = true, value_name = "AUDIO")]
     files: Vec<PathBuf>,
-    /// Folder of a checkpoint, or its id on the Hugging Face hub
-    #[arg(long, env = "INDIC_SEAMLESS_MODEL", default_value = "ai4bharat/indic-seamless", value_name = "DIR|HUB_ID")]
+    /// Folder of a checkpoint, or its id on the Hugging Face hub, or "demo" for the small model that is part of this program
+    #[arg(
+        long,
+        env = "INDIC_SEAMLESS_MODEL",
+        default_value = "ai4bharat/indic-seamless",
+        value_name = "DIR|HUB_ID|demo"
+    )]
     model: String,
     /// Language of the text, by code or English name
     #[arg(long, default_value = "eng", value_name = "CODE|NAME")]
@@ -135,6 +141,12 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("error: {error}");
+            if matches!(error, Error::Hub { .. }) && cfg!(feature = "demo") {
+                eprintln!(
+                    "hint: `--model demo` needs no download: it knows digits and some everyday words in Bengali, English, \
+                     Hindi, Tamil and Telugu"
+                );
+            }
             let usage = matches!(error, Error::InvalidOption { .. } | Error::UnknownLanguage { .. });
             ExitCode::from(if usage { 2 } else { 1 })
         }
@@ -174,11 +186,14 @@ fn run(args: &Args) -> indic_seamless::Result<usize> {
 }
 
 fn load(args: &Args) -> indic_seamless::Result<Transcriber> {
-    let dir = resolve(&args.model)?;
     let mut builder = Transcriber::builder().backend(args.backend).precision(args.precision);
     if let Some(threads) = args.threads {
         builder = builder.threads(threads);
     }
+    if args.model == "demo" {
+        return demo(builder);
+    }
+    let dir = resolve(&args.model)?;
     let bar = progress_bar("{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes}").with_message("loading");
     let transcriber = builder.build_with_progress(dir, &mut |done, all| {
         bar.set_length(all);
@@ -186,6 +201,17 @@ fn load(args: &Args) -> indic_seamless::Result<Transcriber> {
     });
     bar.finish_and_clear();
     transcriber
+}
+
+#[cfg(feature = "demo")]
+fn demo(builder: TranscriberBuilder) -> indic_seamless::Result<Transcriber> {
+    builder.build_demo()
+}
+
+#[cfg(not(feature = "demo"))]
+fn demo(_: TranscriberBuilder) -> indic_seamless::Result<Transcriber> {
+    let wanted = "a folder or an id on the hub (this build has no `demo` feature)".into();
+    Err(Error::InvalidOption { option: "model", found: "demo".into(), wanted })
 }
 
 /// The folder that `--model` means.

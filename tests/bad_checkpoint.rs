@@ -2,9 +2,14 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use indic_seamless::{Error, Language, Transcriber, Waveform};
+use indic_seamless::{Error, Language, Transcriber, Waveform, checkpoint::Checkpoint};
 use safetensors::{Dtype, SafeTensors, serialize_to_file, tensor::TensorView};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -208,6 +213,28 @@ fn a_header_of_odd_length_leaves_tensors_unaligned_but_loads() {
     shifted.extend_from_slice(b"   ");
     shifted.extend_from_slice(&bytes[8 + length as usize..]);
     assert_eq!(transcribe(&copy.write("model.safetensors", shifted).load().expect("loads")), TEXT);
+}
+
+#[test]
+fn a_checkpoint_in_memory_is_as_good_as_a_folder() {
+    for golden in ["tiny", "tiny-bf16-sharded"] {
+        let dir = common::golden_dir().join(golden).join("model");
+        let files = || {
+            let entries = fs::read_dir(&dir).expect("model").map(|entry| entry.expect("entry").path());
+            entries.map(|path| {
+                let name = path.file_name().expect("name").to_string_lossy().into_owned();
+                (name, Cow::Owned(fs::read(path).expect("read")))
+            })
+        };
+        let load = |checkpoint| Transcriber::builder().build_checkpoint(checkpoint, &mut |_, _| {});
+        let transcriber = load(Checkpoint::from_files(golden, files()).expect("opens")).expect("loads");
+        assert_eq!(transcribe(&transcriber), transcribe(&Transcriber::from_dir(&dir).expect("loads")));
+
+        let less =
+            files().filter(|(name, _)| !name.contains("safetensors") || name == "model-00001-of-00003.safetensors");
+        let error = Checkpoint::from_files(golden, less).expect_err("no weights");
+        assert!(matches!(&error, Error::MissingFile { dir, .. } if dir == Path::new(golden)), "{error}");
+    }
 }
 
 #[test]

@@ -25,8 +25,17 @@ fn tiny(file: &str) -> PathBuf {
     common::golden_dir().join("tiny").join(file)
 }
 
-fn run(arguments: &[&str], files: &[PathBuf]) -> Output {
+/// With the golden model, whose tokens and scores are known.
+fn run_tiny(arguments: &[&str], files: &[PathBuf]) -> Output {
     transcribe().arg("--model").arg(tiny("model")).args(arguments).args(files).output().expect("run")
+}
+
+fn run(arguments: &[&str], files: &[PathBuf]) -> Output {
+    transcribe().args(["--model", "demo"]).args(arguments).args(files).output().expect("run")
+}
+
+fn clip() -> PathBuf {
+    common::example("hindi-1.wav")
 }
 
 fn stdout(output: &Output) -> String {
@@ -39,18 +48,37 @@ fn stderr(output: &Output) -> String {
 
 #[test]
 fn text_is_all_that_standard_output_gets() {
-    let output = run(&["--lang", "eng"], &[tiny("audio/hi_16k.wav")]);
-    assert_eq!(stdout(&output), "The weather is pleasant today.\n");
-    assert_eq!(output.status.code(), Some(0));
-    let output = run(&["--lang", "Hindi"], &[tiny("audio/hi_16k.wav")]);
-    assert_eq!(stdout(&output), "आज मौसम अच्छा है।\n");
+    for (lang, text) in
+        [("hin", "कृपया आज का मौसम\n"), ("Tamil", "தயவுசெய்து இன்றைய வானிலை\n"), ("en", "please the weather today\n")]
+    {
+        let output = run(&["--lang", lang], &[clip()]);
+        assert_eq!(stdout(&output), text);
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
+/// Nobody has a model: what to do about it, and what works without.
+#[cfg(feature = "hub")]
+#[test]
+fn without_a_model_there_is_a_way_on() {
+    let home = tempfile::tempdir().expect("folder");
+    let mut command = transcribe();
+    for variable in ["HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE", "HF_ENDPOINT"] {
+        command.env_remove(variable);
+    }
+    let output = command.env("HF_HOME", home.path()).env("HF_HUB_OFFLINE", "1").arg(clip()).output().expect("run");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = stderr(&output);
+    for wanted in ["ai4bharat/indic-seamless", "accept its licence at", "HF_TOKEN", "`--model DIR`", "`--model demo`"] {
+        assert!(errors.contains(wanted), "{wanted}: {errors}");
+    }
 }
 
 #[test]
 fn every_container_gives_the_same_text() {
     let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clips");
     for extension in ["wav", "flac", "mp3", "m4a", "ogg", "opus", "webm"] {
-        let output = run(&[], &[clips.join(format!("hi.{extension}"))]);
+        let output = run_tiny(&[], &[clips.join(format!("hi.{extension}"))]);
         assert_eq!(stdout(&output), "The weather is pleasant today.\n", "{extension}: {}", stderr(&output));
     }
 }
@@ -59,7 +87,7 @@ fn every_container_gives_the_same_text() {
 fn json_follows_its_contract() {
     let clip = tiny("audio/hi_16k.wav");
     let arguments = ["--format", "json", "--num-beams", "5", "--num-return-sequences", "3", "--max-new-tokens", "48"];
-    let output = run(&arguments, &[clip.clone(), clip.clone()]);
+    let output = run_tiny(&arguments, &[clip.clone(), clip.clone()]);
     let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 2);
     let golden =
@@ -106,8 +134,8 @@ fn a_bad_file_does_not_stop_the_others() {
     let dir = tempfile::tempdir().expect("folder");
     let bad = dir.path().join("notes.wav");
     fs::write(&bad, "these are notes\n").expect("write");
-    let output = run(&[], &[bad, dir.path().join("missing.mp3"), tiny("audio/hi_16k.wav")]);
-    assert_eq!(stdout(&output), "The weather is pleasant today.\n");
+    let output = run(&[], &[bad, dir.path().join("missing.mp3"), clip()]);
+    assert_eq!(stdout(&output), "please the weather today\n");
     assert_eq!(output.status.code(), Some(1));
     let errors = stderr(&output);
     assert!(errors.contains("notes.wav") && errors.contains("missing.mp3") && errors.contains("2 of 3"), "{errors}");
@@ -115,7 +143,7 @@ fn a_bad_file_does_not_stop_the_others() {
 
 #[test]
 fn wrong_usage_exits_with_2() {
-    let clip = tiny("audio/hi_16k.wav");
+    let clip = clip();
     let cases: [&[&str]; 10] = [
         &["--lang", "klingon"],
         &["--no-such-option"],
@@ -139,7 +167,7 @@ fn wrong_usage_exits_with_2() {
 
 #[test]
 fn a_missing_model_is_named() {
-    let output = transcribe().args(["--model", "/no/such/model"]).arg(tiny("audio/hi_16k.wav")).output().expect("run");
+    let output = transcribe().args(["--model", "/no/such/model"]).arg(clip()).output().expect("run");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("/no/such/model"), "{}", stderr(&output));
 }
@@ -148,19 +176,19 @@ fn a_missing_model_is_named() {
 fn output_is_written_whole_or_not_at_all() {
     let dir = tempfile::tempdir().expect("folder");
     let file = dir.path().join("out.txt");
-    let output = run(&["--output", file.to_str().expect("path")], &[tiny("audio/hi_16k.wav")]);
+    let output = run(&["--output", file.to_str().expect("path")], &[clip()]);
     assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()), "{}", stderr(&output));
-    assert_eq!(fs::read_to_string(&file).expect("file"), "The weather is pleasant today.\n");
+    assert_eq!(fs::read_to_string(&file).expect("file"), "please the weather today\n");
 
     let missing = dir.path().join("no/such/folder/out.txt");
-    let output = run(&["--output", missing.to_str().expect("path")], &[tiny("audio/hi_16k.wav")]);
+    let output = run(&["--output", missing.to_str().expect("path")], &[clip()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no/such/folder/out.txt"), "{}", stderr(&output));
 
     // A folder stands where the file should be: nothing may be left beside it.
     let taken = dir.path().join("taken");
     fs::create_dir(&taken).expect("folder");
-    let output = run(&["--output", taken.to_str().expect("path")], &[tiny("audio/hi_16k.wav")]);
+    let output = run(&["--output", taken.to_str().expect("path")], &[clip()]);
     assert_eq!(output.status.code(), Some(1));
     let mut left: Vec<_> = fs::read_dir(dir.path()).expect("folder").map(|e| e.expect("entry").file_name()).collect();
     left.sort();
@@ -173,7 +201,7 @@ fn output_is_written_whole_or_not_at_all() {
 fn a_full_disk_is_an_error() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
     let mut command = transcribe();
-    let output = command.arg("--model").arg(tiny("model")).arg(tiny("audio/hi_16k.wav")).stdout(full).output();
+    let output = command.args(["--model", "demo"]).arg(clip()).stdout(full).output();
     let output = output.expect("run");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot write standard output"), "{}", stderr(&output));

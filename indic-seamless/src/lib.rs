@@ -15,6 +15,8 @@
 //! # }
 //! ```
 //!
+//! `Transcriber::demo` loads a small model inside the crate, for first steps and for tests.
+//!
 //! The modules are the rooms that a recording passes through: [`audio`] decodes and resamples it, [`features`] computes
 //! log-mel energies, [`model`] has encoder and decoder, [`generation`] searches for the best tokens, [`text`] makes them
 //! text. [`checkpoint`] finds and maps the weights.
@@ -33,7 +35,7 @@
 //!
 //! # Cargo features
 //!
-//! `hub` (default) downloads from the Hugging Face hub; `ndarray`, `wgpu` and `cuda` are other [`Backend`]s than Flex.
+//! `demo` (default) puts the demo model, 3.9 MB, into the binary; `hub` (default) downloads from the Hugging Face hub; `ndarray`, `wgpu` and `cuda` are other [`Backend`]s than Flex.
 //!
 //! [`ai4bharat/indic-seamless`]: https://huggingface.co/ai4bharat/indic-seamless
 //! [Burn]: https://burn.dev

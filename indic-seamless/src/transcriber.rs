@@ -90,10 +90,33 @@ impl TranscriberBuilder {
     ///
     /// As [`build`](Self::build).
     pub fn build_with_progress(self, dir: impl AsRef<Path>, progress: OnProgress<'_>) -> Result<Transcriber> {
+        self.build_from(|| Checkpoint::open(dir), progress)
+    }
+
+    /// Loads the [demo model](Transcriber::demo).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for a setting.
+    #[cfg(feature = "demo")]
+    pub fn build_demo(self) -> Result<Transcriber> {
+        self.build_from(Checkpoint::demo, &mut |_, _| {})
+    }
+
+    /// Loads a checkpoint that was opened otherwise, such as one [in memory](Checkpoint::from_files).
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn build_checkpoint(self, checkpoint: Checkpoint, progress: OnProgress<'_>) -> Result<Transcriber> {
+        self.build_from(|| Ok(checkpoint), progress)
+    }
+
+    fn build_from(self, open: impl FnOnce() -> Result<Checkpoint>, progress: OnProgress<'_>) -> Result<Transcriber> {
         let started = Instant::now();
         let device = self.backend.device()?;
         let threads = self.threads.map(thread_pool).transpose()?;
-        let checkpoint = Checkpoint::open(dir)?;
+        let checkpoint = open()?;
         let model = checkpoint.load(&device, progress)?;
         let load_ms = milliseconds(started);
         tracing::info!(dir = %checkpoint.dir().display(), backend = %self.backend, load_ms, "loaded");
@@ -143,6 +166,33 @@ impl Transcriber {
     /// What is missing, broken or contradictory in the folder.
     pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self> {
         Self::builder().build(dir)
+    }
+
+    /// Loads the demo model: four megabytes that are part of the crate, so that it works without a download.
+    ///
+    /// It knows digits and some forty everyday words and phrases in Bengali, English, Hindi, Tamil and Telugu, spoken by
+    /// a synthesiser, and translates between these five. It is made for first steps and for tests; use
+    /// `ai4bharat/indic-seamless` for real speech.
+    ///
+    /// ```
+    /// use indic_seamless::{Language, Transcriber, Waveform};
+    ///
+    /// # fn main() -> indic_seamless::Result<()> {
+    /// let transcriber = Transcriber::demo()?;
+    /// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+    /// let tamil: Language = "tam".parse()?;
+    /// assert_eq!(transcriber.transcribe(&recording, Language::HINDI)?.text, "कृपया आज का मौसम");
+    /// assert_eq!(transcriber.transcribe(&recording, tamil)?.text, "தயவுசெய்து இன்றைய வானிலை");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None, unless the crate was built with other files.
+    #[cfg(feature = "demo")]
+    pub fn demo() -> Result<Self> {
+        Self::builder().build_demo()
     }
 
     /// The checkpoint, with its configuration, languages and tokenizer.

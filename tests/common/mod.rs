@@ -152,3 +152,14 @@ impl Report {
         assert!(self.failures.is_empty(), "{title}: {} failed\n{}", self.failures.len(), self.failures.join("\n"));
     }
 }
+
+/// A clip in `examples/audio`.
+pub(crate) fn example(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/audio").join(file)
+}
+
+/// What is said in each of those clips: file -> language -> text, with the language spoken under `spoken`.
+pub(crate) fn example_texts() -> BTreeMap<String, BTreeMap<String, String>> {
+    let json = std::fs::read(example("texts.json")).expect("texts.json");
+    serde_json::from_slice(&json).expect("texts.json")
+}

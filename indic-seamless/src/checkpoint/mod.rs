@@ -8,9 +8,10 @@
 mod hub;
 mod load;
 mod mapped;
+mod source;
 mod weights;
 
-use std::path::{Path, PathBuf};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use burn::tensor::Device;
 use serde::Deserialize;
@@ -18,14 +19,25 @@ use serde::Deserialize;
 #[cfg(feature = "hub")]
 pub use hub::{DownloadProgress, HubModel, OnDownload};
 
-pub use self::weights::Weights;
+use self::{source::Source, weights::Weights};
 use crate::{
     error::{Error, Result},
     generation::CheckpointGeneration,
     language::Language,
     model::{SpeechToText, config::ModelConfig},
-    text::Tokenizer,
+    text::{Tokenizer, TokenizerFiles},
 };
+
+/// The demo model's files.
+#[cfg(feature = "demo")]
+const DEMO: [(&str, &[u8]); 6] = [
+    ("config.json", include_bytes!("../../demo/config.json")),
+    ("generation_config.json", include_bytes!("../../demo/generation_config.json")),
+    ("model.safetensors", include_bytes!("../../demo/model.safetensors")),
+    ("preprocessor_config.json", include_bytes!("../../demo/preprocessor_config.json")),
+    ("sentencepiece.bpe.model", include_bytes!("../../demo/sentencepiece.bpe.model")),
+    ("tokenizer_config.json", include_bytes!("../../demo/tokenizer_config.json")),
+];
 
 /// Called with the bytes of weights read so far and in all.
 pub type OnProgress<'a> = &'a mut dyn FnMut(u64, u64);
@@ -33,7 +45,7 @@ pub type OnProgress<'a> = &'a mut dyn FnMut(u64, u64);
 /// A checkpoint's configuration, tokenizer and mapped weights.
 #[derive(Debug)]
 pub struct Checkpoint {
-    dir: PathBuf,
+    source: Arc<Source>,
     config: ModelConfig,
     generation: CheckpointGeneration,
     padding_value: f32,
@@ -58,31 +70,60 @@ impl Default for Preprocessor {
 }
 
 impl Checkpoint {
-    /// Reads the small files of `dir` and maps the weights.
+    /// Reads the small files of a folder and maps the weights.
     ///
     /// # Errors
     ///
     /// What is missing, broken or contradictory, with the file's name.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
-        let dir = dir.as_ref();
-        if !dir.is_dir() {
-            return Err(Error::MissingFile { dir: dir.into(), wanted: "the checkpoint's folder".to_owned() });
-        }
-        let path = dir.join("config.json");
-        let config = ModelConfig::from_json(&read(&path)?, &path)?;
-        let path = dir.join("generation_config.json");
-        let generation = CheckpointGeneration::from_json(&read(&path)?, &path, &config)?;
-        let path = dir.join("preprocessor_config.json");
-        let preprocessor = match read(&path) {
-            Ok(json) => preprocessor(&json, &path)?,
-            Err(Error::MissingFile { .. }) => Preprocessor::default(),
-            Err(error) => return Err(error),
+        Self::from_source(Source::folder(dir.as_ref())?)
+    }
+
+    /// A checkpoint in memory: the files of the folder by name. `name` is what errors call it.
+    ///
+    /// ```
+    /// use indic_seamless::{Error, checkpoint::Checkpoint};
+    ///
+    /// let files = [("config.json".to_owned(), b"{}".as_slice().into())];
+    /// let error = Checkpoint::from_files("half", files).unwrap_err();
+    /// assert!(matches!(error, Error::MissingFile { wanted, .. } if wanted == "generation_config.json"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn from_files(name: &str, files: impl IntoIterator<Item = (String, Cow<'static, [u8]>)>) -> Result<Self> {
+        Self::from_source(Source::memory(name, files))
+    }
+
+    /// The demo model, which is part of the crate: see [`Transcriber::demo`](crate::Transcriber::demo).
+    ///
+    /// # Errors
+    ///
+    /// None, unless the crate was built with other files.
+    #[cfg(feature = "demo")]
+    pub fn demo() -> Result<Self> {
+        let files = DEMO.iter().map(|&(name, content)| (name.to_owned(), Cow::Borrowed(content)));
+        Self::from_files("demo", files)
+    }
+
+    fn from_source(source: Source) -> Result<Self> {
+        let source = Arc::new(source);
+        let config = ModelConfig::from_json(&source.read("config.json")?, &source.path("config.json"))?;
+        let name = "generation_config.json";
+        let generation = CheckpointGeneration::from_json(&source.read(name)?, &source.path(name), &config)?;
+        let name = "preprocessor_config.json";
+        let preprocessor = match source.read_if_there(name)? {
+            Some(json) => preprocessor(&json, &source.path(name))?,
+            None => Preprocessor::default(),
         };
+        let read = |name: &str| Ok(source.read_if_there(name)?.map(|bytes| Cow::Owned(bytes.into())));
+        let tokenizer = Tokenizer::load(TokenizerFiles::read_with(source.dir(), read)?, source.dir())?;
         Ok(Self {
-            tokenizer: Tokenizer::from_dir(dir)?,
-            weights: Weights::open(dir)?,
+            tokenizer,
+            weights: Weights::open(Arc::clone(&source))?,
             padding_value: preprocessor.padding_value,
-            dir: dir.into(),
+            source,
             config,
             generation,
         })
@@ -97,9 +138,9 @@ impl Checkpoint {
         load::load(self.config.init(device), &self.weights, device, progress)
     }
 
-    /// The folder.
+    /// The folder, or the name of a checkpoint in memory.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.source.dir()
     }
 
     /// The model's sizes.
@@ -160,14 +201,4 @@ fn preprocessor(json: &[u8], path: &Path) -> Result<Preprocessor> {
         }
     }
     Ok(found)
-}
-
-/// A whole small file; [`Error::MissingFile`] if it is not there.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| match (error.kind(), path.parent(), path.file_name()) {
-        (std::io::ErrorKind::NotFound, Some(dir), Some(name)) => {
-            Error::MissingFile { dir: dir.into(), wanted: name.to_string_lossy().into_owned() }
-        }
-        _ => Error::io("read", path)(error),
-    })
 }

@@ -58,12 +58,20 @@ impl TokenizerFiles {
     /// [`Error::MissingFile`] if neither model file is there, [`Error::Io`] if a file cannot be read.
     pub fn read(dir: impl AsRef<Path>) -> Result<Self> {
         let dir = dir.as_ref();
-        let sentencepiece = read(dir, SENTENCEPIECE)?;
-        let (added_tokens, config) = (read(dir, ADDED_TOKENS)?, read(dir, CONFIG)?);
+        Self::read_with(dir, |name| read(dir, name))
+    }
+
+    /// [`read`](Self::read) with another way to get a file by its name; `dir` is for errors.
+    pub(crate) fn read_with(
+        dir: &Path,
+        mut read: impl FnMut(&str) -> Result<Option<Cow<'static, [u8]>>>,
+    ) -> Result<Self> {
+        let sentencepiece = read(SENTENCEPIECE)?;
+        let (added_tokens, config) = (read(ADDED_TOKENS)?, read(CONFIG)?);
         let key = b"added_tokens_decoder";
         let named = config.as_ref().is_some_and(|config| config.windows(key.len()).any(|window| window == key));
         let complete = sentencepiece.is_some() && (added_tokens.is_some() || named);
-        let tokenizer_json = if complete { None } else { read(dir, TOKENIZER_JSON)? };
+        let tokenizer_json = if complete { None } else { read(TOKENIZER_JSON)? };
         if sentencepiece.is_none() && tokenizer_json.is_none() {
             return Err(missing(dir));
         }

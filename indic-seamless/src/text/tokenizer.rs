@@ -155,7 +155,8 @@ impl Tokenizer {
         Self::load(files, Path::new(""))
     }
 
-    fn load(mut files: TokenizerFiles, dir: &Path) -> Result<Self> {
+    /// [`from_files`](Self::from_files) with the folder that errors name.
+    pub(crate) fn load(mut files: TokenizerFiles, dir: &Path) -> Result<Self> {
         let mut json = files.tokenizer_json.as_deref().map(|bytes| TokenizerJson::parse(bytes, dir)).transpose()?;
         let pieces = match (&files.sentencepiece, &mut json) {
             (Some(bytes), _) => Pieces::from_sentencepiece(bytes, dir)?,

@@ -1,0 +1,113 @@
+//! The files of a checkpoint: in a folder, or in memory.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    fs::File,
+    io::{ErrorKind, Read, Seek, SeekFrom},
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+
+use super::mapped;
+use crate::error::{Error, Result};
+
+/// The files of a checkpoint.
+pub(super) struct Source {
+    /// The folder; for files in memory, what errors call them.
+    dir: PathBuf,
+    memory: Option<BTreeMap<String, Bytes>>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("dir", &self.dir).field("in_memory", &self.memory.is_some()).finish()
+    }
+}
+
+impl Source {
+    pub(super) fn folder(dir: &Path) -> Result<Self> {
+        if !dir.is_dir() {
+            return Err(Error::MissingFile { dir: dir.into(), wanted: "the checkpoint's folder".to_owned() });
+        }
+        Ok(Self { dir: dir.into(), memory: None })
+    }
+
+    pub(super) fn memory(name: &str, files: impl IntoIterator<Item = (String, Cow<'static, [u8]>)>) -> Self {
+        let bytes = |content| match content {
+            Cow::Borrowed(content) => Bytes::from_static(content),
+            Cow::Owned(content) => Bytes::from(content),
+        };
+        let files = files.into_iter().map(|(name, content)| (name, bytes(content))).collect();
+        Self { dir: name.into(), memory: Some(files) }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What errors call a file.
+    pub(super) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        match &self.memory {
+            Some(files) => files.contains_key(name),
+            None => self.path(name).is_file(),
+        }
+    }
+
+    /// The error for a file that is not there.
+    pub(super) fn missing(&self, wanted: impl Into<String>) -> Error {
+        Error::MissingFile { dir: self.dir.clone(), wanted: wanted.into() }
+    }
+
+    /// A whole small file; [`Error::MissingFile`] if it is not there.
+    pub(super) fn read(&self, name: &str) -> Result<Bytes> {
+        match &self.memory {
+            Some(files) => files.get(name).cloned().ok_or_else(|| self.missing(name)),
+            None => std::fs::read(self.path(name)).map(Bytes::from).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => self.missing(name),
+                _ => Error::io("read", self.path(name))(error),
+            }),
+        }
+    }
+
+    /// [`read`](Self::read), or `None` for a file that is not there.
+    pub(super) fn read_if_there(&self, name: &str) -> Result<Option<Bytes>> {
+        match self.read(name) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::MissingFile { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A large file, mapped if it is on disk.
+    pub(super) fn map(&self, name: &str) -> Result<Bytes> {
+        match &self.memory {
+            None if self.has(name) => mapped::map(&self.path(name)),
+            None => Err(self.missing(name)),
+            Some(_) => self.read(name),
+        }
+    }
+
+    /// A part of a file that [`map`](Self::map) gave, for a single use. Touching the mapping instead would keep its pages
+    /// in memory until the file is unmapped.
+    pub(super) fn read_part<'a>(&self, name: &str, file: &'a [u8], range: Range<usize>) -> Result<Cow<'a, [u8]>> {
+        if self.memory.is_some() {
+            return Ok(Cow::Borrowed(&file[range]));
+        }
+        let read = || {
+            let mut bytes = vec![0; range.len()];
+            let mut file = File::open(self.path(name))?;
+            file.seek(SeekFrom::Start(range.start as u64))?;
+            file.read_exact(&mut bytes)?;
+            Ok(Cow::Owned(bytes))
+        };
+        read().map_err(Error::io("read", self.path(name)))
+    }
+}

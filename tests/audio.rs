@@ -1,5 +1,7 @@
 //! Recordings of all kinds, whole and broken, to mono samples at 16 kHz.
 
+mod common;
+
 use std::{
     fs,
     ops::Range,
@@ -94,15 +96,6 @@ fn wav16(values: &[i16], channels: u16, rate: u32) -> Vec<u8> {
     wav(1, channels, rate, 16, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())
 }
 
-fn noise(length: usize) -> Vec<f32> {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..length).map(|_| next()).collect()
-}
-
 fn assert_close(found: &[f32], wanted: &[f32], tolerance: f32, what: &str) {
     assert_eq!(found.len(), wanted.len(), "{what}: length");
     let worst = found.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -126,7 +119,7 @@ fn resamples_as_the_reference() {
 
 #[test]
 fn resamples_alike_in_any_pieces() {
-    let signal = noise(5_000);
+    let signal = common::noise(5_000);
     for (from, to) in [(48_000, 16_000), (8_000, 16_000), (44_100, 16_000), (16_001, 16_000), (16_000, 44_101)] {
         let whole = resample(&signal, from, to).expect("rates");
         assert_eq!(whole.len(), (signal.len() * to as usize).div_ceil(from as usize));
@@ -143,7 +136,7 @@ fn resamples_alike_in_any_pieces() {
 #[test]
 fn resamples_odd_rates_as_the_formula_says() {
     use std::f64::consts::PI;
-    let signal = noise(400);
+    let signal = common::noise(400);
     for (from, to) in [(44_101, 16_000), (11_025, 16_000), (1_000, 16_000), (192_000, 16_000), (7, 5)] {
         let (o, n) = (f64::from(from), f64::from(to));
         let base = o.min(n) * 0.99;
@@ -359,7 +352,7 @@ fn names_what_is_not_audio() {
         matches!(decode(*b"FORM\0\0\0\0AIFF"), Err(Error::UnsupportedAudio { found, .. }) if found.contains("AIFF"))
     );
     for seed in 0..50 {
-        let bytes: Vec<u8> = noise(4_000 + seed).iter().skip(seed).map(|x| (x * 128.0) as i8 as u8).collect();
+        let bytes: Vec<u8> = common::noise(4_000 + seed).iter().skip(seed).map(|x| (x * 128.0) as i8 as u8).collect();
         assert!(decode(bytes).is_err(), "{seed}");
     }
 }

@@ -2,11 +2,7 @@
 
 mod common;
 
-use std::{
-    collections::BTreeMap,
-    f64::consts::TAU,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::BTreeMap, f64::consts::TAU, sync::LazyLock};
 
 use indic_seamless::{
     Backend, GenerationConfig, TranscribeOptions, Transcriber, Waveform,
@@ -14,7 +10,7 @@ use indic_seamless::{
     features::{FeatureBatch, Features},
 };
 
-static DEMO: LazyLock<Arc<Transcriber>> = LazyLock::new(|| Arc::new(Transcriber::demo().expect("demo")));
+static DEMO: LazyLock<Transcriber> = LazyLock::new(|| Transcriber::demo().expect("demo"));
 
 #[test]
 fn every_clip_in_every_language() {
@@ -45,11 +41,6 @@ fn beams_agree_with_greedy_search_on_clear_speech() {
 /// Silence, noise and tones, by name.
 fn unspoken() -> BTreeMap<&'static str, Vec<f32>> {
     let seconds = |s: f32| (s * 16_000.0) as usize;
-    let mut state = 1u32;
-    let mut random = move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
     let sine = |frequency: f64, n: usize| (0..n).map(move |i| (TAU * frequency * i as f64 / 16_000.0).sin() as f32);
     // Notes of a third of a second with overtones that fade, two at a time.
     let mut music = Vec::new();
@@ -64,8 +55,8 @@ fn unspoken() -> BTreeMap<&'static str, Vec<f32>> {
         ("silence", vec![0.0; seconds(2.0)]),
         ("short silence", vec![0.0; 560]),
         ("long silence", vec![0.0; seconds(20.0)]),
-        ("hiss", (0..seconds(2.0)).map(|_| 0.001 * random()).collect()),
-        ("white noise", (0..seconds(3.0)).map(|_| 0.3 * random()).collect()),
+        ("hiss", common::noise(seconds(2.0)).into_iter().map(|x| 0.001 * x).collect()),
+        ("white noise", common::noise(seconds(3.0)).into_iter().map(|x| 0.3 * x).collect()),
         ("low sine", sine(110.0, seconds(1.5)).collect()),
         ("sine", sine(440.0, seconds(2.0)).map(|x| 0.5 * x).collect()),
         ("high sine", sine(3000.0, seconds(2.0)).map(|x| 0.2 * x).collect()),

@@ -163,3 +163,13 @@ pub(crate) fn example_texts() -> BTreeMap<String, BTreeMap<String, String>> {
     let json = std::fs::read(example("texts.json")).expect("texts.json");
     serde_json::from_slice(&json).expect("texts.json")
 }
+
+/// White noise between -1 and 1, always the same.
+pub(crate) fn noise(length: usize) -> Vec<f32> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..length).map(|_| next()).collect()
+}

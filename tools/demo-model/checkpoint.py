@@ -1,13 +1,14 @@
 """The checkpoint around the weights: configuration, tokenizer, generation settings, in the Hugging Face layout."""
 
+import io
 import json
 import shutil
-import tempfile
-from pathlib import Path
 
 import numpy as np
+import sentencepiece as spm
 import torch
 from safetensors.torch import save_file
+from sentencepiece import sentencepiece_model_pb2
 from transformers import (GenerationConfig, SeamlessM4TFeatureExtractor, SeamlessM4TTokenizer, SeamlessM4Tv2Config,
                           SeamlessM4Tv2ForSpeechToText)  # fmt: skip
 
@@ -35,39 +36,32 @@ def config():
     )  # fmt: skip
 
 
-def sentencepiece_model(path, seed):
+def sentencepiece_model(seed):
     """BPE over the vocabulary, most words being one piece, with the normaliser of the published tokenizer."""
-    import sentencepiece as spm
-    from sentencepiece import sentencepiece_model_pb2 as pb
-
     r = np.random.Generator(np.random.PCG64(seed))
     lines = []
     for language in LANGUAGES:
         said = [e[language] for e in ENTRIES]
         lines += said * 20
         lines += [" ".join(r.choice(said, size=r.integers(2, 5))) for _ in range(300)]
-    corpus = path.with_suffix(".txt")
-    corpus.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    buffer = io.BytesIO()
     spm.SentencePieceTrainer.train(
-        input=str(corpus), model_prefix=str(path.with_suffix("")), model_type="bpe", vocab_size=PIECES,
+        sentence_iterator=iter(lines), model_writer=buffer, model_type="bpe", vocab_size=PIECES,
         character_coverage=1.0, unk_id=0, bos_id=1, eos_id=2, pad_id=-1, num_threads=1,
         normalization_rule_name="nmt_nfkc", add_dummy_prefix=True, remove_extra_whitespaces=True, minloglevel=2,
         hard_vocab_limit=True,
     )  # fmt: skip
-    model = pb.ModelProto()
-    model.ParseFromString(path.with_suffix(".model").read_bytes())
-    model.trainer_spec.ClearField("input")  # names of temporary files
+    model = sentencepiece_model_pb2.ModelProto.FromString(buffer.getvalue())
     model.trainer_spec.model_prefix = "demo"
-    path.write_bytes(model.SerializeToString())
+    return model.SerializeToString()
 
 
 def tokenizer(out, seed):
-    with tempfile.TemporaryDirectory() as folder:
-        pieces = Path(folder) / "sentencepiece.bpe.model"
-        sentencepiece_model(pieces, seed)
-        made = SeamlessM4TTokenizer(str(pieces), additional_special_tokens=[f"__{l}__" for l in LANGUAGES],
-                                    clean_up_tokenization_spaces=True)  # fmt: skip
-        made.save_pretrained(out)
+    pieces = out / "sentencepiece.bpe.model"
+    pieces.write_bytes(sentencepiece_model(seed))
+    made = SeamlessM4TTokenizer(str(pieces), additional_special_tokens=[f"__{l}__" for l in LANGUAGES],
+                                clean_up_tokenization_spaces=True)  # fmt: skip
+    made.save_pretrained(out)
     made = SeamlessM4TTokenizer.from_pretrained(out)
     for entry in ENTRIES:
         for language in LANGUAGES:

@@ -1,7 +1,6 @@
 """Speech from libespeak-ng, with the time at which each word and each phoneme begins and ends."""
 
 import ctypes
-import ctypes.util
 from dataclasses import dataclass
 
 import numpy as np

@@ -21,7 +21,7 @@ def _speech(language, seed):
     return {f"{language}-{i:03}": clip("held-out", seed, i, language, quiet=0, long=0) for i in range(PER_LANGUAGE)}
 
 
-def _others(_, seed):
+def _others(seed):
     """What is no speech: silence, white noise, sines, music-like tones, and the mixture that training had."""
     made = {}
     for i in range(PER_KIND):
@@ -45,7 +45,7 @@ def make_clips(folder, seed):
             for name, c in clips.items():
                 soundfile.write(folder / f"{name}.wav", c.samples, RATE, subtype="PCM_16")
                 about[name] = dict(language=language, recipe=c.recipe, text={l: c.text(l) for l in LANGUAGES})
-    for name, samples in _others(None, seed).items():
+    for name, samples in _others(seed).items():
         soundfile.write(folder / f"{name}.wav", quantise(samples.astype(np.float32)), RATE, subtype="PCM_16")
         about[name] = dict(language=None, recipe=name.split("-")[0], text=dict.fromkeys(LANGUAGES, ""))
     (folder / "clips.json").write_text(json.dumps(about, ensure_ascii=False, indent=1))

@@ -46,7 +46,7 @@ class Clips:
         return [batches[i] for i in r.permutation(len(batches))]
 
     def load(self, batch, r):
-        """Tensors of a batch: padded features, and the targets in every language."""
+        """Tensors of a batch: padded features, and the targets in three languages each."""
         clips = [self.clips[i] for i in batch]
         longest = max(c["rows"] for c in clips)
         x, mask = np.zeros((len(batch), longest, 160), np.float32), np.zeros((len(batch), longest), np.int64)

@@ -10,6 +10,7 @@ use indic_seamless::{
     Backend, Transcriber, Waveform,
     features::{Fbank, FeatureBatch, Features},
     model::{Encoded, config::ModelConfig},
+    nn::Storage,
 };
 
 /// Ten seconds of noise.
@@ -27,15 +28,17 @@ fn features(c: &mut Criterion) {
     c.bench_function("fbank, 10 s", |b| b.iter(|| Fbank::extract(black_box(&samples))));
 }
 
+const STORAGES: [(&str, Storage); 2] = [("f32", Storage::Float), ("int8", Storage::Int8)];
+
 fn encoder(c: &mut Criterion) {
     let device = Backend::Flex.device().expect("flex");
     let features = FeatureBatch::new(&[Features::extract(&recording()).expect("features")], 0.0);
     let mut group = c.benchmark_group("encoder, 10 s");
     group.sample_size(10);
-    for layers in [1, 24] {
-        group.bench_function(BenchmarkId::new("conformer layers", layers), |b| {
+    for ((name, storage), layers) in STORAGES.into_iter().flat_map(|storage| [1, 24].map(|layers| (storage, layers))) {
+        group.bench_function(BenchmarkId::new(name, layers), |b| {
             let config = ModelConfig { speech_encoder_layers: layers, decoder_layers: 1, ..ModelConfig::default() };
-            let model = config.init(&device);
+            let model = config.init(storage, &device);
             // The output is computed once before, since random weights are made at their first use.
             model.encode(&features);
             b.iter(|| model.encode(black_box(&features)).hidden.into_data());
@@ -48,18 +51,19 @@ fn decoder(c: &mut Criterion) {
     let device = Backend::Flex.device().expect("flex");
     let mut group = c.benchmark_group("decoder step");
     group.sample_size(10);
-    for rows in [1usize, 5] {
-        group.bench_function(BenchmarkId::new("rows", rows), |b| {
-            let model = ModelConfig { speech_encoder_layers: 1, ..ModelConfig::default() }.init(&device);
+    for ((name, storage), rows) in STORAGES.into_iter().flat_map(|storage| [1usize, 5].map(|rows| (storage, rows))) {
+        group.bench_function(BenchmarkId::new(name, rows), |b| {
+            let model = ModelConfig { speech_encoder_layers: 1, ..ModelConfig::default() }.init(storage, &device);
             let hidden = Tensor::random([1, 63, 1024], Distribution::Normal(0.0, 1.0), &device);
             let encoded = Encoded { hidden, lengths: vec![63] };
             let mut state = model.start(&encoded, rows, 4096);
             model.decode(&mut state, &[3, 256_033]);
             state.reorder(&vec![0; rows]);
             let tokens = vec![7; rows];
+            let mut logits = Vec::new();
             b.iter(|| {
                 let hidden = model.decode(&mut state, black_box(&tokens));
-                model.logits(hidden).into_data()
+                model.logits_into(&hidden, &mut logits);
             });
         });
     }

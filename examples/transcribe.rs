@@ -11,8 +11,11 @@
 //! Results go to standard output, everything else to standard error. The exit code is 0 if every file was transcribed, 2
 //! for wrong usage, else 1; a bad file does not stop the others.
 
+#[path = "support/model.rs"]
+mod model;
+
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -23,8 +26,9 @@ use indic_seamless::{
     AudioOptions, Backend, EarlyStopping, Error, GenerationConfig, Language, Precision, TokenEvent, TranscribeOptions,
     Transcriber, TranscriberBuilder, Transcript, audio::Channel,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+use self::model::{progress_bar, resolve};
 
 /// Speech to text with SeamlessM4T v2: transcription, or translation into another language.
 #[derive(Parser)]
@@ -44,7 +48,7 @@ struct Args {
     /// Language of the text, by code or English name
     #[arg(long, default_value = "eng", value_name = "CODE|NAME")]
     lang: Language,
-    /// Type of the weights in memory: auto (as stored) or f32
+    /// Type of the weights in memory: auto (as stored), f32, bf16 or int8
     #[arg(long, default_value = "auto")]
     precision: Precision,
     /// Where the model runs: flex, or ndarray, wgpu, cuda in a build with that feature
@@ -214,37 +218,6 @@ fn demo(_: TranscriberBuilder) -> indic_seamless::Result<Transcriber> {
     Err(Error::InvalidOption { option: "model", found: "demo".into(), wanted })
 }
 
-/// The folder that `--model` means.
-fn resolve(model: &str) -> indic_seamless::Result<PathBuf> {
-    let dir = PathBuf::from(model);
-    // An id on the hub has one slash; anything else, and what exists, is a folder.
-    let is_id = model.split('/').count() == 2 && !model.starts_with(['.', '/', '~']);
-    if dir.exists() || !is_id {
-        return Ok(dir);
-    }
-    download(model)
-}
-
-#[cfg(feature = "hub")]
-fn download(id: &str) -> indic_seamless::Result<PathBuf> {
-    let bar = progress_bar("{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {eta}");
-    let dir = indic_seamless::checkpoint::HubModel::new(id).download(&mut |progress| {
-        bar.set_message(progress.file.to_owned());
-        bar.set_length(progress.size);
-        bar.set_position(progress.done);
-    });
-    bar.finish_and_clear();
-    dir
-}
-
-#[cfg(not(feature = "hub"))]
-fn download(id: &str) -> indic_seamless::Result<PathBuf> {
-    Err(Error::MissingFile {
-        dir: id.into(),
-        wanted: "the checkpoint's folder (this build has no `hub` feature)".into(),
-    })
-}
-
 fn transcribe(
     args: &Args,
     transcriber: &Transcriber,
@@ -267,15 +240,6 @@ fn transcribe(
     transcript.timings.audio_ms = audio_ms;
     transcript.timings.total_ms += audio_ms;
     Ok(transcript)
-}
-
-/// A bar on standard error; invisible if that is no terminal.
-fn progress_bar(template: &str) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style)
 }
 
 fn line(args: &Args, transcriber: &Transcriber, file: &Path, transcript: &Transcript) -> Vec<u8> {

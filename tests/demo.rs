@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, f64::consts::TAU, sync::LazyLock};
 
 use indic_seamless::{
-    Backend, GenerationConfig, TranscribeOptions, Transcriber, Waveform,
+    Backend, GenerationConfig, Precision, TranscribeOptions, Transcriber, Waveform,
     checkpoint::Checkpoint,
     features::{FeatureBatch, Features},
 };
@@ -83,7 +83,7 @@ fn the_checkpoint_in_the_crate_is_the_folder() {
     assert_eq!(folder.languages().collect::<Vec<_>>(), demo.languages().collect::<Vec<_>>());
     assert_eq!(folder.generation(), demo.generation());
     let device = Backend::Flex.device().expect("flex");
-    let model = folder.load(&device, &mut |_, _| {}).expect("model");
+    let model = folder.load(Precision::Auto, &device, &mut |_, _| {}).expect("model");
     let audio = Waveform::open(common::example("hindi-1.wav")).expect("clip");
     let features = FeatureBatch::new(&[Features::extract(audio.samples()).expect("features")], 0.0);
     let [a, b] =

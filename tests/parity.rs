@@ -6,7 +6,7 @@ mod common;
 
 use common::{Golden, Report, Tensors};
 use indic_seamless::{
-    AudioOptions, Backend, CancelToken, EarlyStopping, GenerationConfig, ModelDecoder, Waveform,
+    AudioOptions, Backend, CancelToken, EarlyStopping, GenerationConfig, ModelDecoder, Precision, Waveform,
     audio::Channel,
     checkpoint::Checkpoint,
     features::{Fbank, FeatureBatch, Features, STACKED},
@@ -38,7 +38,7 @@ fn waveform(golden: &Golden, clip: &str) -> Waveform {
 
 fn load(golden: &Golden, backend: Backend) -> (Checkpoint, SpeechToText) {
     let checkpoint = Checkpoint::open(golden.model()).expect("checkpoint");
-    let model = checkpoint.load(&backend.device().expect("device"), &mut |_, _| {}).expect("model");
+    let model = checkpoint.load(Precision::Auto, &backend.device().expect("device"), &mut |_, _| {}).expect("model");
     (checkpoint, model)
 }
 
@@ -146,13 +146,13 @@ fn compare(model: &SpeechToText, tensors: &Tensors, place: &str, report: &mut Re
     let hidden = model.decode_inspected(&mut state, &prefix, &mut |layer, hidden| {
         check(format!("dec.hidden.{layer}"), values(hidden.clone()));
     });
-    check("dec.logits".to_owned(), values(model.logits(hidden)));
+    check("dec.logits".to_owned(), values(model.logits(&hidden)));
 
     // The same prefix one token at a time, through the cache.
     let mut state = model.start(&encoded, items, time);
     let step = |t: usize| -> Vec<u32> { (0..items).map(|item| prefix[item * time + t]).collect() };
     let steps: Vec<_> = (0..time).map(|t| model.decode(&mut state, &step(t))).collect();
-    check("dec.logits".to_owned(), values(model.logits(burn::tensor::Tensor::cat(steps, 1))));
+    check("dec.logits".to_owned(), values(model.logits(&burn::tensor::Tensor::cat(steps, 1))));
 
     let missing: Vec<&str> = tensors
         .names()
@@ -179,7 +179,9 @@ fn chunked_attention() {
                     ],
                 );
                 let checkpoint = Checkpoint::open(dir.path()).expect("checkpoint");
-                let model = checkpoint.load(&backend.device().expect("device"), &mut |_, _| {}).expect("model");
+                let model = checkpoint
+                    .load(Precision::Auto, &backend.device().expect("device"), &mut |_, _| {})
+                    .expect("model");
                 let encoded = model.encode(&reference_features(&clip));
                 let tensors = golden.tensors(file).expect("golden");
                 let wanted = tensors.get("enc.encoder_out");

@@ -81,19 +81,29 @@ impl FromStr for Backend {
 /// The type of the weights in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
-    /// What suits the checkpoint: `f32` for files of `f32`, `f16` and `bf16`.
+    /// As stored: `f32`, `bf16` or `int8`. Files of `f16` become `f32`; so do those of `bf16` on other backends than Flex.
     #[default]
     Auto,
-    /// Single precision; narrower files are widened.
+    /// Single precision.
     F32,
+    /// The upper half of single precision: half the memory, and sums in single precision. On Flex only.
+    Bf16,
+    /// Bytes with a scale per output, and inputs as bytes with a scale per row: a quarter of the memory, and much faster on
+    /// Flex.
+    Int8,
 }
 
 impl Precision {
-    /// `auto` or `f32`.
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::F32, Self::Bf16, Self::Int8];
+
+    /// `auto`, `f32`, `bf16` or `int8`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
         }
     }
 }
@@ -108,8 +118,10 @@ impl FromStr for Precision {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        [Self::Auto, Self::F32].into_iter().find(|precision| precision.name() == text).ok_or_else(|| {
-            Error::InvalidOption { option: "precision", found: text.to_owned(), wanted: "auto or f32".to_owned() }
+        Self::ALL.into_iter().find(|precision| precision.name() == text).ok_or_else(|| Error::InvalidOption {
+            option: "precision",
+            found: text.to_owned(),
+            wanted: "auto, f32, bf16 or int8".to_owned(),
         })
     }
 }

@@ -177,7 +177,7 @@ pub enum Error {
     },
 
     /// A tensor's element type is none that weights can be read from.
-    #[error("{}: tensor {name} is of type {found}, wanted F32, F16 or BF16", path.display())]
+    #[error("{}: tensor {name} is of type {found}, wanted F32, F16, BF16 or, for the weight of a product, packed I8", path.display())]
     TensorType {
         /// The file that holds it.
         path: PathBuf,
@@ -185,6 +185,24 @@ pub enum Error {
         name: String,
         /// Its element type in the file.
         found: String,
+    },
+
+    /// Something is in the place where a result should go.
+    #[error("{}: exists already; nothing was written", path.display())]
+    AlreadyExists {
+        /// What is in the way.
+        path: PathBuf,
+    },
+
+    /// The disk is too full for what should be written.
+    #[error("{}: {found} bytes free, wanted {wanted}", path.display())]
+    NoSpace {
+        /// The folder to write into.
+        path: PathBuf,
+        /// The bytes that are free.
+        found: u64,
+        /// The bytes needed.
+        wanted: u64,
     },
 
     /// A token id beyond the vocabulary.

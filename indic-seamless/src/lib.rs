@@ -33,6 +33,11 @@
 //! | decoder output | `[hypotheses, time, hidden]` |
 //! | logits | `[hypotheses, time, vocabulary]`, 256,102 tokens in the large model |
 //!
+//! # Precision
+//!
+//! Weights are `f32`, `bf16` or int8 in memory ([`Precision`]); sums are always `f32` or exact. int8 is the fastest and
+//! smallest: [`checkpoint::Checkpoint::quantize`] writes it once. The kernels are chosen by what the machine has ([`Isa`]).
+//!
 //! # Cargo features
 //!
 //! `demo` (default) puts the demo model, 3.9 MB, into the binary; `hub` (default) downloads from the Hugging Face hub; `ndarray`, `wgpu` and `cuda` are other [`Backend`]s than Flex.
@@ -49,6 +54,7 @@ pub mod generation;
 mod language;
 pub mod model;
 pub mod nn;
+mod quantization;
 pub mod text;
 mod transcriber;
 mod transcript;
@@ -58,6 +64,7 @@ pub use backend::{Backend, Precision};
 pub use error::{Error, Result};
 pub use generation::{CancelToken, EarlyStopping, GenerationConfig, TokenEvent};
 pub use language::Language;
+pub use quantization::{ISA_VARIABLE, Isa};
 pub use transcriber::{ModelDecoder, TranscribeOptions, Transcriber, TranscriberBuilder};
 pub use transcript::{Alternative, Segment, Timings, Transcript};
 

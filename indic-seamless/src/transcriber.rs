@@ -14,6 +14,7 @@ use crate::{
     generation::{CancelToken, GenerationConfig, Hypothesis, Observer, StepDecoder, TokenEvent, generate},
     language::Language,
     model::{Encoded, SpeechToText, decoder::DecoderState},
+    quantization::Isa,
     text::DecodeOptions,
     transcript::{Alternative, Segment, Timings, Transcript},
 };
@@ -41,6 +42,7 @@ pub struct Transcriber {
     checkpoint: Checkpoint,
     model: SpeechToText,
     backend: Backend,
+    precision: Precision,
     threads: Option<ThreadPool>,
     load_ms: f64,
 }
@@ -112,15 +114,32 @@ impl TranscriberBuilder {
         self.build_from(|| Ok(checkpoint), progress)
     }
 
+    /// The type that the weights will have.
+    fn resolved_precision(&self, checkpoint: &Checkpoint) -> Result<Precision> {
+        let has_bf16 = self.backend == Backend::Flex;
+        match (self.precision, checkpoint.precision()) {
+            (Precision::Auto, Precision::Bf16) if !has_bf16 => Ok(Precision::F32),
+            (Precision::Auto, stored) => Ok(stored),
+            (Precision::Bf16, _) if !has_bf16 => Err(Error::InvalidOption {
+                option: "precision",
+                found: format!("bf16 on {}", self.backend),
+                wanted: "f32 or int8 there, or the backend flex".to_owned(),
+            }),
+            (asked, _) => Ok(asked),
+        }
+    }
+
     fn build_from(self, open: impl FnOnce() -> Result<Checkpoint>, progress: OnProgress<'_>) -> Result<Transcriber> {
         let started = Instant::now();
         let device = self.backend.device()?;
         let threads = self.threads.map(thread_pool).transpose()?;
         let checkpoint = open()?;
-        let model = checkpoint.load(&device, progress)?;
+        Isa::checked()?;
+        let precision = self.resolved_precision(&checkpoint)?;
+        let model = checkpoint.load(precision, &device, progress)?;
         let load_ms = milliseconds(started);
-        tracing::info!(dir = %checkpoint.dir().display(), backend = %self.backend, load_ms, "loaded");
-        Ok(Transcriber { checkpoint, model, backend: self.backend, threads, load_ms })
+        tracing::info!(dir = %checkpoint.dir().display(), backend = %self.backend, %precision, load_ms, "loaded");
+        Ok(Transcriber { checkpoint, model, backend: self.backend, precision, threads, load_ms })
     }
 }
 
@@ -210,9 +229,9 @@ impl Transcriber {
         self.backend
     }
 
-    /// The type of the weights in memory.
+    /// The type of the weights in memory; never [`Precision::Auto`].
     pub fn precision(&self) -> Precision {
-        Precision::F32
+        self.precision
     }
 
     /// Transcribes a recording into `language`: its own for transcription, another one for translation.
@@ -253,7 +272,8 @@ impl Transcriber {
     ) -> Result<Transcript> {
         match &self.threads {
             Some(pool) => pool.install(|| self.run(audio, language, &mut options)),
-            None => self.run(audio, language, &mut options),
+            // Into the pool once, instead of once for each operation.
+            None => rayon::scope(|_| self.run(audio, language, &mut options)),
         }
     }
 
@@ -335,25 +355,21 @@ impl<'a> ModelDecoder<'a> {
     }
 
     /// Feeds tokens to each hypothesis; the logits after the last one.
-    fn feed(&mut self, tokens: &[u32]) -> Vec<f32> {
+    fn feed(&mut self, tokens: &[u32], logits: &mut Vec<f32>) {
         let hidden: Tensor<3> = self.model.decode(&mut self.state, tokens);
         let [_, time, _] = hidden.dims();
-        let logits = self.model.logits(hidden.narrow(1, time - 1, 1));
-        match logits.into_data().try_into_vec::<f32>() {
-            Ok(logits) => logits,
-            Err(error) => unreachable!("logits are f32: {error:?}"),
-        }
+        self.model.logits_into(&hidden.narrow(1, time - 1, 1), logits);
     }
 }
 
 impl StepDecoder for ModelDecoder<'_> {
-    fn prompt(&mut self, tokens: &[u32]) -> Vec<f32> {
-        self.feed(tokens)
+    fn prompt(&mut self, tokens: &[u32], logits: &mut Vec<f32>) {
+        self.feed(tokens, logits);
     }
 
-    fn step(&mut self, parents: &[usize], tokens: &[u32]) -> Vec<f32> {
+    fn step(&mut self, parents: &[usize], tokens: &[u32], logits: &mut Vec<f32>) {
         self.state.reorder(parents);
-        self.feed(tokens)
+        self.feed(tokens, logits);
     }
 }
 

@@ -1,56 +1,174 @@
 //! Fills a model with a checkpoint's tensors.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use burn::{
-    module::{Module, ModuleMapper, Param},
-    tensor::{Device, Tensor},
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    tensor::{DType, Device, Int, Tensor, TensorData},
 };
 
-use super::{OnProgress, weights::Weights};
+use super::{
+    OnProgress,
+    weights::{FloatType, Weights},
+};
 use crate::{
+    backend::Precision,
     error::{Error, Result},
-    model::SpeechToText,
+    model::{SpeechToText, config::ModelConfig},
+    nn::Storage,
 };
 
 /// The embedding serves as input and output; whichever of its names is stored will do.
 const EMBEDDING: [&str; 3] = ["shared.weight", "text_decoder.embed_tokens.weight", "lm_head.weight"];
 
-/// Replaces every parameter of `model` by the tensor of its name.
+/// Makes a model of the tensors in `weights`.
 pub(super) fn load(
-    model: SpeechToText,
+    config: &ModelConfig,
     weights: &Weights,
+    precision: Precision,
     device: &Device,
     progress: OnProgress<'_>,
 ) -> Result<SpeechToText> {
-    let mut loader = Loader { weights, device, progress, path: Vec::new(), bytes: 0, error: None };
-    let model = model.map(&mut loader);
+    let on_flex = *device == Device::flex();
+    let (storage, floats) = match precision {
+        Precision::Auto => return load(config, weights, weights.precision(), device, progress),
+        Precision::Int8 => (Storage::Int8, FloatType::F32),
+        Precision::Bf16 if on_flex => (Storage::Float, FloatType::Bf16),
+        Precision::F32 | Precision::Bf16 => (Storage::Float, FloatType::F32),
+    };
+    let mut loader = Loader {
+        weights,
+        floats,
+        device,
+        progress,
+        tensors: tensors(config),
+        path: Vec::new(),
+        bytes: 0,
+        scales: None,
+        error: None,
+    };
+    let model = config.init(storage, device).map(&mut loader);
     match loader.error {
         Some(error) => Err(error),
         None => Ok(model),
     }
 }
 
+/// A tensor that a model needs, in the shape that a checkpoint in floating point has it in.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Expected {
+    /// The weight of a product, `[output, input]`; of a convolution, whose inputs and taps count as one dimension, too.
+    Product([usize; 2]),
+    /// Biases, norms, and what else is small.
+    Other(Vec<usize>),
+}
+
+/// The tensors of a model by name.
+pub(super) fn tensors(config: &ModelConfig) -> BTreeMap<String, Expected> {
+    #[derive(Default)]
+    struct Tensors {
+        path: Vec<String>,
+        shapes: BTreeMap<String, Vec<usize>>,
+        quantised: BTreeSet<String>,
+    }
+    impl ModuleVisitor for Tensors {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.shapes.entry(tensor_name(&self.path)).or_insert_with(|| param.lazy_shape().to_vec());
+        }
+
+        fn visit_int<const D: usize>(&mut self, _param: &Param<Tensor<D, Int>>) {
+            self.quantised.insert(tensor_name(&self.path));
+        }
+    }
+    let mut tensors = Tensors::default();
+    for storage in [Storage::Float, Storage::Int8] {
+        config.init(storage, &Device::flex()).visit(&mut tensors);
+    }
+    let Tensors { shapes, quantised, .. } = tensors;
+    let expected = |(name, shape): (String, Vec<usize>)| match shape[..] {
+        [output, input] if quantised.contains(&name) => (name, Expected::Product([output, input])),
+        _ => (name, Expected::Other(shape)),
+    };
+    shapes.into_iter().map(expected).collect()
+}
+
+/// The names that a tensor may have in a checkpoint.
+pub(super) fn aliases(name: &str) -> Vec<&str> {
+    if name == EMBEDDING[0] { EMBEDDING.to_vec() } else { vec![name] }
+}
+
+/// The variants of `nn::Weight`, which a path names though a checkpoint does not.
+const FLOAT: &str = "Float";
+const INT8: &str = "Int8";
+
+/// The path of a parameter is its name in the checkpoint, but for Burn's names inside a layer norm, and what is inside a
+/// weight.
+fn tensor_name(path: &[String]) -> String {
+    let mut name = String::new();
+    for part in path.iter().take_while(|part| ![FLOAT, INT8].contains(&part.as_str())) {
+        if !name.is_empty() {
+            name.push('.');
+        }
+        name.push_str(match part.as_str() {
+            "gamma" => "weight",
+            "beta" => "bias",
+            other => other,
+        });
+    }
+    name
+}
+
 struct Loader<'a> {
     weights: &'a Weights,
+    /// The type of weights of products.
+    floats: FloatType,
     device: &'a Device,
     progress: OnProgress<'a>,
+    tensors: BTreeMap<String, Expected>,
     path: Vec<String>,
     bytes: u64,
+    /// The scales of the quantised weight whose bytes came last.
+    scales: Option<Vec<f32>>,
     /// The first failure; a mapper cannot return one.
     error: Option<Error>,
 }
 
 impl Loader<'_> {
-    /// The path of the parameter is its name in the checkpoint, but for Burn's names inside a layer norm.
-    fn name(&self) -> String {
-        let mut path: Vec<&str> = self.path.iter().map(String::as_str).collect();
-        if let Some(last) = path.last_mut() {
-            *last = match *last {
-                "gamma" => "weight",
-                "beta" => "bias",
-                other => other,
-            };
+    fn count(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        (self.progress)(self.bytes, self.weights.bytes());
+    }
+
+    fn float<const D: usize>(&mut self) -> Result<Tensor<D>> {
+        let name = tensor_name(&self.path);
+        if let Some(scales) = self.scales.take_if(|_| self.path.last().is_some_and(|last| last == "scales")) {
+            let shape = [scales.len()];
+            return Ok(Tensor::from_data(TensorData::new(scales, shape), self.device));
         }
-        path.join(".")
+        let (shape, wanted) = match &self.tensors[&name] {
+            Expected::Product(shape) => (&shape[..], self.floats),
+            Expected::Other(shape) => (&shape[..], FloatType::F32),
+        };
+        let (data, bytes) = self.weights.floats(&aliases(&name), shape, wanted)?;
+        self.count(bytes);
+        Ok(Tensor::from_data(data, (self.device, wanted.dtype())))
+    }
+
+    fn int8<const D: usize>(&mut self) -> Result<Tensor<D, Int>> {
+        let name = tensor_name(&self.path);
+        let Expected::Product(shape) = self.tensors[&name] else { unreachable!("{name} is the weight of a product") };
+        let (data, scales, bytes) = self.weights.int8(&aliases(&name), shape)?;
+        self.scales = Some(scales);
+        self.count(bytes);
+        Ok(Tensor::from_data(data, (self.device, DType::I8)))
     }
 }
 
@@ -67,14 +185,21 @@ impl ModuleMapper for Loader<'_> {
         if self.error.is_some() {
             return param;
         }
-        let name = self.name();
-        let names = if name == EMBEDDING[0] { EMBEDDING.to_vec() } else { vec![name.as_str()] };
-        match self.weights.get(&names, param.lazy_shape().as_slice()) {
-            Ok((data, bytes)) => {
-                self.bytes += bytes;
-                (self.progress)(self.bytes, self.weights.bytes());
-                Param::initialized(param.id, Tensor::from_data(data, self.device))
+        match self.float() {
+            Ok(tensor) => Param::initialized(param.id, tensor),
+            Err(error) => {
+                self.error = Some(error);
+                param
             }
+        }
+    }
+
+    fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
+        if self.error.is_some() {
+            return param;
+        }
+        match self.int8() {
+            Ok(tensor) => Param::initialized(param.id, tensor),
             Err(error) => {
                 self.error = Some(error);
                 param

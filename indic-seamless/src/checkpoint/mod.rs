@@ -1,13 +1,14 @@
 //! Where weights come from: a folder in the Hugging Face layout, or the hub.
 //!
 //! A folder holds `config.json`, `generation_config.json`, the tokenizer's files, and the weights as `model.safetensors`
-//! or as shards with `model.safetensors.index.json`. Weights are mapped into memory and used where they lie if they are
-//! `f32`; `f16` and `bf16` are converted tensor by tensor. Tensors that speech-to-text does not need are left alone.
+//! or as shards with `model.safetensors.index.json`. Weights are mapped into memory and used where they lie if they are of
+//! the type asked for; else they are converted or quantised tensor by tensor. Tensors that speech-to-text does not need are left alone.
 
 #[cfg(feature = "hub")]
 mod hub;
 mod load;
 mod mapped;
+mod quantize;
 mod source;
 mod weights;
 
@@ -21,6 +22,7 @@ pub use hub::{DownloadProgress, HubModel, OnDownload};
 
 use self::{source::Source, weights::Weights};
 use crate::{
+    backend::Precision,
     error::{Error, Result},
     generation::CheckpointGeneration,
     language::Language,
@@ -134,8 +136,13 @@ impl Checkpoint {
     /// # Errors
     ///
     /// The first tensor that is missing or has the wrong shape or type.
-    pub fn load(&self, device: &Device, progress: OnProgress<'_>) -> Result<SpeechToText> {
-        load::load(self.config.init(device), &self.weights, device, progress)
+    pub fn load(&self, precision: Precision, device: &Device, progress: OnProgress<'_>) -> Result<SpeechToText> {
+        load::load(&self.config, &self.weights, precision, device, progress)
+    }
+
+    /// The type that most of the weights are stored in; never [`Precision::Auto`].
+    pub fn precision(&self) -> Precision {
+        self.weights.precision()
     }
 
     /// The folder, or the name of a checkpoint in memory.

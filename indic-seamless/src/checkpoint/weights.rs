@@ -1,6 +1,6 @@
 //! Tensors by name, in one safetensors file or several.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
 
 use burn::tensor::{AllocationProperty, Bytes as TensorBytes, DType, TensorData};
 use bytes::Bytes;
@@ -9,7 +9,11 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::{
+    backend::Precision,
+    error::{Error, Result},
+    quantization::{self, PANEL, packed_shape},
+};
 
 pub(super) const SINGLE: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
@@ -34,6 +38,56 @@ struct Stored {
 struct WeightFile {
     name: String,
     bytes: Bytes,
+    /// What the metadata says of quantisation.
+    scheme: Option<String>,
+}
+
+/// How int8 weights lie in a file, as its metadata names it under [`SCHEME_KEY`].
+pub(super) const SCHEME: &str = "int8 [output/64, input/4, 64, 4] with a scale per output";
+pub(super) const SCHEME_KEY: &str = "quantization";
+
+/// Bytes read at a time.
+const CHUNK: usize = 16 << 20;
+
+/// The name of the scales of a quantised weight.
+pub(super) fn scale_name(weight: &str) -> String {
+    format!("{weight}_scale")
+}
+
+/// A type of floating point numbers in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FloatType {
+    F32,
+    Bf16,
+}
+
+impl FloatType {
+    pub(super) fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+
+    fn data(self, values: Vec<f32>, shape: &[usize]) -> TensorData {
+        match self {
+            Self::F32 => TensorData::new(values, shape),
+            Self::Bf16 => TensorData::new(values.into_iter().map(bf16::from_f32).collect::<Vec<_>>(), shape),
+        }
+    }
+
+    /// The tensor where it lies in the file, if it is of this type. Written by hand, a header may leave it unaligned.
+    fn in_place(self, stored: &Stored, shape: &[usize]) -> Option<TensorData> {
+        let (dtype, alignment) = match self {
+            Self::F32 => (Dtype::F32, align_of::<f32>()),
+            Self::Bf16 => (Dtype::BF16, align_of::<bf16>()),
+        };
+        let bytes = stored.file.bytes.slice(stored.range.clone());
+        let aligned = cfg!(target_endian = "little") && bytes.as_ptr().align_offset(alignment) == 0;
+        (stored.dtype == dtype && aligned).then(|| {
+            TensorData::from_bytes(TensorBytes::from_shared(bytes, AllocationProperty::File), shape, self.dtype())
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -82,7 +136,9 @@ impl Weights {
             path: self.source.path(name),
             reason: format!("not safetensors: {error}"),
         })?;
-        let file = Arc::new(WeightFile { name: name.to_owned(), bytes: bytes.clone() });
+        let metadata = SafeTensors::read_metadata(&bytes).ok().and_then(|(_, header)| header.metadata().clone());
+        let scheme = metadata.and_then(|mut metadata| metadata.remove(SCHEME_KEY));
+        let file = Arc::new(WeightFile { name: name.to_owned(), bytes: bytes.clone(), scheme });
         for (name, view) in tensors.iter().filter(|(name, _)| is_needed(name)) {
             let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
             let (dtype, shape, range) = (view.dtype(), view.shape().to_vec(), start..start + view.data().len());
@@ -96,44 +152,144 @@ impl Weights {
         self.tensors.values().map(|tensor| tensor.range.len() as u64).sum()
     }
 
-    /// The first of `names` that exists, as `f32`: in place if it is stored so, else converted. Also its size in the file.
-    pub(super) fn get(&self, names: &[&str], shape: &[usize]) -> Result<(TensorData, u64)> {
-        let found = names.iter().find_map(|&name| self.tensors.get(name).map(|tensor| (name, tensor)));
-        let Some((name, stored)) = found else {
-            let name = names.first().copied().unwrap_or_default().to_owned();
-            return Err(Error::MissingTensor { dir: self.source.dir().into(), name, wanted: shape.to_vec() });
+    /// The type that most of the weights have.
+    pub(super) fn precision(&self) -> Precision {
+        let bytes = |wanted: &[Dtype]| -> usize {
+            self.tensors.values().filter(|tensor| wanted.contains(&tensor.dtype)).map(|tensor| tensor.range.len()).sum()
         };
-        let (name, path) = (name.to_owned(), self.source.path(&stored.file.name));
-        if stored.shape != shape {
-            return Err(Error::TensorShape { path, name, found: stored.shape.clone(), wanted: shape.to_vec() });
+        let (int8, bf16, others) = (bytes(&[Dtype::I8]), bytes(&[Dtype::BF16]), bytes(&[Dtype::F16, Dtype::F32]));
+        match int8.max(bf16).max(others) {
+            most if most == int8 => Precision::Int8,
+            most if most == bf16 => Precision::Bf16,
+            _ => Precision::F32,
         }
-        let bytes = stored.file.bytes.slice(stored.range.clone());
-        // Written by hand, a header may leave the data unaligned.
-        let in_place = cfg!(target_endian = "little") && bytes.as_ptr().align_offset(align_of::<f32>()) == 0;
-        let data = match stored.dtype {
-            Dtype::F32 if in_place => {
-                let bytes = TensorBytes::from_shared(bytes, AllocationProperty::File);
-                TensorData::from_bytes(bytes, shape, DType::F32)
-            }
-            Dtype::F32 => TensorData::new(convert(&self.read(stored)?, f32::from_le_bytes), shape),
-            Dtype::F16 => TensorData::new(convert(&self.read(stored)?, |b| f16::from_le_bytes(b).to_f32()), shape),
-            Dtype::BF16 => TensorData::new(convert(&self.read(stored)?, |b| bf16::from_le_bytes(b).to_f32()), shape),
-            other => return Err(Error::TensorType { path, name, found: format!("{other:?}") }),
-        };
-        Ok((data, stored.range.len() as u64))
     }
 
-    fn read<'a>(&self, stored: &'a Stored) -> Result<Cow<'a, [u8]>> {
-        self.source.read_part(&stored.file.name, &stored.file.bytes, stored.range.clone())
+    /// The first of `names` that exists, in floating point: in place if it is stored so and aligned, else converted. Also
+    /// its size in the file.
+    pub(super) fn floats(&self, names: &[&str], shape: &[usize], wanted: FloatType) -> Result<(TensorData, u64)> {
+        let (name, stored) = self.find(names, shape)?;
+        let size = stored.range.len() as u64;
+        if stored.dtype == Dtype::I8 {
+            let (packed, scales, size) = self.stored_bytes(name, stored, shape)?;
+            let values = quantization::unpack(&packed, &scales, shape[1..].iter().product());
+            return Ok((wanted.data(values, shape), size));
+        }
+        self.check_shape(name, stored, shape)?;
+        if let Some(data) = wanted.in_place(stored, shape) {
+            return Ok((data, size));
+        }
+        let values = self.numbers(name, stored, 0..shape.iter().product())?;
+        Ok((wanted.data(values, shape), size))
+    }
+
+    /// The first of `names` that exists, as packed bytes and scales: in place if it is stored so, else quantised. Also its
+    /// size in the file.
+    pub(super) fn int8(&self, names: &[&str], shape: [usize; 2]) -> Result<(TensorData, Vec<f32>, u64)> {
+        let (name, stored) = self.find(names, &shape)?;
+        let [output, input] = shape;
+        let packed_shape = packed_shape(output, input);
+        if stored.dtype == Dtype::I8 {
+            let (packed, scales, size) = self.stored_bytes(name, stored, &shape)?;
+            let packed = TensorBytes::from_shared(packed, AllocationProperty::File);
+            return Ok((TensorData::from_bytes(packed, packed_shape, DType::I8), scales, size));
+        }
+        self.check_shape(name, stored, &shape)?;
+        let (mut packed, mut scales) = (vec![0; packed_shape.iter().product()], vec![0.0; output]);
+        let panel = packed.len() / packed_shape[0].max(1);
+        let panels = (CHUNK / (panel * 4).max(1)).max(1);
+        let chunks = packed.chunks_mut((panels * panel).max(1)).zip(scales.chunks_mut(panels * PANEL));
+        for (number, (packed, scales)) in chunks.enumerate() {
+            let first = number * panels * PANEL * input;
+            let rows = self.numbers(name, stored, first..first + scales.len() * input)?;
+            quantization::pack(&rows, input, packed, scales);
+        }
+        Ok((TensorData::new(packed, packed_shape), scales, stored.range.len() as u64))
+    }
+
+    fn find<'a>(&'a self, names: &[&'a str], shape: &[usize]) -> Result<(&'a str, &'a Stored)> {
+        let found = names.iter().find_map(|&name| self.tensors.get(name).map(|tensor| (name, tensor)));
+        found.ok_or_else(|| {
+            let name = names.first().copied().unwrap_or_default().to_owned();
+            Error::MissingTensor { dir: self.source.dir().into(), name, wanted: shape.to_vec() }
+        })
+    }
+
+    /// Whether a tensor has the shape, where what is beyond the second dimension may count as one with it: the weight of a
+    /// convolution is that of a product with windows of its input.
+    fn check_shape(&self, name: &str, stored: &Stored, wanted: &[usize]) -> Result<()> {
+        let same = match *wanted {
+            [output, input] => {
+                stored.shape.len() >= 2
+                    && stored.shape[0] == output
+                    && stored.shape[1..].iter().product::<usize>() == input
+            }
+            _ => stored.shape == wanted,
+        };
+        if same {
+            return Ok(());
+        }
+        let path = self.source.path(&stored.file.name);
+        Err(Error::TensorShape { path, name: name.to_owned(), found: stored.shape.clone(), wanted: wanted.to_vec() })
+    }
+
+    /// Some elements of a tensor of floating point numbers, as `f32`.
+    fn numbers(&self, name: &str, stored: &Stored, elements: Range<usize>) -> Result<Vec<f32>> {
+        match stored.dtype {
+            Dtype::F32 => self.convert(stored, elements, f32::from_le_bytes),
+            Dtype::F16 => self.convert(stored, elements, |b| f16::from_le_bytes(b).to_f32()),
+            Dtype::BF16 => self.convert(stored, elements, |b| bf16::from_le_bytes(b).to_f32()),
+            other => Err(Error::TensorType {
+                path: self.source.path(&stored.file.name),
+                name: name.to_owned(),
+                found: format!("{other:?}"),
+            }),
+        }
+    }
+
+    fn convert<const N: usize>(
+        &self,
+        stored: &Stored,
+        elements: Range<usize>,
+        value: impl Fn([u8; N]) -> f32,
+    ) -> Result<Vec<f32>> {
+        let mut values = Vec::with_capacity(elements.len());
+        let (start, end) = (stored.range.start + elements.start * N, stored.range.start + elements.end * N);
+        // In pieces, so that the bytes of a large tensor are not in memory beside its values.
+        for start in (start..end).step_by(CHUNK) {
+            let part = start..end.min(start + CHUNK);
+            let bytes = self.source.read_part(&stored.file.name, &stored.file.bytes, part)?;
+            values.extend(bytes.as_chunks::<N>().0.iter().map(|&bytes| value(bytes)));
+        }
+        Ok(values)
+    }
+
+    /// The bytes, in place, and scales of a quantised matrix `[output, input]`.
+    fn stored_bytes(&self, name: &str, stored: &Stored, shape: &[usize]) -> Result<(Bytes, Vec<f32>, u64)> {
+        let path = || self.source.path(&stored.file.name);
+        let [output, input] = *shape else {
+            return Err(Error::TensorType { path: path(), name: name.to_owned(), found: "I8".to_owned() });
+        };
+        if stored.file.scheme.as_deref() != Some(SCHEME) {
+            let found = stored.file.scheme.as_deref().unwrap_or("none");
+            let reason =
+                format!("tensor {name} is I8; quantization {found:?} found in the metadata, wanted {SCHEME:?}");
+            return Err(Error::InvalidFile { path: path(), reason });
+        }
+        let wanted = packed_shape(output, input);
+        if stored.shape != wanted {
+            let (found, wanted) = (stored.shape.clone(), wanted.to_vec());
+            return Err(Error::TensorShape { path: path(), name: name.to_owned(), found, wanted });
+        }
+        let scale_name = scale_name(name);
+        let (_, scales) = self.find(&[&scale_name], &[output])?;
+        self.check_shape(&scale_name, scales, &[output])?;
+        let size = stored.range.len() + scales.range.len();
+        Ok((stored.file.bytes.slice(stored.range.clone()), self.numbers(&scale_name, scales, 0..output)?, size as u64))
     }
 }
 
 /// Whether a tensor of the full model belongs to speech-to-text.
 pub(super) fn is_needed(name: &str) -> bool {
     ["speech_encoder.", "text_decoder.", "shared.", "lm_head."].iter().any(|part| name.starts_with(part))
-}
-
-fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    let (values, _) = bytes.as_chunks::<N>();
-    values.iter().map(|&bytes| value(bytes)).collect()
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{
     EarlyStopping, GenerationConfig, Hypothesis, Observer, Result, StepDecoder, TokenEvent,
     processors::{LogitsProcessor, processors},
-    scores::{largest, log_softmax},
+    scores::{largest, log_sum_exp, subtract},
 };
 
 /// Stands for "impossible" among scores, as in the reference: finite, so that sums stay comparable.
@@ -53,7 +53,8 @@ pub(super) fn search(
     let mut searches: Vec<Search<'_>> = prompts.iter().map(|prompt| Search::new(prompt, config)).collect();
     let mut running: Vec<usize> = (0..prompts.len()).collect();
     observer.cancel.check()?;
-    let mut logits = decoder.prompt(&prompts.concat());
+    let mut logits = Vec::new();
+    decoder.prompt(&prompts.concat(), &mut logits);
     // After the prompt all beams of an item share one row of logits.
     let mut rows_per_item = 1;
     for step in 0..config.max_new_tokens {
@@ -77,7 +78,7 @@ pub(super) fn search(
             break;
         }
         observer.cancel.check()?;
-        logits = decoder.step(&parents, &tokens);
+        decoder.step(&parents, &tokens, &mut logits);
         rows_per_item = beams;
     }
     Ok(searches.into_iter().map(Search::results).collect())
@@ -92,27 +93,33 @@ fn candidates(
     vocabulary: usize,
     processors: &[Box<dyn LogitsProcessor>],
 ) -> Vec<Vec<Candidate>> {
-    logits.par_chunks_exact_mut(vocabulary).enumerate().for_each(|(row, logits)| {
-        log_softmax(logits);
+    let log_probabilities = |(row, logits): (usize, &mut [f32])| {
+        let total = log_sum_exp(logits);
+        if processors.is_empty() {
+            // What is taken off each logit when it is looked at.
+            return total;
+        }
+        subtract(logits, total);
         let beam = &searches[running[row / rows_per_item]].running[row % rows_per_item];
         processors.iter().for_each(|processor| processor.process(&beam.tokens, logits));
-    });
-    let logprobs = &*logits;
+        0.0
+    };
+    let totals: Vec<f32> = logits.par_chunks_exact_mut(vocabulary).enumerate().map(log_probabilities).collect();
+    let logits = &*logits;
     let of_item = |(place, &item): (usize, &usize)| {
         let search = &searches[item];
         let count = (1 + search.config.eos_token_id.len()).max(2) * search.config.num_beams;
         let of_beam = |(number, beam): (usize, &Beam)| {
             let row = place * rows_per_item + number.min(rows_per_item - 1);
-            let logprobs = &logprobs[row * vocabulary..(row + 1) * vocabulary];
-            let best = largest(logprobs, beam.score, count);
-            let candidate = |(score, token): (f32, usize)| Candidate {
+            let (logits, total) = (&logits[row * vocabulary..(row + 1) * vocabulary], totals[row]);
+            let candidate = move |(score, token): (f32, usize)| Candidate {
                 score,
                 beam: number,
                 token: token as u32,
-                logprob: logprobs[token],
+                logprob: logits[token] - total,
                 hit: search.ends(token as u32),
             };
-            best.into_iter().map(candidate).collect::<Vec<_>>()
+            largest(logits, total, beam.score, count).into_iter().map(candidate)
         };
         let mut all: Vec<Candidate> = search.running.par_iter().enumerate().flat_map_iter(of_beam).collect();
         // Stable: of equals the one of the first beam, and in it of the first token, comes first.

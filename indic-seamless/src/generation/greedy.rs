@@ -19,7 +19,8 @@ pub(super) fn search(
     // The items still running, in the order of the decoder's hypotheses.
     let mut running: Vec<usize> = (0..prompts.len()).collect();
     observer.cancel.check()?;
-    let mut logits = decoder.prompt(&prompts.concat());
+    let mut logits = Vec::new();
+    decoder.prompt(&prompts.concat(), &mut logits);
     for step in 0..config.max_new_tokens {
         let vocabulary = logits.len() / running.len();
         let mut parents = Vec::with_capacity(running.len());
@@ -42,7 +43,7 @@ pub(super) fn search(
             break;
         }
         observer.cancel.check()?;
-        logits = decoder.step(&parents, &tokens);
+        decoder.step(&parents, &tokens, &mut logits);
     }
     all.iter_mut().for_each(|hypothesis| hypothesis.score = hypothesis.avg_logprob());
     Ok(all.into_iter().map(|hypothesis| vec![hypothesis]).collect())

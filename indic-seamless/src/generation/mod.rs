@@ -22,13 +22,13 @@ use crate::error::{Error, Result};
 
 /// A decoder that can be fed one token at a time to each of several hypotheses.
 pub trait StepDecoder {
-    /// Feeds the prompt, `time` tokens to each item (`[items, time]`, row after row), and returns the logits after the
-    /// last one, `[items, vocabulary]`. There is one hypothesis per item after it.
-    fn prompt(&mut self, tokens: &[u32]) -> Vec<f32>;
+    /// Feeds the prompt, `time` tokens to each item (`[items, time]`, row after row), and replaces `logits` by those after
+    /// the last one, `[items, vocabulary]`. There is one hypothesis per item after it.
+    fn prompt(&mut self, tokens: &[u32], logits: &mut Vec<f32>);
 
-    /// Makes hypothesis `parents[i]` the new hypothesis `i`, then feeds `tokens[i]` to it; returns
+    /// Makes hypothesis `parents[i]` the new hypothesis `i`, then feeds `tokens[i]` to it; replaces `logits` by
     /// `[hypotheses, vocabulary]`.
-    fn step(&mut self, parents: &[usize], tokens: &[u32]) -> Vec<f32>;
+    fn step(&mut self, parents: &[usize], tokens: &[u32], logits: &mut Vec<f32>);
 }
 
 /// A finished sequence.

@@ -9,7 +9,7 @@ pub mod decoder;
 pub mod encoder;
 
 use burn::{
-    module::{Module, Param},
+    module::Module,
     tensor::{Device, Tensor, TensorData},
 };
 
@@ -20,7 +20,7 @@ use self::{
 };
 use crate::{
     features::{FeatureBatch, STACKED},
-    nn::linear,
+    nn::{Product, Storage, Weight},
 };
 
 /// The output of the encoder for a batch of clips.
@@ -36,7 +36,7 @@ pub struct Encoded {
 #[derive(Module, Debug)]
 pub struct Embedding {
     /// `[vocabulary, hidden]`
-    weight: Param<Tensor<2>>,
+    weight: Weight,
 }
 
 /// The whole model: `SeamlessM4Tv2ForSpeechToText`.
@@ -49,12 +49,11 @@ pub struct SpeechToText {
 
 impl ModelConfig {
     /// The model, with random weights that are made only if nothing is loaded before their first use.
-    pub fn init(&self, device: &Device) -> SpeechToText {
-        let weight = crate::nn::initializer(self.hidden_size).init([self.vocab_size, self.hidden_size], device);
+    pub fn init(&self, storage: Storage, device: &Device) -> SpeechToText {
         SpeechToText {
-            shared: Embedding { weight },
-            speech_encoder: self.encoder().init(device),
-            text_decoder: self.decoder().init(device),
+            shared: Embedding { weight: Weight::init(self.vocab_size, self.hidden_size, storage, device) },
+            speech_encoder: self.encoder().init(storage, device),
+            text_decoder: self.decoder().init(storage, device),
         }
     }
 }
@@ -70,7 +69,7 @@ impl SpeechToText {
         let shape = [features.lengths().len(), features.time(), STACKED];
         let data = TensorData::new(features.rows().to_vec(), shape);
         let input = Tensor::from_data(data, &self.shared.weight.device());
-        self.speech_encoder.forward(input, features.lengths(), inspect)
+        self.speech_encoder.forward(&input, features.lengths(), inspect)
     }
 
     /// Prepares decoding: the keys and values of the cross-attention, and room for `capacity` tokens of up to
@@ -93,11 +92,20 @@ impl SpeechToText {
         tokens: &[u32],
         inspect: &mut dyn FnMut(usize, &Tensor<3>),
     ) -> Tensor<3> {
-        self.text_decoder.forward(self.shared.weight.val(), state, tokens, inspect)
+        self.text_decoder.forward(&self.shared.weight, state, tokens, inspect)
     }
 
     /// The scores of all tokens: `[rows, time, hidden] -> [rows, time, vocabulary]`.
-    pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
-        linear(hidden, self.shared.weight.val(), None, None)
+    pub fn logits(&self, hidden: &Tensor<3>) -> Tensor<3> {
+        self.output_projection().forward(hidden)
+    }
+
+    /// [`logits`](Self::logits) in a vector that is used again from step to step.
+    pub fn logits_into(&self, hidden: &Tensor<3>, logits: &mut Vec<f32>) {
+        self.output_projection().forward_into(hidden, logits);
+    }
+
+    fn output_projection(&self) -> Product<'_> {
+        Product { weight: &self.shared.weight, bias: None, activation: None }
     }
 }

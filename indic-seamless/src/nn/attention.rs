@@ -103,8 +103,8 @@ pub(crate) struct KeyRows {
     pub(crate) causal: bool,
 }
 
-/// Multi-head attention of `queries: [rows, time, hidden]` (scaled already) over the rows of `keys` and `values`
-/// `[n, hidden]` that `index` lists: `[rows, time, hidden]`.
+/// Multi-head attention of `queries: [rows, time, hidden]` over the rows of `keys` and `values` `[n, hidden]` that `index`
+/// lists, scores divided by `sqrt(head)`: `[rows, time, hidden]`.
 pub(crate) fn attend(
     queries: Tensor<3>,
     keys: &Tensor<2>,
@@ -130,6 +130,7 @@ pub(crate) fn attend(
     let mask: Vec<f32> = index.rows.iter().flat_map(|row| (0..time).flat_map(move |i| mask(row, i))).collect();
     let mask = Tensor::<4>::from_data(TensorData::new(mask, [rows, 1, time, longest]), &device);
     let queries = queries.reshape([rows, time, heads, head]).swap_dims(1, 2);
-    let weights = activation::softmax(queries.matmul(split(keys.clone()).swap_dims(2, 3)) + mask, 3);
+    let scores = queries.matmul(split(keys.clone()).swap_dims(2, 3)) / (head as f64).sqrt();
+    let weights = activation::softmax(scores + mask, 3);
     weights.matmul(split(values.clone())).swap_dims(1, 2).reshape([rows, time, hidden])
 }

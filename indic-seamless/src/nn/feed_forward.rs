@@ -5,7 +5,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{Activation, Linear, LinearConfig};
+use super::{Activation, Linear, LinearConfig, Storage};
 
 /// Sizes and activation of a [`FeedForward`] block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +20,10 @@ pub struct FeedForwardConfig {
 
 impl FeedForwardConfig {
     /// The block, with random weights.
-    pub fn init(&self, device: &Device) -> FeedForward {
+    pub fn init(&self, storage: Storage, device: &Device) -> FeedForward {
         FeedForward {
-            intermediate_dense: LinearConfig::new(self.hidden, self.intermediate).init(device),
-            output_dense: LinearConfig::new(self.intermediate, self.hidden).init(device),
+            intermediate_dense: LinearConfig::new(self.hidden, self.intermediate).init(storage, device),
+            output_dense: LinearConfig::new(self.intermediate, self.hidden).init(storage, device),
             activation: self.activation,
         }
     }
@@ -40,7 +40,7 @@ pub struct FeedForward {
 
 impl FeedForward {
     /// `[batch, time, hidden] -> [batch, time, hidden]`
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.output_dense.forward(self.intermediate_dense.forward_activated(x, self.activation))
+    pub fn forward(&self, x: &Tensor<3>) -> Tensor<3> {
+        self.output_dense.forward(&self.intermediate_dense.forward_activated(x, self.activation))
     }
 }

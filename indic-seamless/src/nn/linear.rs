@@ -2,13 +2,14 @@
 
 use burn::{
     module::{Initializer, Module, Param},
-    tensor::{Device, Tensor},
+    tensor::{DType, Device, Tensor},
 };
 
 use super::{
-    Activation,
-    cpu::{self, Cpu},
+    Activation, Storage, Weight,
+    cpu::{self, Cpu, CpuFloats},
 };
+use crate::quantization::{self, Matrix, Rows};
 
 /// Sizes of a [`Linear`] layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,70 +28,146 @@ impl LinearConfig {
         Self { input, output, bias: true }
     }
 
+    /// The same without bias.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        Self { bias: false, ..self }
+    }
+
     /// The layer, with random weights that are made only if nothing is loaded before their first use.
-    pub fn init(&self, device: &Device) -> Linear {
+    pub fn init(&self, storage: Storage, device: &Device) -> Linear {
         Linear {
-            weight: initializer(self.input).init([self.output, self.input], device),
+            weight: Weight::init(self.output, self.input, storage, device),
             bias: self.bias.then(|| Initializer::Zeros.init([self.output], device)),
         }
     }
 }
 
-/// Random values that keep the variance of an input of this width.
-pub(crate) fn initializer(fan_in: usize) -> Initializer {
-    Initializer::Normal { mean: 0.0, std: 1.0 / (fan_in as f64).sqrt() }
-}
-
-/// A fully connected layer. Its weight lies as in the checkpoint, `[output, input]`, so that it can be used where the
-/// file is mapped.
+/// A fully connected layer.
 #[derive(Module, Debug)]
 pub struct Linear {
-    weight: Param<Tensor<2>>,
+    weight: Weight,
     bias: Option<Param<Tensor<1>>>,
 }
 
 impl Linear {
     /// `[batch, time, input] -> [batch, time, output]`
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val), None)
+    pub fn forward(&self, x: &Tensor<3>) -> Tensor<3> {
+        self.product(None).forward(x)
     }
 
     /// The same, followed by an activation.
-    pub fn forward_activated(&self, x: Tensor<3>, activation: Activation) -> Tensor<3> {
-        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val), Some(activation))
+    pub fn forward_activated(&self, x: &Tensor<3>, activation: Activation) -> Tensor<3> {
+        self.product(Some(activation)).forward(x)
+    }
+
+    /// The outputs of several layers for the same input, which is quantised once.
+    pub fn forward_all<const N: usize>(layers: [&Self; N], x: &Tensor<3>) -> [Tensor<3>; N] {
+        products(layers.map(|layer| layer.product(None)), x)
+    }
+
+    /// Width of the output and of the input.
+    pub fn dims(&self) -> [usize; 2] {
+        self.weight.dims()
+    }
+
+    fn product(&self, activation: Option<Activation>) -> Product<'_> {
+        Product { weight: &self.weight, bias: self.bias.as_ref(), activation }
     }
 }
 
-/// `activation(x · weightᵀ + bias)` for `x: [batch, time, input]`, `weight: [output, input]`.
-pub(crate) fn linear(
-    x: Tensor<3>,
-    weight: Tensor<2>,
-    bias: Option<Tensor<1>>,
-    activation: Option<Activation>,
-) -> Tensor<3> {
-    let [batch, time, input] = x.dims();
-    let [output, _] = weight.dims();
-    let rows = batch * time;
-    if let (Some(x_view), Some(w)) = (Cpu::view(&x), Cpu::view(&weight)) {
-        let bias = bias.as_ref().and_then(Cpu::view);
-        let bias = bias.as_ref().map(Cpu::as_slice);
-        let y = if rows <= cpu::FEW_ROWS {
-            let mut y = cpu::few_rows_linear(x_view.as_slice(), w.as_slice(), input);
-            cpu::bias_activation(&mut y, bias, output, activation);
-            y
-        } else {
-            cpu::many_rows_linear(x_view.as_slice(), w.as_slice(), input, bias, activation)
-        };
-        return Cpu::tensor(y, [batch, time, output], &x);
+/// `activation(x · weightᵀ + bias)` for an `x` to come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Product<'a> {
+    pub(crate) weight: &'a Weight,
+    pub(crate) bias: Option<&'a Param<Tensor<1>>>,
+    pub(crate) activation: Option<Activation>,
+}
+
+impl Product<'_> {
+    /// `[batch, time, input] -> [batch, time, output]`
+    pub(crate) fn forward(self, x: &Tensor<3>) -> Tensor<3> {
+        let [y] = products([self], x);
+        y
     }
-    let y = x.reshape([rows, input]).matmul(weight.transpose());
-    let y = match bias {
-        Some(bias) => y + bias.unsqueeze(),
-        None => y,
+
+    /// The values of [`forward`](Self::forward) in a vector that is used again, in the place of what was in it.
+    pub(crate) fn forward_into(self, x: &Tensor<3>, values: &mut Vec<f32>) {
+        if !on_cpu(&[self], x, std::slice::from_mut(values)) {
+            *values = match self.plain(x.clone()).into_data().try_into_vec::<f32>() {
+                Ok(found) => found,
+                Err(error) => unreachable!("a product is f32: {error:?}"),
+            };
+        }
+    }
+
+    /// In plain Burn operations.
+    fn plain(self, x: Tensor<3>) -> Tensor<3> {
+        let [batch, time, input] = x.dims();
+        let [output, _] = self.weight.dims();
+        let weight = match self.weight {
+            Weight::Float(weight) => weight.val().cast(DType::F32),
+            Weight::Int8(weight) => weight.dequantise(),
+        };
+        let y = x.reshape([batch * time, input]).matmul(weight.transpose());
+        let y = match self.bias {
+            Some(bias) => y + bias.val().unsqueeze(),
+            None => y,
+        };
+        let y = match self.activation {
+            Some(activation) => activation.forward(y),
+            None => y,
+        };
+        y.reshape([batch, time, output])
+    }
+}
+
+/// Several products with the same input.
+fn products<const N: usize>(products: [Product<'_>; N], x: &Tensor<3>) -> [Tensor<3>; N] {
+    let [batch, time, _] = x.dims();
+    let mut values = [const { Vec::new() }; N];
+    if on_cpu(&products, x, &mut values) {
+        values.map(|values| {
+            let output = values.len() / (batch * time).max(1);
+            Cpu::tensor(values, [batch, time, output], x)
+        })
+    } else {
+        products.map(|product| product.plain(x.clone()))
+    }
+}
+
+/// The products by this crate's kernels, if everything lies on the CPU; else does nothing and returns `false`.
+fn on_cpu(products: &[Product<'_>], x: &Tensor<3>, values: &mut [Vec<f32>]) -> bool {
+    let [.., input] = x.dims();
+    let Some(x) = Cpu::<f32>::view(x) else { return false };
+    let bias = |product: &Product<'_>| product.bias.and_then(|bias| Cpu::<f32>::view(&bias.val()));
+    let biases: Vec<_> = products.iter().map(bias).collect();
+    let biases = biases.iter().map(|bias| bias.as_ref().map(Cpu::as_slice));
+
+    let int8 = |product: &Product<'_>| match product.weight {
+        Weight::Int8(weight) => Some((Cpu::bytes(&weight.values.val())?, Cpu::<f32>::view(&weight.scales.val())?)),
+        Weight::Float(_) => None,
     };
-    let y = match activation {
-        Some(activation) => activation.forward(y),
-        None => y,
+    if let Some(weights) = products.iter().map(int8).collect::<Option<Vec<_>>>() {
+        let mut matrices = Vec::with_capacity(weights.len());
+        for (((values, scales), bias), product) in weights.iter().zip(biases).zip(products) {
+            let activation = product.activation;
+            matrices.push(Matrix { values: values.as_slice(), scales: scales.as_slice(), bias, activation });
+        }
+        quantization::products(&Rows::quantise(x.as_slice(), input), &matrices, values);
+        return true;
+    }
+
+    let float = |product: &Product<'_>| match product.weight {
+        Weight::Float(weight) => CpuFloats::view(&weight.val()),
+        Weight::Int8(_) => None,
     };
-    y.reshape([batch, time, output])
+    let Some(weights) = products.iter().map(float).collect::<Option<Vec<_>>>() else { return false };
+    for (((weight, bias), product), y) in weights.iter().zip(biases).zip(products).zip(values) {
+        match weight {
+            CpuFloats::F32(w) => cpu::linear(x.as_slice(), w.as_slice(), input, bias, product.activation, y),
+            CpuFloats::Bf16(w) => cpu::linear(x.as_slice(), w.as_slice(), input, bias, product.activation, y),
+        }
+    }
+    true
 }

@@ -10,11 +10,17 @@ pub(crate) mod cpu;
 mod depthwise;
 mod feed_forward;
 mod linear;
+mod norm;
+mod weight;
 
 pub use activation::Activation;
 pub(crate) use activation::glu;
 pub(crate) use attention::{KeyRows, RelativeAttention, attend};
 pub(crate) use depthwise::causal_depthwise;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
+pub(crate) use linear::Product;
 pub use linear::{Linear, LinearConfig};
-pub(crate) use linear::{initializer, linear};
+pub use norm::LayerNorm;
+pub(crate) use norm::add_scaled;
+pub(crate) use weight::initializer;
+pub use weight::{Int8Weight, Storage, Weight};

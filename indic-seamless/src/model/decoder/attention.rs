@@ -6,9 +6,9 @@ use burn::{
 };
 
 use super::Rows;
-use crate::nn::{Linear, LinearConfig, attend};
+use crate::nn::{Linear, LinearConfig, Storage, attend};
 
-/// Attention with keys and values that are cached. Queries are scaled by `1 / sqrt(head)` after their projection.
+/// Attention with keys and values that are cached.
 #[derive(Module, Debug)]
 pub struct DecoderAttention {
     q_proj: Linear,
@@ -18,26 +18,34 @@ pub struct DecoderAttention {
 }
 
 impl DecoderAttention {
-    pub(super) fn init(hidden: usize, device: &Device) -> Self {
-        let linear = || LinearConfig::new(hidden, hidden).init(device);
+    pub(super) fn init(hidden: usize, storage: Storage, device: &Device) -> Self {
+        let linear = || LinearConfig::new(hidden, hidden).init(storage, device);
         Self { q_proj: linear(), k_proj: linear(), v_proj: linear(), out_proj: linear() }
     }
 
     /// Keys and values of `x: [batch, time, hidden]`, in the same shape.
-    pub(super) fn keys_values(&self, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
-        (self.k_proj.forward(x.clone()), self.v_proj.forward(x))
+    pub(super) fn keys_values(&self, x: &Tensor<3>) -> [Tensor<3>; 2] {
+        Linear::forward_all([&self.k_proj, &self.v_proj], x)
     }
 
-    /// Attention of `x: [rows, time, hidden]` to the rows of `keys` and `values` that `index` lists.
-    pub(super) fn forward(
+    /// Queries, keys and values of `x`.
+    pub(super) fn queries_keys_values(&self, x: &Tensor<3>) -> [Tensor<3>; 3] {
+        Linear::forward_all([&self.q_proj, &self.k_proj, &self.v_proj], x)
+    }
+
+    /// Queries of `x`.
+    pub(super) fn queries(&self, x: &Tensor<3>) -> Tensor<3> {
+        self.q_proj.forward(x)
+    }
+
+    /// Attention of `queries: [rows, time, hidden]` to the rows of `keys` and `values` that `index` lists.
+    pub(super) fn attend(
         &self,
-        x: Tensor<3>,
+        queries: Tensor<3>,
         (keys, values): (&Tensor<2>, &Tensor<2>),
         index: &Rows,
         heads: usize,
     ) -> Tensor<3> {
-        let [_, _, hidden] = x.dims();
-        let queries = self.q_proj.forward(x) * ((hidden / heads) as f64).powf(-0.5);
-        self.out_proj.forward(attend(queries, keys, values, index, heads))
+        self.out_proj.forward(&attend(queries, keys, values, index, heads))
     }
 }

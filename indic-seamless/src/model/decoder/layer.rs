@@ -2,12 +2,11 @@
 
 use burn::{
     module::Module,
-    nn::{LayerNorm, LayerNormConfig},
     tensor::{Device, Tensor},
 };
 
 use super::{DecoderConfig, DecoderState, Rows, attention::DecoderAttention};
-use crate::nn::{Activation, Linear, LinearConfig};
+use crate::nn::{Activation, LayerNorm, Linear, LinearConfig, Storage};
 
 /// `fc2(activation(fc1(x)))`
 #[derive(Module, Debug)]
@@ -30,17 +29,17 @@ pub struct DecoderLayer {
 }
 
 impl DecoderLayer {
-    pub(super) fn init(config: &DecoderConfig, device: &Device) -> Self {
-        let norm = || LayerNormConfig::new(config.hidden).init(device);
+    pub(super) fn init(config: &DecoderConfig, storage: Storage, device: &Device) -> Self {
+        let norm = || LayerNorm::init(config.hidden, LayerNorm::EPSILON, device);
         Self {
             self_attn_layer_norm: norm(),
-            self_attn: DecoderAttention::init(config.hidden, device),
+            self_attn: DecoderAttention::init(config.hidden, storage, device),
             cross_attention_layer_norm: norm(),
-            cross_attention: DecoderAttention::init(config.hidden, device),
+            cross_attention: DecoderAttention::init(config.hidden, storage, device),
             ffn_layer_norm: norm(),
             ffn: DecoderFeedForward {
-                fc1: LinearConfig::new(config.hidden, config.intermediate).init(device),
-                fc2: LinearConfig::new(config.intermediate, config.hidden).init(device),
+                fc1: LinearConfig::new(config.hidden, config.intermediate).init(storage, device),
+                fc2: LinearConfig::new(config.intermediate, config.hidden).init(storage, device),
                 activation: config.activation,
             },
         }
@@ -56,15 +55,15 @@ impl DecoderLayer {
         encoder: &Rows,
         heads: usize,
     ) -> Tensor<3> {
-        let y = self.self_attn_layer_norm.forward(x.clone());
-        let (keys, values) = self.self_attn.keys_values(y.clone());
+        let y = self.self_attn_layer_norm.forward(&x);
+        let [queries, keys, values] = self.self_attn.queries_keys_values(&y);
         let (keys, values) = state.store(number, keys, values);
-        let x = x + self.self_attn.forward(y, (&keys, &values), own, heads);
+        let x = x + self.self_attn.attend(queries, (&keys, &values), own, heads);
         drop((keys, values));
-        let y = self.cross_attention_layer_norm.forward(x.clone());
-        let cross = state.cross(number);
-        let x = x + self.cross_attention.forward(y, (&cross.keys, &cross.values), encoder, heads);
-        let y = self.ffn_layer_norm.forward(x.clone());
-        x + self.ffn.fc2.forward(self.ffn.fc1.forward_activated(y, self.ffn.activation))
+        let y = self.cross_attention_layer_norm.forward(&x);
+        let (queries, cross) = (self.cross_attention.queries(&y), state.cross(number));
+        let x = x + self.cross_attention.attend(queries, (&cross.keys, &cross.values), encoder, heads);
+        let y = self.ffn_layer_norm.forward(&x);
+        x + self.ffn.fc2.forward(&self.ffn.fc1.forward_activated(&y, self.ffn.activation))
     }
 }

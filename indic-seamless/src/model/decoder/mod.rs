@@ -7,8 +7,7 @@ mod positions;
 
 use burn::{
     module::Module,
-    nn::{LayerNorm, LayerNormConfig},
-    tensor::{Device, Int, Tensor, TensorData},
+    tensor::{Device, Tensor, TensorData},
 };
 
 pub use attention::DecoderAttention;
@@ -17,7 +16,7 @@ pub use layer::{DecoderFeedForward, DecoderLayer};
 
 use self::cache::CrossKeys;
 use super::Encoded;
-use crate::nn::{Activation, KeyRows};
+use crate::nn::{Activation, KeyRows, LayerNorm, Storage, Weight};
 
 /// Sizes of the [`TextDecoder`].
 #[derive(Debug, Clone, PartialEq)]
@@ -52,10 +51,10 @@ pub struct TextDecoder {
 
 impl DecoderConfig {
     /// The decoder, with random weights.
-    pub fn init(&self, device: &Device) -> TextDecoder {
+    pub fn init(&self, storage: Storage, device: &Device) -> TextDecoder {
         TextDecoder {
-            layers: (0..self.layers).map(|_| DecoderLayer::init(self, device)).collect(),
-            layer_norm: LayerNormConfig::new(self.hidden).init(device),
+            layers: (0..self.layers).map(|_| DecoderLayer::init(self, storage, device)).collect(),
+            layer_norm: LayerNorm::init(self.hidden, LayerNorm::EPSILON, device),
             hidden: self.hidden,
             heads: self.heads,
             scale: if self.scale_embedding { (self.hidden as f64).sqrt() } else { 1.0 },
@@ -70,7 +69,7 @@ impl TextDecoder {
     pub fn start(&self, encoded: &Encoded, hypotheses: usize, capacity: usize) -> DecoderState {
         let [items, time, hidden] = encoded.hidden.dims();
         let cross = |layer: &DecoderLayer| {
-            let (keys, values) = layer.cross_attention.keys_values(encoded.hidden.clone());
+            let [keys, values] = layer.cross_attention.keys_values(&encoded.hidden);
             CrossKeys { keys: keys.reshape([items * time, hidden]), values: values.reshape([items * time, hidden]) }
         };
         let cross = self.layers.iter().map(cross).collect();
@@ -81,7 +80,7 @@ impl TextDecoder {
     /// `[hypotheses, time, hidden]`, normalised. `embedding` is `[vocabulary, hidden]`.
     pub fn forward(
         &self,
-        embedding: Tensor<2>,
+        embedding: &Weight,
         state: &mut DecoderState,
         tokens: &[u32],
         inspect: &mut dyn FnMut(usize, &Tensor<3>),
@@ -90,11 +89,9 @@ impl TextDecoder {
         let time = tokens.len() / rows.max(1);
         let past = state.len();
         let device = embedding.device();
-        let ids: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
-        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows * time]), &device);
         let positions = positions::encode(tokens, time, past, self.padding, self.hidden);
         let positions = Tensor::<2>::from_data(TensorData::new(positions, [rows * time, self.hidden]), &device);
-        let mut x = (embedding.select(0, ids) * self.scale + positions).reshape([rows, time, self.hidden]);
+        let mut x = (embedding.rows(tokens) * self.scale + positions).reshape([rows, time, self.hidden]);
         inspect(0, &x);
 
         state.append(time);
@@ -107,7 +104,7 @@ impl TextDecoder {
                 inspect(number + 1, &x);
             }
         }
-        let x = self.layer_norm.forward(x);
+        let x = self.layer_norm.forward(&x);
         inspect(last, &x);
         x
     }

@@ -2,7 +2,6 @@
 
 use burn::{
     module::{Module, Param},
-    nn::{LayerNorm, LayerNormConfig},
     tensor::{Device, Tensor},
 };
 
@@ -10,7 +9,7 @@ use super::{
     Inspect, Stage,
     attention::{Attention, AttentionConfig, Context},
 };
-use crate::nn::{FeedForward, FeedForwardConfig, glu, initializer, linear};
+use crate::nn::{FeedForward, FeedForwardConfig, LayerNorm, Product, Storage, Weight, add_scaled, glu};
 
 /// Sizes of the [`Adapter`].
 #[derive(Debug, Clone, PartialEq)]
@@ -27,11 +26,13 @@ pub struct AdapterConfig {
     pub feed_forward: FeedForwardConfig,
 }
 
-/// A convolution over time with stride, `stride / 2` zeros on both sides, and bias: `[2 · hidden, hidden, k]`.
+/// A convolution over time with stride, `stride / 2` zeros on both sides, and bias. Its weight, `[2 · hidden, hidden, k]`
+/// in a checkpoint, is that of a product with windows of the input, `[2 · hidden, hidden · k]`.
 #[derive(Module, Debug)]
 struct StridedConv {
-    weight: Param<Tensor<3>>,
+    weight: Weight,
     bias: Param<Tensor<1>>,
+    kernel: usize,
     stride: usize,
 }
 
@@ -55,12 +56,13 @@ pub struct AdapterLayer {
 
 impl AdapterConfig {
     /// The adapter, of one layer, with random weights.
-    pub fn init(&self, device: &Device) -> Adapter {
+    pub fn init(&self, storage: Storage, device: &Device) -> Adapter {
         let hidden = self.hidden;
-        let norm = || LayerNormConfig::new(hidden).init(device);
+        let norm = || LayerNorm::init(hidden, LayerNorm::EPSILON, device);
         let conv = || StridedConv {
-            weight: initializer(hidden * self.kernel).init([2 * hidden, hidden, self.kernel], device),
+            weight: Weight::init(2 * hidden, hidden * self.kernel, storage, device),
             bias: burn::module::Initializer::Zeros.init([2 * hidden], device),
+            kernel: self.kernel,
             stride: self.stride,
         };
         let layer = AdapterLayer {
@@ -68,9 +70,9 @@ impl AdapterConfig {
             residual_conv: conv(),
             self_attn_layer_norm: norm(),
             self_attn_conv: conv(),
-            self_attn: AttentionConfig { hidden, heads: self.heads, distances: None }.init(device),
+            self_attn: AttentionConfig { hidden, heads: self.heads, distances: None }.init(storage, device),
             ffn_layer_norm: norm(),
-            ffn: self.feed_forward.init(device),
+            ffn: self.feed_forward.init(storage, device),
         };
         Adapter { layers: vec![layer] }
     }
@@ -82,26 +84,26 @@ impl Adapter {
         let mut lengths = lengths.to_vec();
         for layer in &self.layers {
             lengths.iter_mut().for_each(|length| *length = layer.residual_conv.length(*length));
-            x = layer.forward(x, &lengths, inspect);
+            x = layer.forward(&x, &lengths, inspect);
         }
         (x, lengths)
     }
 }
 
 impl AdapterLayer {
-    fn forward(&self, x: Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> Tensor<3> {
-        let residual = self.residual_conv.forward(self.residual_layer_norm.forward(x.clone()));
+    fn forward(&self, x: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> Tensor<3> {
+        let residual = self.residual_conv.forward(self.residual_layer_norm.forward(x));
         inspect(Stage::ResidualConvolution, &residual);
         let x = self.self_attn_conv.forward(self.self_attn_layer_norm.forward(x));
         inspect(Stage::AttentionConvolution, &x);
         let x = glu(x);
         let [_, time, _] = x.dims();
-        let y = self.self_attn.forward(x, &Context { lengths, window: &|_| 0..time, valid: None });
+        let y = self.self_attn.forward(&x, &Context { lengths, window: &|_| 0..time, valid: None });
         inspect(Stage::AdapterAttention, &y);
-        let x = y + glu(residual);
-        let y = self.ffn.forward(self.ffn_layer_norm.forward(x.clone()));
+        let x = add_scaled(glu(residual), y, 1.0);
+        let y = self.ffn.forward(&self.ffn_layer_norm.forward(&x));
         inspect(Stage::AdapterFfn, &y);
-        x + y
+        add_scaled(x, y, 1.0)
     }
 }
 
@@ -109,19 +111,16 @@ impl StridedConv {
     /// Valid positions after the convolution. The reference counts with a padding of half the kernel, though the
     /// convolution itself is padded by half the stride.
     fn length(&self, length: usize) -> usize {
-        let [_, _, kernel] = self.weight.dims();
-        (length + 2 * (kernel / 2)).saturating_sub(kernel) / self.stride + 1
+        (length + 2 * (self.kernel / 2)).saturating_sub(self.kernel) / self.stride + 1
     }
 
-    /// `[batch, T, hidden] -> [batch, T', 2 · hidden]`, as one product over windows of the input.
+    /// `[batch, T, hidden] -> [batch, T', 2 · hidden]`
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let [batch, _, hidden] = x.dims();
-        let weight = self.weight.val();
-        let [output, _, kernel] = weight.dims();
         let padding = Tensor::zeros([batch, self.stride / 2, hidden], &x.device());
-        let windows: Tensor<4> = Tensor::cat(vec![padding.clone(), x, padding], 1).unfold(1, kernel, self.stride);
+        let windows: Tensor<4> = Tensor::cat(vec![padding.clone(), x, padding], 1).unfold(1, self.kernel, self.stride);
         let [_, time, ..] = windows.dims();
-        let windows = windows.reshape([batch, time, hidden * kernel]);
-        linear(windows, weight.reshape([output, hidden * kernel]), Some(self.bias.val()), None)
+        let windows = windows.reshape([batch, time, hidden * self.kernel]);
+        Product { weight: &self.weight, bias: Some(&self.bias), activation: None }.forward(&windows)
     }
 }

@@ -5,7 +5,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use crate::nn::{Linear, LinearConfig, RelativeAttention};
+use crate::nn::{Linear, LinearConfig, RelativeAttention, Storage};
 
 /// What the layers need to know of the batch beside the hidden states.
 pub(super) struct Context<'a> {
@@ -61,8 +61,8 @@ pub struct DistanceEmbedding {
 
 impl AttentionConfig {
     /// The layer, with random weights.
-    pub fn init(&self, device: &Device) -> Attention {
-        let linear = || LinearConfig::new(self.hidden, self.hidden).init(device);
+    pub fn init(&self, storage: Storage, device: &Device) -> Attention {
+        let linear = || LinearConfig::new(self.hidden, self.hidden).init(storage, device);
         let embedding = |(left, right): (usize, usize)| DistanceEmbedding {
             weight: Initializer::Normal { mean: 0.0, std: 0.02 }
                 .init([left + right + 1, self.hidden / self.heads], device),
@@ -81,13 +81,11 @@ impl AttentionConfig {
 
 impl Attention {
     /// `[batch, T, hidden] -> [batch, T, hidden]`
-    pub(super) fn forward(&self, x: Tensor<3>, context: &Context<'_>) -> Tensor<3> {
-        let queries = self.linear_q.forward(x.clone());
-        let keys = self.linear_k.forward(x.clone());
-        let values = self.linear_v.forward(x);
+    pub(super) fn forward(&self, x: &Tensor<3>, context: &Context<'_>) -> Tensor<3> {
+        let [queries, keys, values] = Linear::forward_all([&self.linear_q, &self.linear_k, &self.linear_v], x);
         let embedding = self.distance_embedding.as_ref().map(|embedding| embedding.weight.val());
         let attention =
             RelativeAttention { heads: self.heads, left: self.left, lengths: context.lengths, window: context.window };
-        self.linear_out.forward(attention.forward(queries, keys, values, embedding))
+        self.linear_out.forward(&attention.forward(queries, keys, values, embedding))
     }
 }

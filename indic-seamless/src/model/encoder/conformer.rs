@@ -2,7 +2,6 @@
 
 use burn::{
     module::Module,
-    nn::{LayerNorm, LayerNormConfig},
     tensor::{Device, Tensor},
 };
 
@@ -11,7 +10,7 @@ use super::{
     attention::{Attention, AttentionConfig, Context},
     convolution::Convolution,
 };
-use crate::nn::{FeedForward, FeedForwardConfig};
+use crate::nn::{FeedForward, FeedForwardConfig, LayerNorm, Storage, add_scaled};
 
 /// Sizes of a [`ConformerLayer`].
 #[derive(Debug, Clone, PartialEq)]
@@ -46,17 +45,17 @@ pub struct ConformerLayer {
 
 impl ConformerConfig {
     /// The layer, with random weights.
-    pub fn init(&self, device: &Device) -> ConformerLayer {
-        let norm = || LayerNormConfig::new(self.hidden).init(device);
+    pub fn init(&self, storage: Storage, device: &Device) -> ConformerLayer {
+        let norm = || LayerNorm::init(self.hidden, LayerNorm::EPSILON, device);
         let distances = Some((self.left, self.right));
         ConformerLayer {
             ffn1_layer_norm: norm(),
-            ffn1: self.feed_forward.init(device),
+            ffn1: self.feed_forward.init(storage, device),
             self_attn_layer_norm: norm(),
-            self_attn: AttentionConfig { hidden: self.hidden, heads: self.heads, distances }.init(device),
-            conv_module: Convolution::init(self, device),
+            self_attn: AttentionConfig { hidden: self.hidden, heads: self.heads, distances }.init(storage, device),
+            conv_module: Convolution::init(self, storage, device),
             ffn2_layer_norm: norm(),
-            ffn2: self.feed_forward.init(device),
+            ffn2: self.feed_forward.init(storage, device),
             final_layer_norm: norm(),
         }
     }
@@ -65,17 +64,17 @@ impl ConformerConfig {
 impl ConformerLayer {
     /// `[batch, T, hidden] -> [batch, T, hidden]`
     pub(super) fn forward(&self, x: Tensor<3>, context: &Context<'_>, layer: usize, inspect: Inspect<'_>) -> Tensor<3> {
-        let y = self.ffn1.forward(self.ffn1_layer_norm.forward(x.clone()));
+        let y = self.ffn1.forward(&self.ffn1_layer_norm.forward(&x));
         inspect(Stage::Ffn1(layer), &y);
-        let x = x + y * 0.5;
-        let y = self.self_attn.forward(self.self_attn_layer_norm.forward(x.clone()), context);
+        let x = add_scaled(x, y, 0.5);
+        let y = self.self_attn.forward(&self.self_attn_layer_norm.forward(&x), context);
         inspect(Stage::SelfAttention(layer), &y);
-        let x = x + y;
-        let y = self.conv_module.forward(x.clone(), context, layer, inspect);
+        let x = add_scaled(x, y, 1.0);
+        let y = self.conv_module.forward(&x, context, layer, inspect);
         inspect(Stage::Convolution(layer), &y);
-        let x = x + y;
-        let y = self.ffn2.forward(self.ffn2_layer_norm.forward(x.clone()));
+        let x = add_scaled(x, y, 1.0);
+        let y = self.ffn2.forward(&self.ffn2_layer_norm.forward(&x));
         inspect(Stage::Ffn2(layer), &y);
-        self.final_layer_norm.forward(x + y * 0.5)
+        self.final_layer_norm.forward(&add_scaled(x, y, 0.5))
     }
 }

@@ -8,19 +8,18 @@ mod projection;
 
 use burn::{
     module::Module,
-    nn::{LayerNorm, LayerNormConfig},
     tensor::{Device, Tensor},
 };
 
 pub use adapter::{Adapter, AdapterConfig, AdapterLayer};
 pub use attention::{Attention, AttentionConfig, DistanceEmbedding};
 pub use conformer::{ConformerConfig, ConformerLayer};
-pub use convolution::{Convolution, PointwiseConv};
+pub use convolution::Convolution;
 pub use projection::FeatureProjection;
 
 use self::attention::Context;
 use super::Encoded;
-use crate::nn::{FeedForward, FeedForwardConfig};
+use crate::nn::{FeedForward, FeedForwardConfig, LayerNorm, Storage, add_scaled};
 
 /// A place in the encoder whose output can be looked at, in the order of computation. Numbers count layers from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,19 +100,18 @@ struct Conformer {
 
 impl EncoderConfig {
     /// The encoder, with random weights.
-    pub fn init(&self, device: &Device) -> SpeechEncoder {
-        let layer_norm = LayerNormConfig::new(self.hidden).with_epsilon(self.layer_norm_eps);
+    pub fn init(&self, storage: Storage, device: &Device) -> SpeechEncoder {
         SpeechEncoder {
             feature_projection: FeatureProjection::init(self.hidden, self.layer_norm_eps, device),
             encoder: Conformer {
-                layers: (0..self.layers).map(|_| self.conformer.init(device)).collect(),
-                layer_norm: layer_norm.init(device),
+                layers: (0..self.layers).map(|_| self.conformer.init(storage, device)).collect(),
+                layer_norm: LayerNorm::init(self.hidden, self.layer_norm_eps, device),
                 chunk: self.chunk,
                 left_chunks: self.left_chunks,
             },
-            intermediate_ffn: self.intermediate.init(device),
-            adapter: self.adapter.init(device),
-            inner_layer_norm: LayerNormConfig::new(self.hidden).init(device),
+            intermediate_ffn: self.intermediate.init(storage, device),
+            adapter: self.adapter.init(storage, device),
+            inner_layer_norm: LayerNorm::init(self.hidden, LayerNorm::EPSILON, device),
         }
     }
 }
@@ -123,7 +121,7 @@ impl SpeechEncoder {
     ///
     /// Rows beyond an item's length are computed as the reference computes them: no key beyond it is seen, but the rows
     /// themselves live on and reach the adapter's last window.
-    pub fn forward(&self, features: Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> Encoded {
+    pub fn forward(&self, features: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> Encoded {
         let [_, time, _] = features.dims();
         let window = self.encoder.window(time);
         let context = Context { lengths, window: &window, valid: valid(lengths, time, &features.device()) };
@@ -135,13 +133,13 @@ impl SpeechEncoder {
             x = layer.forward(x, &context, number, inspect);
             inspect(Stage::Conformer(number), &x);
         }
-        let x = self.encoder.layer_norm.forward(x);
+        let x = self.encoder.layer_norm.forward(&x);
         inspect(Stage::LayerNorm, &x);
-        let y = self.intermediate_ffn.forward(x.clone());
+        let y = self.intermediate_ffn.forward(&x);
         inspect(Stage::IntermediateFfn, &y);
-        let (x, lengths) = self.adapter.forward(x + y * 0.5, lengths, inspect);
+        let (x, lengths) = self.adapter.forward(add_scaled(x, y, 0.5), lengths, inspect);
         inspect(Stage::Adapter, &x);
-        let hidden = self.inner_layer_norm.forward(x);
+        let hidden = self.inner_layer_norm.forward(&x);
         inspect(Stage::Output, &hidden);
         Encoded { hidden, lengths }
     }

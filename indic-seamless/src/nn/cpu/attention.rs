@@ -1,13 +1,16 @@
 //! Attention kernels: the encoder's softmax with relative positions, and the decoder's attention over cached keys.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    exp,
+    exp, lanes,
     panel::{Panel, ROWS},
 };
-use crate::nn::attention::{KeyRows, RelativeAttention};
+use crate::{
+    nn::attention::{KeyRows, RelativeAttention},
+    quantization::arch,
+};
 
 /// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, in one pass per head: scores, relative term,
 /// softmax and values of a few queries at a time, so that scores never leave the cache.
@@ -19,12 +22,14 @@ pub(crate) fn relative_attention(
 ) -> Vec<f32> {
     let heads = attention.heads;
     let head = hidden / heads;
-    let arch = Arch::new();
+    let arch = arch();
     let of_head = |task: usize| {
         let (item, number) = (task / heads, task % heads);
         let columns = |x: &'_ [f32]| -> Vec<f32> {
             let rows = x[item * time * hidden..(item + 1) * time * hidden].chunks_exact(hidden);
-            rows.flat_map(|row| &row[number * head..(number + 1) * head]).copied().collect()
+            let mut columns = Vec::with_capacity(time * head);
+            rows.for_each(|row| columns.extend_from_slice(&row[number * head..(number + 1) * head]));
+            columns
         };
         let [queries, keys, values] = [queries, keys, values].map(columns);
         arch.dispatch(AttendHead { queries: &queries, keys: &keys, values: &values, embedding, head, item, attention })
@@ -60,10 +65,10 @@ impl WithSimd for AttendHead<'_> {
         let Self { queries, keys, values, embedding, head, item, attention } = self;
         let time = queries.len() / head;
         let scale = 1.0 / (head as f32).sqrt();
-        let keys = Panel::transposed::<S>(keys.chunks_exact(head), time, head);
+        let keys = Panel::transposed::<S, _>(keys.chunks_exact(head), time, head);
         let values = Panel::new::<S>(values, head);
         let embedding = embedding
-            .map(|embedding| Panel::transposed::<S>(embedding.chunks_exact(head), embedding.len() / head, head));
+            .map(|embedding| Panel::transposed::<S, _>(embedding.chunks_exact(head), embedding.len() / head, head));
         let mut scores = vec![0.0; ROWS * keys.stride];
         let mut relative = vec![0.0; ROWS * embedding.as_ref().map_or(0, |panel| panel.stride)];
         let mut out = vec![0.0; ROWS * values.stride];
@@ -116,29 +121,9 @@ fn add_relative(scores: &mut [f32], relative: &[f32], query: usize, left: usize)
 /// `softmax(scale · scores)`
 #[inline(always)]
 fn softmax_in_place(scores: &mut [f32], scale: f32) {
-    // Independent lanes, since a chain of `max` or `+` cannot be vectorised.
-    const LANES: usize = 32;
-    let mut max = [f32::NEG_INFINITY; LANES];
-    let mut chunks = scores.chunks_exact_mut(LANES);
-    for chunk in chunks.by_ref() {
-        chunk.iter().zip(&mut max).for_each(|(&s, max)| *max = if s > *max { s } else { *max });
-    }
-    let tail = chunks.into_remainder().iter().fold(f32::NEG_INFINITY, |max, &s| max.max(s));
-    let max = max.iter().fold(tail, |max, &s| max.max(s)) * scale;
-    let mut sum = [0.0f32; LANES];
-    let mut chunks = scores.chunks_exact_mut(LANES);
-    for chunk in chunks.by_ref() {
-        for (s, sum) in chunk.iter_mut().zip(&mut sum) {
-            *s = exp(*s * scale - max);
-            *sum += *s;
-        }
-    }
-    let mut total = 0.0;
-    for s in chunks.into_remainder() {
-        *s = exp(*s * scale - max);
-        total += *s;
-    }
-    let inverse = 1.0 / (total + sum.iter().sum::<f32>());
+    let max = lanes::max(scores, |s| s) * scale;
+    scores.iter_mut().for_each(|s| *s = exp(*s * scale - max));
+    let inverse = 1.0 / lanes::sum(scores, |s| s);
     scores.iter_mut().for_each(|s| *s *= inverse);
 }
 
@@ -154,40 +139,44 @@ pub(crate) fn attend(
     if y.is_empty() {
         return y;
     }
-    let arch = Arch::new();
-    let row = |(row, (y, q)): (usize, (&mut [f32], &[f32]))| {
-        let rows = &index.rows[row / time];
+    // Tasks of some heads each, even of a single row: a thread that has nothing to do for as long falls asleep, and is
+    // missing when the next product begins.
+    let tasks_per_row = [4, 2, 1].into_iter().find(|tasks| heads % tasks == 0).unwrap_or(1);
+    let columns = hidden / tasks_per_row;
+    let arch = arch();
+    y.par_chunks_mut(columns).zip(queries.par_chunks(columns)).enumerate().for_each(|(task, (y, q))| {
+        let row = task / tasks_per_row;
         let unseen = if index.causal { time - 1 - row % time } else { 0 };
+        let rows = &index.rows[row / time];
         let rows = &rows[..rows.len() - unseen];
-        arch.dispatch(AttendRow { q, keys, values, rows, y, head: hidden / heads });
-    };
-    // One row is done before another thread has woken up.
-    if queries.len() == hidden {
-        row((0, (&mut y, queries)));
-    } else {
-        y.par_chunks_mut(hidden).zip(queries.par_chunks(hidden)).enumerate().for_each(row);
-    }
+        let first = task % tasks_per_row * columns;
+        arch.dispatch(AttendHeads { q, keys, values, rows, y, head: hidden / heads, hidden, first });
+    });
     y
 }
 
-struct AttendRow<'a> {
+/// Some heads of one row of queries.
+struct AttendHeads<'a> {
     q: &'a [f32],
     keys: &'a [f32],
     values: &'a [f32],
     rows: &'a [u32],
     y: &'a mut [f32],
     head: usize,
+    /// Width of a row of keys or values.
+    hidden: usize,
+    /// Where in it the heads begin.
+    first: usize,
 }
 
-impl WithSimd for AttendRow<'_> {
+impl WithSimd for AttendHeads<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { q, keys, values, rows, y, head } = self;
-        let hidden = q.len();
+        let Self { q, keys, values, rows, y, head, hidden, first } = self;
         let mut weights = vec![0.0; rows.len()];
-        for (start, (q, y)) in (0..hidden).step_by(head).zip(q.chunks_exact(head).zip(y.chunks_exact_mut(head))) {
+        for (start, (q, y)) in (first..).step_by(head).zip(q.chunks_exact(head).zip(y.chunks_exact_mut(head))) {
             let part = |row: u32| row as usize * hidden + start..row as usize * hidden + start + head;
             let (q_vectors, q_tail) = S::as_simd_f32s(q);
             for (weight, &row) in weights.iter_mut().zip(rows) {
@@ -199,7 +188,7 @@ impl WithSimd for AttendRow<'_> {
                 let tail: f32 = q_tail.iter().zip(k_tail).map(|(q, k)| q * k).sum();
                 *weight = simd.reduce_sum_f32s(sum) + tail;
             }
-            softmax_in_place(&mut weights, 1.0);
+            softmax_in_place(&mut weights, 1.0 / (head as f32).sqrt());
             for (&weight, &row) in weights.iter().zip(rows) {
                 y.iter_mut().zip(&values[part(row)]).for_each(|(y, v)| *y += weight * v);
             }

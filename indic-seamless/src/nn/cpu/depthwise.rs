@@ -1,7 +1,8 @@
 //! Causal depthwise convolution over rows of channels.
 
-use pulp::Arch;
 use rayon::prelude::*;
+
+use crate::quantization::vectorise;
 
 /// `y[t, c] = Σ_i w[c, i] · x[t - k + 1 + i, c]` for `x: [batch, time, channels]`, `w: [channels, 1, k]`.
 pub(crate) fn causal_depthwise(x: &[f32], weight: &[f32], time: usize, channels: usize) -> Vec<f32> {
@@ -11,10 +12,9 @@ pub(crate) fn causal_depthwise(x: &[f32], weight: &[f32], time: usize, channels:
     }
     let kernel = weight.len() / channels;
     let taps: Vec<f32> = (0..kernel).flat_map(|i| (0..channels).map(move |c| weight[c * kernel + i])).collect();
-    let arch = Arch::new();
     y.par_chunks_mut(channels).enumerate().for_each(|(row, y)| {
         let (item, t) = (row / time, row % time);
-        arch.dispatch(
+        vectorise(
             #[inline(always)]
             || {
                 let first = (kernel - 1).saturating_sub(t);

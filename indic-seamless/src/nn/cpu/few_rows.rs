@@ -1,7 +1,10 @@
 //! Matrix products with few rows on the left: the decoder's steps. They are bound by reading the weight once.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+
+use super::linear::Float;
+use crate::quantization::arch;
 
 /// Up to this many rows the kernel here is faster than a packed matrix product, whose packing reads and writes the weight
 /// once more.
@@ -12,14 +15,10 @@ const TILE: usize = 8;
 /// Bytes of weight per task: long enough to stream, short enough to stay in the cache for the next rows.
 const TASK_BYTES: usize = 128 * 1024;
 
-/// `x · wᵀ` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]`.
-pub(crate) fn few_rows_linear(x: &[f32], w: &[f32], input: usize) -> Vec<f32> {
-    if input == 0 {
-        return Vec::new();
-    }
+/// `x · wᵀ` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]` in `y`.
+pub(super) fn few_rows_linear<W: Float>(x: &[f32], w: &[W], input: usize, y: &mut [f32]) {
     let (rows, output) = (x.len() / input, w.len() / input);
-    let mut y = vec![0.0; rows * output];
-    let columns = (TASK_BYTES / (4 * input)).max(4);
+    let columns = (TASK_BYTES / (size_of::<W>() * input)).max(4);
     // Each task owns the same columns of every row.
     let mut tasks: Vec<Vec<&mut [f32]>> = (0..output.div_ceil(columns)).map(|_| Vec::with_capacity(rows)).collect();
     for row in y.chunks_mut(output) {
@@ -27,33 +26,32 @@ pub(crate) fn few_rows_linear(x: &[f32], w: &[f32], input: usize) -> Vec<f32> {
             task.push(part);
         }
     }
-    let arch = Arch::new();
+    let arch = arch();
     tasks.into_par_iter().zip(w.par_chunks(columns * input)).for_each(|(mut task, w)| {
         for (parts, x) in task.chunks_mut(TILE).zip(x.chunks(TILE * input)) {
             match parts.len() {
-                1 => arch.dispatch(Tile::<1> { x, w, parts, input }),
-                2 => arch.dispatch(Tile::<2> { x, w, parts, input }),
-                3 => arch.dispatch(Tile::<3> { x, w, parts, input }),
-                4 => arch.dispatch(Tile::<4> { x, w, parts, input }),
-                5 => arch.dispatch(Tile::<5> { x, w, parts, input }),
-                6 => arch.dispatch(Tile::<6> { x, w, parts, input }),
-                7 => arch.dispatch(Tile::<7> { x, w, parts, input }),
-                _ => arch.dispatch(Tile::<TILE> { x, w, parts, input }),
+                1 => arch.dispatch(Tile::<_, 1> { x, w, parts, input }),
+                2 => arch.dispatch(Tile::<_, 2> { x, w, parts, input }),
+                3 => arch.dispatch(Tile::<_, 3> { x, w, parts, input }),
+                4 => arch.dispatch(Tile::<_, 4> { x, w, parts, input }),
+                5 => arch.dispatch(Tile::<_, 5> { x, w, parts, input }),
+                6 => arch.dispatch(Tile::<_, 6> { x, w, parts, input }),
+                7 => arch.dispatch(Tile::<_, 7> { x, w, parts, input }),
+                _ => arch.dispatch(Tile::<_, TILE> { x, w, parts, input }),
             }
         }
     });
-    y
 }
 
 /// `R` rows against a few columns of the weight.
-struct Tile<'a, 'b, const R: usize> {
+struct Tile<'a, 'b, W, const R: usize> {
     x: &'a [f32],
-    w: &'a [f32],
+    w: &'a [W],
     parts: &'a mut [&'b mut [f32]],
     input: usize,
 }
 
-impl<const R: usize> WithSimd for Tile<'_, '_, R> {
+impl<W: Float, const R: usize> WithSimd for Tile<'_, '_, W, R> {
     type Output = ();
 
     #[inline(always)]
@@ -61,10 +59,11 @@ impl<const R: usize> WithSimd for Tile<'_, '_, R> {
         let Self { x, w, parts, input } = self;
         let rows: [(&[S::f32s], &[f32]); R] = std::array::from_fn(|r| S::as_simd_f32s(&x[r * input..(r + 1) * input]));
         let mut column = 0;
+        let mut buffer = Vec::new();
         // Two columns at a time keep twice as many independent sums in flight.
         let mut pairs = w.chunks_exact(2 * input);
         for pair in pairs.by_ref() {
-            let (a, b) = pair.split_at(input);
+            let (a, b) = W::widen(pair, &mut buffer).split_at(input);
             let ((a, a_tail), (b, b_tail)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
             let mut sums = [[simd.splat_f32s(0.0); 2]; R];
             for (i, (&a, &b)) in a.iter().zip(b).enumerate() {
@@ -80,7 +79,7 @@ impl<const R: usize> WithSimd for Tile<'_, '_, R> {
             column += 2;
         }
         for last in pairs.remainder().chunks_exact(input) {
-            let (a, a_tail) = S::as_simd_f32s(last);
+            let (a, a_tail) = S::as_simd_f32s(W::widen(last, &mut buffer));
             for r in 0..R {
                 let mut sum = simd.splat_f32s(0.0);
                 for (&x, &a) in rows[r].0.iter().zip(a) {

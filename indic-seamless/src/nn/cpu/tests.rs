@@ -1,6 +1,6 @@
 //! Each kernel against its formula in double precision, at sizes that leave remainders everywhere.
 
-use super::*;
+use super::{activation::bias_activation, few_rows::few_rows_linear, many_rows::many_rows_linear, *};
 use crate::nn::{
     Activation,
     attention::{KeyRows, RelativeAttention},
@@ -44,12 +44,17 @@ fn products() {
             |r: usize, o: usize| dot(x[r * input..(r + 1) * input].to_vec(), w[o * input..(o + 1) * input].to_vec());
         let wanted: Vec<f64> =
             (0..rows).flat_map(|r| (0..output).map(move |o| (r, o))).map(|(r, o)| product(r, o)).collect();
-        assert_close(&few_rows_linear(&x, &w, input), &wanted);
-        assert_close(&many_rows_linear(&x, &w, input, None, None), &wanted);
+        let mut y = vec![0.0; wanted.len()];
+        few_rows_linear(&x, &w, input, &mut y);
+        assert_close(&y, &wanted);
+        y.fill(0.0);
+        many_rows_linear(&x, &w, input, None, None, &mut y);
+        assert_close(&y, &wanted);
         let bias = values(output, 3);
         let wanted: Vec<f64> =
             wanted.iter().enumerate().map(|(i, y)| (y + f64::from(bias[i % output])).max(0.0)).collect();
-        assert_close(&many_rows_linear(&x, &w, input, Some(&bias), Some(Activation::Relu)), &wanted);
+        linear(&x, &w, input, Some(&bias), Some(Activation::Relu), &mut y);
+        assert_close(&y, &wanted);
     }
 }
 
@@ -145,7 +150,8 @@ fn decoder_attention() {
         let at = |row: usize| row * hidden + number * head..row * hidden + (number + 1) * head;
         let rows = &index.rows[row / time];
         let rows = &rows[..rows.len() - (time - 1 - row % time)];
-        let scores: Vec<f64> = rows.iter().map(|&r| dot(q[at(row)].to_vec(), k[at(r as usize)].to_vec())).collect();
+        let scores: Vec<f64> =
+            rows.iter().map(|&r| dot(q[at(row)].to_vec(), k[at(r as usize)].to_vec()) / (head as f64).sqrt()).collect();
         for (&r, weight) in rows.iter().zip(softmax(&scores)) {
             for (y, v) in wanted[at(row)].iter_mut().zip(&v[at(r as usize)]) {
                 *y += weight * f64::from(*v);

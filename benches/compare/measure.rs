@@ -1,0 +1,188 @@
+//! Times the stages of this crate on one recording, and prints a JSON object. `compare.py` runs it beside the reference.
+//!
+//! Run with
+//!
+//! ```text
+//! cargo run --release --example measure -- --model DIR --audio speech.wav --precision int8 --threads 2
+//! ```
+//!
+//! Stages: loading; features; the encoder; then generation from the encoder's output, forced to exactly `--new-tokens`
+//! tokens, greedy and with beams, where the first token includes the keys and values of the cross-attention; and all of it
+//! end to end. The share of the memory's bandwidth is that of one decoder step, by the bytes of weights that it reads.
+
+use std::{hint::black_box, path::PathBuf, process::ExitCode, time::Instant};
+
+use clap::Parser;
+use indic_seamless::{
+    CancelToken, GenerationConfig, Isa, Language, ModelDecoder, Precision, TranscribeOptions, Transcriber, Waveform,
+    features::{FeatureBatch, Features},
+    generation::{Observer, generate},
+};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+#[derive(Parser)]
+struct Args {
+    /// Folder of a checkpoint
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Recording
+    #[arg(long, value_name = "FILE")]
+    audio: PathBuf,
+    #[arg(long, default_value = "auto")]
+    precision: Precision,
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    threads: usize,
+    #[arg(long, default_value = "hin")]
+    lang: Language,
+    /// Runs of each stage
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    repeats: usize,
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    new_tokens: usize,
+    /// Stop after the encoder
+    #[arg(long)]
+    encoder_only: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let measured = match rayon::ThreadPoolBuilder::new().num_threads(args.threads).build() {
+        // Inside the pool, as `Transcriber` does it.
+        Ok(pool) => pool.install(|| measure(&args)).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match measured {
+        Ok(result) => {
+            println!("{result:#}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(args: &Args) -> indic_seamless::Result<Value> {
+    let started = Instant::now();
+    let transcriber = Transcriber::builder().precision(args.precision).build(&args.model)?;
+    let load = started.elapsed().as_secs_f64();
+    let audio = Waveform::open(&args.audio)?;
+    let mut result = json!({
+        "precision": transcriber.precision().name(),
+        "isa": Isa::checked()?.name(),
+        "threads": args.threads,
+        "audio_s": audio.duration().as_secs_f64(),
+        "load_s": load,
+    });
+
+    result["features_s"] = repeat(args.repeats.max(5), || Features::extract(audio.samples()));
+    let features = Features::extract(audio.samples())?;
+    let features = FeatureBatch::new(&[features], transcriber.checkpoint().padding_value());
+    let model = transcriber.model();
+    result["encoder_s"] = repeat(args.repeats, || model.encode(&features));
+
+    if !args.encoder_only {
+        let encoded = model.encode(&features);
+        let language = transcriber.checkpoint().language_token(args.lang)?;
+        for beams in [1, 5] {
+            let config = exactly(args, transcriber.checkpoint().generation(), beams);
+            let prompt = vec![vec![config.decoder_start_token_id, language]];
+            let (mut first, mut steps) = (Vec::new(), Vec::new());
+            // The first run warms up.
+            for run in 0..=args.repeats {
+                let mut times = vec![Instant::now()];
+                let mut on_token = |_| times.push(Instant::now());
+                let mut observer = Observer { on_token: &mut on_token, cancel: &CancelToken::new() };
+                let mut decoder = ModelDecoder::new(model, &encoded, &config, 2);
+                black_box(generate(&mut decoder, &prompt, &config, &mut observer)?);
+                let mut between = times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64());
+                if run > 0 {
+                    first.extend(between.next());
+                    steps.extend(between);
+                }
+            }
+            if beams == 1 {
+                result["first_token_s"] = summary(first);
+                result["greedy_token_s"] = summary(steps);
+            } else {
+                result["beam5_token_s"] = summary(steps);
+            }
+        }
+        let mut end_to_end = Vec::new();
+        for _ in 0..args.repeats {
+            let generation = Some(exactly(args, transcriber.checkpoint().generation(), 1));
+            let started = Instant::now();
+            let options = TranscribeOptions { generation, ..Default::default() };
+            black_box(transcriber.transcribe_with(&audio, args.lang, options)?);
+            end_to_end.push(started.elapsed().as_secs_f64());
+        }
+        result["end_to_end_s"] = summary(end_to_end);
+        result["peak_memory_gb"] = json!(peak_memory_gb());
+        result["read_gb_per_s"] = json!(read_bandwidth());
+        result["step_gb"] = json!(step_bytes(&transcriber) / 1e9);
+    }
+    Ok(result)
+}
+
+/// A search of exactly so many tokens.
+fn exactly(args: &Args, base: &GenerationConfig, beams: usize) -> GenerationConfig {
+    let new_tokens = args.new_tokens;
+    GenerationConfig { num_beams: beams, min_new_tokens: new_tokens, max_new_tokens: new_tokens, ..base.clone() }
+}
+
+/// Runs a stage once to warm up, then times it.
+fn repeat<T>(repeats: usize, mut stage: impl FnMut() -> T) -> Value {
+    black_box(stage());
+    let time = |_| {
+        let started = Instant::now();
+        black_box(stage());
+        started.elapsed().as_secs_f64()
+    };
+    summary((0..repeats).map(time).collect())
+}
+
+fn summary(mut seconds: Vec<f64>) -> Value {
+    seconds.sort_by(f64::total_cmp);
+    let at = |part: f64| seconds.get(((seconds.len().max(1) - 1) as f64 * part) as usize).copied();
+    json!({ "median": at(0.5), "p10": at(0.1), "min": at(0.0), "runs": seconds.len() })
+}
+
+/// The weights that one greedy step reads, in bytes.
+fn step_bytes(transcriber: &Transcriber) -> f64 {
+    let config = transcriber.checkpoint().config();
+    let (hidden, ffn) = (config.hidden_size, config.decoder_ffn_dim);
+    // Self-attention has four matrices; of the cross-attention's, keys and values are computed once per clip.
+    let layer = 6 * hidden * hidden + 2 * hidden * ffn;
+    let bytes = match transcriber.precision() {
+        Precision::Int8 => 1,
+        Precision::Bf16 => 2,
+        Precision::F32 | Precision::Auto => 4,
+    };
+    (bytes * (config.decoder_layers * layer + config.vocab_size * hidden)) as f64
+}
+
+/// How fast all threads together read memory, in GB/s: the best of several passes over a gigabyte.
+fn read_bandwidth() -> f64 {
+    let values = vec![1u64; 1 << 27];
+    let pass = |_| {
+        let started = Instant::now();
+        // Eight sums at a time, which vectorise.
+        let sum = |part: &[u64]| {
+            let mut sums = [0u64; 64];
+            part.as_chunks::<64>().0.iter().for_each(|chunk| sums.iter_mut().zip(chunk).for_each(|(s, x)| *s ^= x));
+            sums.iter().fold(0, |all, s| all ^ s)
+        };
+        black_box(values.par_chunks(1 << 20).map(sum).reduce(|| 0, |a, b| a ^ b));
+        (values.len() * 8) as f64 / started.elapsed().as_secs_f64() / 1e9
+    };
+    (0..8).map(pass).fold(0.0, f64::max)
+}
+
+/// The most memory that this process has held, mapped files included.
+fn peak_memory_gb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0 / 1e9)
+}

@@ -1,0 +1,235 @@
+//! Writes a checkpoint with int8 weights.
+
+use std::{
+    fs::{self, File},
+    hash::{DefaultHasher, Hasher},
+    io::{self, BufWriter, Read, Write},
+    path::Path,
+};
+
+use bytes::Bytes;
+use safetensors::Dtype;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use super::{
+    Checkpoint, OnProgress, load,
+    weights::{FloatType, SCHEME, SCHEME_KEY, SINGLE, scale_name},
+};
+use crate::{
+    error::{Error, Result},
+    quantization::packed_shape,
+};
+
+/// The small files, which are copied if they are there.
+const SMALL_FILES: [&str; 8] = [
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "sentencepiece.bpe.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
+];
+
+/// Data begins at a multiple of this, since it is used where it lies: a cache line.
+const ALIGNMENT: usize = 64;
+
+impl Checkpoint {
+    /// Writes the checkpoint with int8 weights to the new folder `dir`, which loads like any other.
+    ///
+    /// Weights of products become bytes with a scale per output; all else becomes `f32`. Tensors are read and written one
+    /// by one. The folder gets its name when everything in it has been written and read back.
+    ///
+    /// ```
+    /// use indic_seamless::{Precision, Transcriber, checkpoint::Checkpoint};
+    ///
+    /// # fn main() -> indic_seamless::Result<()> {
+    /// # let parent = tempfile::tempdir().unwrap();
+    /// # let dir = parent.path().join("demo-int8");
+    /// Checkpoint::demo()?.quantize(&dir, &mut |_, _| {})?;
+    /// assert_eq!(Transcriber::from_dir(&dir)?.precision(), Precision::Int8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`] if `dir` exists, [`Error::NoSpace`] if the disk is too full, the first tensor that is
+    /// missing or wrong, [`Error::Io`]; nothing is left under the name of `dir` then.
+    pub fn quantize(&self, dir: impl AsRef<Path>, progress: OnProgress<'_>) -> Result<()> {
+        let dir = std::path::absolute(dir.as_ref()).map_err(Error::io("use", dir.as_ref()))?;
+        let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
+            return Err(Error::AlreadyExists { path: dir });
+        };
+        if fs::symlink_metadata(&dir).is_ok() {
+            return Err(Error::AlreadyExists { path: dir });
+        }
+        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        let plan = Plan::new(self);
+        let small = self.small_files()?;
+        let wanted = plan.bytes() + small.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+        let found = fs4::available_space(parent).map_err(Error::io("look for space in", parent))?;
+        if found < wanted {
+            return Err(Error::NoSpace { path: parent.into(), found, wanted });
+        }
+
+        let partial = partial(parent, &name.to_string_lossy())?;
+        for (name, bytes) in &small {
+            let path = partial.path().join(name);
+            fs::write(&path, bytes).map_err(Error::io("write", path))?;
+        }
+        let path = partial.path().join(SINGLE);
+        let written = plan.write(self, &path, progress)?;
+        if hash(&path).map_err(Error::io("read", &path))? != written {
+            return Err(Error::InvalidFile { path, reason: "what was read back is not what was written".to_owned() });
+        }
+        plan.check(&Self::open(partial.path())?)?;
+        fs::rename(partial.path(), &dir).map_err(Error::io("rename", &dir))?;
+        // Under its new name it is not to be removed.
+        let _ = partial.keep();
+        Ok(())
+    }
+
+    /// The small files that the checkpoint has.
+    fn small_files(&self) -> Result<Vec<(&'static str, Bytes)>> {
+        let mut files = Vec::new();
+        for name in SMALL_FILES {
+            files.extend(self.source.read_if_there(name)?.map(|bytes| (name, bytes)));
+        }
+        Ok(files)
+    }
+}
+
+/// An unfinished folder, which is removed unless it is kept.
+fn partial(parent: &Path, name: &str) -> Result<TempDir> {
+    let prefix = format!(".{name}.partial-");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As for any folder, and less what the user's mask takes away.
+        builder.permissions(fs::Permissions::from_mode(0o777));
+    }
+    builder.tempdir_in(parent).map_err(Error::io("create a folder in", parent))
+}
+
+/// What the file will hold: first the bytes, whose sizes keep them aligned, then scales and other numbers.
+struct Plan {
+    /// Weights of products, `[output, input]`.
+    weights: Vec<(String, [usize; 2])>,
+    floats: Vec<(String, Vec<usize>)>,
+}
+
+impl Plan {
+    fn new(checkpoint: &Checkpoint) -> Self {
+        let mut plan = Self { weights: Vec::new(), floats: Vec::new() };
+        for (name, tensor) in load::tensors(&checkpoint.config) {
+            match tensor {
+                load::Expected::Product(shape) => plan.weights.push((name, shape)),
+                load::Expected::Other(shape) => plan.floats.push((name, shape)),
+            }
+        }
+        plan
+    }
+
+    /// Name, type and shape of the tensors, in the order of the file.
+    fn tensors(&self) -> impl Iterator<Item = (String, Dtype, Vec<usize>)> {
+        let bytes = |(name, [output, input]): &(String, [usize; 2])| {
+            (name.clone(), Dtype::I8, packed_shape(*output, *input).to_vec())
+        };
+        let scales = |(name, [output, _]): &(String, [usize; 2])| (scale_name(name), Dtype::F32, vec![*output]);
+        let floats = self.floats.iter().map(|(name, shape)| (name.clone(), Dtype::F32, shape.clone()));
+        self.weights.iter().map(bytes).chain(self.weights.iter().map(scales)).chain(floats)
+    }
+
+    /// The size of all tensors.
+    fn bytes(&self) -> u64 {
+        self.tensors().map(|(_, dtype, shape)| size(dtype, &shape)).sum()
+    }
+
+    /// The header of a safetensors file, with its length before it.
+    fn header(&self) -> Vec<u8> {
+        let mut header = Map::new();
+        header.insert("__metadata__".to_owned(), json!({ "format": "pt", SCHEME_KEY: SCHEME }));
+        let mut start = 0;
+        for (name, dtype, shape) in self.tensors() {
+            let end = start + size(dtype, &shape);
+            let dtype = if dtype == Dtype::I8 { "I8" } else { "F32" };
+            header.insert(name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, end] }));
+            start = end;
+        }
+        let mut json = Value::Object(header).to_string().into_bytes();
+        // Spaces after the JSON are part of the format.
+        json.resize((json.len() + 8).next_multiple_of(ALIGNMENT) - 8, b' ');
+        [(json.len() as u64).to_le_bytes().as_slice(), &json].concat()
+    }
+
+    /// Writes the file; returns the hash of its bytes.
+    fn write(&self, checkpoint: &Checkpoint, path: &Path, progress: OnProgress<'_>) -> Result<u64> {
+        let failed = |error| Error::io("write", path)(error);
+        let file = File::create(path).map_err(failed)?;
+        let mut file = Hashing { file: BufWriter::new(file), hasher: DefaultHasher::new() };
+        file.write_all(&self.header()).map_err(failed)?;
+        let (all, mut done) = (self.bytes(), 0);
+        let mut put = |file: &mut Hashing, bytes: &[u8]| {
+            file.write_all(bytes).map_err(failed)?;
+            done += bytes.len() as u64;
+            progress(done, all);
+            Ok(())
+        };
+        let mut all_scales = Vec::new();
+        for (name, shape) in &self.weights {
+            let (bytes, scales, _) = checkpoint.weights.int8(&load::aliases(name), *shape)?;
+            put(&mut file, bytes.as_bytes())?;
+            all_scales.extend(scales.iter().flat_map(|scale| scale.to_le_bytes()));
+        }
+        put(&mut file, &all_scales)?;
+        for (name, shape) in &self.floats {
+            let (values, _) = checkpoint.weights.floats(&[name], shape, FloatType::F32)?;
+            put(&mut file, values.as_bytes())?;
+        }
+        file.file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
+        Ok(file.hasher.finish())
+    }
+
+    /// Whether every tensor is there and as it should be.
+    fn check(&self, written: &Checkpoint) -> Result<()> {
+        for (name, shape) in &self.weights {
+            written.weights.int8(&[name], *shape)?;
+        }
+        for (name, shape) in &self.floats {
+            written.weights.floats(&[name], shape, FloatType::F32)?;
+        }
+        Ok(())
+    }
+}
+
+fn size(dtype: Dtype, shape: &[usize]) -> u64 {
+    (shape.iter().product::<usize>() * if dtype == Dtype::I8 { 1 } else { size_of::<f32>() }) as u64
+}
+
+/// Hashes what is written, so that it can be compared with what is read back.
+struct Hashing {
+    file: BufWriter<File>,
+    hasher: DefaultHasher,
+}
+
+impl Hashing {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.write(bytes);
+        self.file.write_all(bytes)
+    }
+}
+
+fn hash(path: &Path) -> io::Result<u64> {
+    let (mut file, mut hasher, mut buffer) = (File::open(path)?, DefaultHasher::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            read => hasher.write(&buffer[..read]),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Sums and maxima of slices in independent lanes, since a chain of `+` or `max` cannot be vectorised. To be called inside
+//! a dispatch, whose instructions they take.
+
+const LANES: usize = 32;
+
+/// `Σ f(x)`
+#[inline(always)]
+pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let (chunks, tail) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        chunk.iter().zip(&mut sums).for_each(|(&x, sum)| *sum += f(x));
+    }
+    tail.iter().map(|&x| f(x)).sum::<f32>() + sums.iter().sum::<f32>()
+}
+
+/// The largest `f(x)`; minus infinity for no values.
+#[inline(always)]
+pub(crate) fn max(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut max = [f32::NEG_INFINITY; LANES];
+    let (chunks, tail) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        chunk.iter().zip(&mut max).for_each(|(&x, max)| {
+            let x = f(x);
+            *max = if x > *max { x } else { *max };
+        });
+    }
+    let tail = tail.iter().map(|&x| f(x)).fold(f32::NEG_INFINITY, f32::max);
+    max.into_iter().fold(tail, f32::max)
+}

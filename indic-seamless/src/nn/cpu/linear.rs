@@ -1,0 +1,68 @@
+//! Products of floating point numbers, with few rows or many.
+
+use half::bf16;
+
+use super::{
+    activation::bias_activation,
+    few_rows::{FEW_ROWS, few_rows_linear},
+    many_rows::many_rows_linear,
+};
+use crate::nn::Activation;
+
+/// What the kernels for floating point numbers can multiply by.
+pub(crate) trait Float: Copy + Send + Sync {
+    fn value(self) -> f32;
+
+    /// The values as `f32`, in `buffer` if they are not so already.
+    fn widen<'a>(values: &'a [Self], buffer: &'a mut Vec<f32>) -> &'a [f32];
+}
+
+impl Float for f32 {
+    #[inline(always)]
+    fn value(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn widen<'a>(values: &'a [Self], _buffer: &'a mut Vec<f32>) -> &'a [f32] {
+        values
+    }
+}
+
+impl Float for bf16 {
+    #[inline(always)]
+    fn value(self) -> f32 {
+        // The upper half of an `f32`, written out: `to_f32` has a branch for NaN, which does not vectorise.
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    #[inline(always)]
+    fn widen<'a>(values: &'a [Self], buffer: &'a mut Vec<f32>) -> &'a [f32] {
+        buffer.clear();
+        buffer.extend(values.iter().map(|value| value.value()));
+        buffer
+    }
+}
+
+/// `activation(x · wᵀ + bias)` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]` in `y`, whatever was there.
+pub(crate) fn linear<W: Float>(
+    x: &[f32],
+    w: &[W],
+    input: usize,
+    bias: Option<&[f32]>,
+    activation: Option<Activation>,
+    y: &mut Vec<f32>,
+) {
+    y.clear();
+    if input == 0 {
+        return;
+    }
+    let (rows, output) = (x.len() / input, w.len() / input);
+    y.resize(rows * output, 0.0);
+    if rows <= FEW_ROWS {
+        few_rows_linear(x, w, input, y);
+        bias_activation(y, bias, output, activation);
+    } else {
+        many_rows_linear(x, w, input, bias, activation, y);
+    }
+}

@@ -1,0 +1,49 @@
+//! Layer normalisation and scaled sums, each in one parallel pass.
+
+use rayon::prelude::*;
+
+use super::{
+    activation::{GRAIN, finish},
+    lanes,
+};
+use crate::{nn::Activation, quantization::vectorise};
+
+/// `activation(gamma · (x - mean) / sqrt(variance + epsilon) + beta)` for each row of `x`, as wide as `gamma`.
+pub(crate) fn layer_norm(
+    x: &[f32],
+    gamma: &[f32],
+    beta: &[f32],
+    epsilon: f32,
+    activation: Option<Activation>,
+) -> Vec<f32> {
+    let width = gamma.len().max(1);
+    let mut y = vec![0.0; x.len()];
+    let rows = GRAIN.div_ceil(width);
+    y.par_chunks_mut(rows * width).zip(x.par_chunks(rows * width)).for_each(|(y, x)| {
+        vectorise(
+            #[inline(always)]
+            || {
+                for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                    let mean = lanes::sum(x, |x| x) / width as f32;
+                    let variance = lanes::sum(x, |x| (x - mean) * (x - mean)) / width as f32;
+                    let factor = 1.0 / (variance + epsilon).sqrt();
+                    for ((y, x), (gamma, beta)) in y.iter_mut().zip(x).zip(gamma.iter().zip(beta)) {
+                        *y = (x - mean) * factor * gamma + beta;
+                    }
+                    finish(y, None, width, activation);
+                }
+            },
+        );
+    });
+    y
+}
+
+/// `x += scale · y`
+pub(crate) fn add_scaled(x: &mut [f32], y: &[f32], scale: f32) {
+    x.par_chunks_mut(GRAIN).zip(y.par_chunks(GRAIN)).for_each(|(x, y)| {
+        vectorise(
+            #[inline(always)]
+            || x.iter_mut().zip(y).for_each(|(x, y)| *x += scale * y),
+        );
+    });
+}

@@ -1,0 +1,62 @@
+//! Layer normalisation, and the sums between the blocks of a layer.
+
+use burn::{
+    module::{Initializer, Module, Param},
+    tensor::{Device, Tensor},
+};
+
+use super::{
+    Activation,
+    cpu::{self, Cpu},
+};
+
+/// `gamma · (x - mean) / sqrt(variance + epsilon) + beta` over the last axis.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    gamma: Param<Tensor<1>>,
+    beta: Param<Tensor<1>>,
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    /// The epsilon of norms for which a checkpoint names none.
+    pub(crate) const EPSILON: f64 = 1e-5;
+
+    pub(crate) fn init(width: usize, epsilon: f64, device: &Device) -> Self {
+        let gamma = Initializer::Ones.init([width], device);
+        Self { gamma, beta: Initializer::Zeros.init([width], device), epsilon }
+    }
+
+    /// `[batch, time, width] -> [batch, time, width]`
+    pub fn forward(&self, x: &Tensor<3>) -> Tensor<3> {
+        self.run(x, None)
+    }
+
+    /// The same, followed by an activation.
+    pub fn forward_activated(&self, x: &Tensor<3>, activation: Activation) -> Tensor<3> {
+        self.run(x, Some(activation))
+    }
+
+    fn run(&self, x: &Tensor<3>, activation: Option<Activation>) -> Tensor<3> {
+        let (gamma, beta) = (self.gamma.val(), self.beta.val());
+        if let (Some(input), Some(gamma), Some(beta)) = (Cpu::view(x), Cpu::view(&gamma), Cpu::view(&beta)) {
+            let (gamma, beta) = (gamma.as_slice(), beta.as_slice());
+            let y = cpu::layer_norm(input.as_slice(), gamma, beta, self.epsilon as f32, activation);
+            return Cpu::tensor(y, x.dims(), x);
+        }
+        let (variance, mean) = x.clone().var_mean_bias(2);
+        let y = (x.clone() - mean) / (variance + self.epsilon).sqrt() * gamma.unsqueeze() + beta.unsqueeze();
+        match activation {
+            Some(activation) => activation.forward(y),
+            None => y,
+        }
+    }
+}
+
+/// `x + scale · y`, where a block's output joins what it came from.
+pub(crate) fn add_scaled(x: Tensor<3>, y: Tensor<3>, scale: f32) -> Tensor<3> {
+    match Cpu::view(&y) {
+        Some(y) => Cpu::update(x, |x| cpu::add_scaled(x, y.as_slice(), scale)),
+        None => x + y * scale,
+    }
+}

@@ -1,0 +1,130 @@
+//! Which instructions the kernels use.
+
+use std::{fmt, str::FromStr, sync::OnceLock};
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::error::{Error, Result};
+
+/// Environment variable that forces a lower instruction set than the best one found: `avx512vnni`, `avx2`, `neon` or
+/// `portable`. For tests and comparisons.
+pub const ISA_VARIABLE: &str = "INDIC_SEAMLESS_ISA";
+
+/// An instruction set that the int8 kernels are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Isa {
+    /// x86-64 with AVX-512 and its dot products of bytes.
+    Avx512Vnni,
+    /// x86-64 with AVX2, which has no dot product of bytes.
+    Avx2,
+    /// `AArch64` with dot products of bytes (Graviton2, Apple M1 and later).
+    Neon,
+    /// Whatever the compiler makes of plain Rust.
+    Portable,
+}
+
+impl Isa {
+    /// All of them, the best first.
+    pub const ALL: [Self; 4] = [Self::Avx512Vnni, Self::Avx2, Self::Neon, Self::Portable];
+
+    /// `avx512vnni`, `avx2`, `neon` or `portable`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avx512Vnni => "avx512vnni",
+            Self::Avx2 => "avx2",
+            Self::Neon => "neon",
+            Self::Portable => "portable",
+        }
+    }
+
+    /// Whether this machine has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("dotprod"),
+            Self::Portable => true,
+            #[allow(unreachable_patterns, reason = "reachable on each architecture for the others' sets")]
+            _ => false,
+        }
+    }
+
+    /// The one in use: the best that the machine has, or the one that [`ISA_VARIABLE`] names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] if the variable names none that this machine has.
+    pub fn checked() -> Result<Self> {
+        let best = Self::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Self::Portable);
+        match std::env::var(ISA_VARIABLE) {
+            Ok(name) => name.parse(),
+            Err(_) => Ok(best),
+        }
+    }
+
+    /// [`checked`](Self::checked) once for the whole program; the portable kernels after an error there.
+    pub(crate) fn current() -> Self {
+        static CURRENT: OnceLock<Isa> = OnceLock::new();
+        *CURRENT.get_or_init(|| Self::checked().unwrap_or(Self::Portable))
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Isa {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let available = || Self::ALL.into_iter().filter(|isa| isa.is_available());
+        available().find(|isa| isa.name() == text).ok_or_else(|| Error::InvalidOption {
+            option: ISA_VARIABLE,
+            found: text.to_owned(),
+            wanted: available().map(Self::name).collect::<Vec<_>>().join(" or "),
+        })
+    }
+}
+
+/// The vector instructions of everything that is not int8: the best found, but none above [`Isa::current`].
+pub(crate) fn arch() -> Arch {
+    static ARCH: OnceLock<Arch> = OnceLock::new();
+    *ARCH.get_or_init(|| match (Isa::checked(), std::env::var_os(ISA_VARIABLE)) {
+        (Ok(isa), Some(_)) => lowered(isa),
+        _ => Arch::new(),
+    })
+}
+
+/// Runs a closure in these instructions. Mark it `#[inline(always)]`, or it keeps those of its surroundings.
+pub(crate) fn vectorise<R>(f: impl FnMut() -> R) -> R {
+    // Called as `FnMut`: the shim that makes a borrowing closure an `FnOnce` is not inlined, which pulp's own way goes through.
+    struct Vectorised<F>(F);
+    impl<R, F: FnMut() -> R> WithSimd for Vectorised<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(mut self, _simd: S) -> R {
+            (self.0)()
+        }
+    }
+    arch().dispatch(Vectorised(f))
+}
+
+fn lowered(isa: Isa) -> Arch {
+    match isa {
+        Isa::Avx512Vnni | Isa::Neon => Arch::new(),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+        #[allow(unreachable_patterns, reason = "Avx2 elsewhere than on x86-64 is never chosen")]
+        Isa::Avx2 | Isa::Portable => Arch::Scalar,
+    }
+}

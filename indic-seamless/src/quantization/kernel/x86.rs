@@ -1,0 +1,170 @@
+//! AVX-512 VNNI, and AVX2 without it.
+#![allow(unsafe_code, reason = "intrinsics that read memory, for instructions that not every machine has")]
+
+use std::arch::x86_64::*;
+
+use super::{GROUP, PANEL, STEP, STRETCH, Tile};
+
+/// How far ahead of its use the weight is asked for: further than the hardware looks, which stops at the end of a page.
+const AHEAD: usize = 2048;
+
+/// Four bytes of a row, as one lane of a dot product takes them.
+///
+/// # Safety
+///
+/// The row must have the group.
+#[inline(always)]
+unsafe fn group(row: *const i8, group: usize) -> i32 {
+    unsafe { row.add(group * GROUP).cast::<i32>().read_unaligned() }
+}
+
+/// The dot product multiplies unsigned bytes by signed ones, so 128 is added to the weights (their highest bit flips), and
+/// 128 times the sum of the row taken off.
+///
+/// # Safety
+///
+/// The machine must have AVX-512 F, BW and VNNI.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+pub(super) unsafe fn avx512_vnni<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
+    const VECTORS: usize = PANEL / 16;
+    let groups = tile.panel.len() / STEP;
+    let rows = tile.rows.map(<[i8]>::as_ptr);
+    let offset = _mm512_set1_epi8(i8::MIN);
+    let mut totals = [[_mm512_setzero_si512(); VECTORS]; R];
+    for (totals, sum) in totals.iter_mut().zip(tile.row_sums) {
+        *totals = [_mm512_set1_epi32(-128 * sum); VECTORS];
+    }
+    for g in 0..groups {
+        // SAFETY: the panel has `groups` steps and each row as many groups; a prefetch may point anywhere.
+        unsafe {
+            let panel = tile.panel.as_ptr().add(g * STEP);
+            let mut weights = [offset; VECTORS];
+            for (v, weights) in weights.iter_mut().enumerate() {
+                _mm_prefetch::<_MM_HINT_T0>(panel.wrapping_add(AHEAD + v * 64));
+                *weights = _mm512_xor_si512(_mm512_loadu_si512(panel.add(v * 64).cast()), offset);
+            }
+            for r in 0..R {
+                let x = _mm512_set1_epi32(group(rows[r], g));
+                for v in 0..VECTORS {
+                    totals[r][v] = _mm512_dpbusd_epi32(totals[r][v], weights[v], x);
+                }
+            }
+        }
+    }
+    for (sums, totals) in sums.iter_mut().zip(totals) {
+        for (sums, total) in sums.as_chunks_mut::<16>().0.iter_mut().zip(totals) {
+            // SAFETY: 16 lanes in 16 places.
+            unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), total) };
+        }
+    }
+}
+
+/// AVX2 has products of bytes that saturate, and exact ones of 16-bit numbers. One row takes the former, of which half the
+/// registers do; more rows share the work of widening the weights.
+///
+/// # Safety
+///
+/// The machine must have AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn avx2<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
+    // SAFETY: as for this function.
+    unsafe {
+        match (tile.rows.as_slice(), sums.as_mut_slice()) {
+            ([row], [sums]) => avx2_row(row, tile.panel, sums),
+            _ => avx2_rows(tile, sums),
+        }
+    }
+}
+
+/// Products of unsigned and signed bytes are added in pairs with saturation at 16 bits: `|x| · sign(x)·w` stays below it,
+/// since no byte is -128.
+///
+/// # Safety
+///
+/// The machine must have AVX2, the row a group for each step of the panel.
+#[target_feature(enable = "avx2")]
+unsafe fn avx2_row(row: &[i8], panel: &[i8], sums: &mut [i32; PANEL]) {
+    const VECTORS: usize = PANEL / 8;
+    let ones = _mm256_set1_epi16(1);
+    let mut totals = [_mm256_setzero_si256(); VECTORS];
+    for (g, panel) in panel.chunks_exact(STEP).enumerate() {
+        // SAFETY: as for this function; a prefetch may point anywhere.
+        unsafe {
+            let x = _mm256_set1_epi32(group(row.as_ptr(), g));
+            let magnitude = _mm256_abs_epi8(x);
+            for (v, total) in totals.iter_mut().enumerate() {
+                let place = panel.as_ptr().add(v * 32);
+                if v % 2 == 0 {
+                    _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(AHEAD));
+                }
+                let weights = _mm256_loadu_si256(place.cast());
+                let pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(weights, x));
+                *total = _mm256_add_epi32(*total, _mm256_madd_epi16(pairs, ones));
+            }
+        }
+    }
+    for (sums, total) in sums.as_chunks_mut::<8>().0.iter_mut().zip(totals) {
+        // SAFETY: 8 lanes in 8 places.
+        unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), total) };
+    }
+}
+
+/// # Safety
+///
+/// The machine must have AVX2.
+#[target_feature(enable = "avx2")]
+unsafe fn avx2_rows<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
+    sums.as_flattened_mut().fill(0);
+    let mut wide = [[0i16; STRETCH * GROUP]; R];
+    for (stretch, panel) in tile.panel.chunks(STRETCH * STEP).enumerate() {
+        for (wide, row) in wide.iter_mut().zip(tile.rows) {
+            wide.iter_mut().zip(&row[stretch * STRETCH * GROUP..]).for_each(|(wide, x)| *wide = i16::from(*x));
+        }
+        for column in (0..PANEL).step_by(8) {
+            // SAFETY: as for this function.
+            unsafe { avx2_columns(&wide, panel, column, sums) };
+        }
+    }
+}
+
+/// Adds the products of 8 outputs from `column` on. With 6 rows the 12 sums, 2 weights and 1 input fill the registers.
+///
+/// # Safety
+///
+/// The machine must have AVX2; the panel has [`STRETCH`] steps at most.
+#[target_feature(enable = "avx2")]
+unsafe fn avx2_columns<const R: usize>(
+    rows: &[[i16; STRETCH * GROUP]; R],
+    panel: &[i8],
+    column: usize,
+    sums: &mut [[i32; PANEL]; R],
+) {
+    // Two lanes for each output: its first two inputs of a group, and the last two.
+    let mut totals = [[_mm256_setzero_si256(); 2]; R];
+    for (g, panel) in panel.chunks_exact(STEP).enumerate() {
+        // SAFETY: 32 bytes for 8 outputs, and a group of each row; a prefetch may point anywhere.
+        unsafe {
+            let place = panel.as_ptr().add(column * GROUP);
+            _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(STRETCH * STEP));
+            let weights = [
+                _mm256_cvtepi8_epi16(_mm_loadu_si128(place.cast())),
+                _mm256_cvtepi8_epi16(_mm_loadu_si128(place.add(16).cast())),
+            ];
+            for (row, totals) in rows.iter().zip(&mut totals) {
+                let x = _mm256_set1_epi64x(row.as_ptr().add(g * GROUP).cast::<i64>().read_unaligned());
+                for (total, weights) in totals.iter_mut().zip(weights) {
+                    *total = _mm256_add_epi32(*total, _mm256_madd_epi16(weights, x));
+                }
+            }
+        }
+    }
+    for (sums, [low, high]) in sums.iter_mut().zip(totals) {
+        // Adds neighbours; the halves of the two vectors come out interleaved.
+        let added = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(low, high));
+        // SAFETY: 8 lanes in 8 places.
+        unsafe {
+            let place = sums[column..column + 8].as_mut_ptr().cast();
+            _mm256_storeu_si256(place, _mm256_add_epi32(_mm256_loadu_si256(place), added));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The kernels of every instruction set that this machine has, against sums in whole numbers.
+
+use super::{product::multiply, *};
+use crate::nn::Activation;
+
+/// Values in -1..1 that repeat only after a long time.
+fn values(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+fn available() -> impl Iterator<Item = Isa> {
+    Isa::ALL.into_iter().filter(|isa| isa.is_available())
+}
+
+fn packed(rows: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
+    let output = rows.len() / input;
+    let (mut packed, mut scales) = (vec![0; packed_shape(output, input).iter().product()], vec![0.0; output]);
+    pack(rows, input, &mut packed, &mut scales);
+    (packed, scales)
+}
+
+/// The byte of output `o` and input `i`, read off as the format says.
+fn byte(packed: &[i8], groups: usize, o: usize, i: usize) -> i32 {
+    i32::from(packed[((o / 64 * groups + i / 4) * 64 + o % 64) * 4 + i % 4])
+}
+
+#[test]
+fn products_are_those_of_the_bytes() {
+    let sizes = [(1, 1, 1), (1, 67, 33), (2, 16, 64), (5, 100, 141), (6, 33, 65), (7, 300, 64), (13, 1100, 70)];
+    for (isa, (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {
+        let (x, w, bias) = (values(rows * input, 1), values(output * input, 2), values(output, 3));
+        let (packed, scales) = packed(&w, input);
+        let [_, groups, ..] = packed_shape(output, input);
+        let quantised = Rows::quantise(&x, input);
+        let plain = Matrix { values: &packed, scales: &scales, bias: None, activation: None };
+        let with_bias = Matrix { bias: Some(&bias), activation: Some(Activation::Relu), ..plain };
+        let mut found = [vec![f32::NAN; 3], Vec::new()];
+        multiply(isa, &quantised, &[plain, with_bias], &mut found);
+        assert_eq!(found[0].len(), rows * output);
+        for (row, o) in (0..rows).flat_map(|row| (0..output).map(move |o| (row, o))) {
+            let x = &quantised.values[row * quantised.depth..];
+            let sum: i32 = (0..input).map(|i| i32::from(x[i]) * byte(&packed, groups, o, i)).sum();
+            let wanted = sum as f32 * (quantised.scales[row] * scales[o]);
+            assert_eq!(found[0][row * output + o], wanted, "{isa}, row {row}, output {o}");
+            assert_eq!(found[1][row * output + o], (wanted + bias[o]).max(0.0), "{isa}, row {row}, output {o}");
+        }
+    }
+}
+
+#[test]
+fn the_largest_bytes_do_not_overflow() {
+    let (input, output) = (8192, 64);
+    for (isa, sign) in available().flat_map(|isa| [1.0, -1.0].map(|sign| (isa, sign))) {
+        let (packed, scales) = packed(&vec![-1.0; input * output], input);
+        for rows in [1, 6] {
+            let quantised = Rows::quantise(&vec![sign; rows * input], input);
+            let mut found = [Vec::new()];
+            let matrix = Matrix { values: &packed, scales: &scales, bias: None, activation: None };
+            multiply(isa, &quantised, &[matrix], &mut found);
+            for y in &found[0] {
+                assert!((y + sign * input as f32).abs() < 0.01, "{isa}: {y}");
+            }
+        }
+    }
+}
+
+#[test]
+fn quantising_errs_by_half_a_step_at_most() {
+    let (rows, input) = (5, 203);
+    let mut x = values(rows * input, 4);
+    x[input..2 * input].fill(0.0);
+    let quantised = Rows::quantise(&x, input);
+    for (row, x) in x.chunks(input).enumerate() {
+        let (bytes, scale) = (&quantised.values[row * quantised.depth..][..quantised.depth], quantised.scales[row]);
+        let largest = x.iter().fold(0.0f32, |max, x| max.max(x.abs()));
+        assert!((scale - largest / 127.0).abs() < 1e-7);
+        assert_eq!(quantised.sums[row], bytes.iter().map(|&b| i32::from(b)).sum::<i32>());
+        assert!(bytes[input..].iter().all(|&b| b == 0));
+        for (x, byte) in x.iter().zip(bytes) {
+            assert!((x - f32::from(*byte) * scale).abs() <= scale * 0.5001, "{x}: {byte} · {scale}");
+        }
+    }
+    let (packed, scales) = packed(&x, input);
+    let bytes: Vec<u8> = packed.iter().map(|&byte| byte as u8).collect();
+    for ((x, found), scale) in x.chunks(input).zip(unpack(&bytes, &scales, input).chunks(input)).zip(scales) {
+        for (x, found) in x.iter().zip(found) {
+            assert!((x - found).abs() <= scale * 0.5001, "{x}: {found}");
+        }
+    }
+}
+
+#[test]
+fn instruction_sets_are_chosen_by_name() {
+    for isa in available() {
+        assert_eq!(isa.name().parse::<Isa>().expect("name"), isa);
+    }
+    let error = "sse9".parse::<Isa>().expect_err("no such set").to_string();
+    assert!(error.contains("sse9") && error.contains("portable"), "{error}");
+    let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
+    assert!(foreign.parse::<Isa>().is_err());
+}

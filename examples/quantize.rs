@@ -17,20 +17,14 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, ValueEnum};
 use indic_seamless::{Error, checkpoint::Checkpoint};
 
-use self::model::{progress_bar, resolve};
+use self::model::{ModelArgs, progress_bar};
 
 /// Writes a checkpoint with int8 weights.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// Folder of a checkpoint, or its id on the Hugging Face hub, or "demo" for the small model that is part of this program
-    #[arg(
-        long,
-        env = "INDIC_SEAMLESS_MODEL",
-        default_value = "ai4bharat/indic-seamless",
-        value_name = "DIR|HUB_ID|demo"
-    )]
-    model: String,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Type of the weights to write
     #[arg(long, value_enum, default_value_t = Target::Int8)]
     precision: Target,
@@ -61,7 +55,7 @@ fn run(args: &Args) -> indic_seamless::Result<()> {
     if args.output.symlink_metadata().is_ok() {
         return Err(Error::AlreadyExists { path: args.output.clone() });
     }
-    let checkpoint = if args.model == "demo" { demo() } else { Checkpoint::open(resolve(&args.model)?) }?;
+    let checkpoint = if args.model.is_demo() { demo() } else { Checkpoint::open(args.model.resolve()?) }?;
     let bar = progress_bar("{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes}").with_message("quantizing");
     checkpoint.quantize(&args.output, &mut |done, all| {
         bar.set_length(all);
@@ -79,6 +73,5 @@ fn demo() -> indic_seamless::Result<Checkpoint> {
 
 #[cfg(not(feature = "demo"))]
 fn demo() -> indic_seamless::Result<Checkpoint> {
-    let wanted = "a folder or an id on the hub (this build has no `demo` feature)".into();
-    Err(Error::InvalidOption { option: "model", found: "demo".into(), wanted })
+    Err(model::no_demo())
 }

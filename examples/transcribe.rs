@@ -11,6 +11,8 @@
 //! Results go to standard output, everything else to standard error. The exit code is 0 if every file was transcribed, 2
 //! for wrong usage, else 1; a bad file does not stop the others.
 
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/model.rs"]
 mod model;
 
@@ -28,7 +30,10 @@ use indic_seamless::{
 };
 use serde::Serialize;
 
-use self::model::{progress_bar, resolve};
+use self::{
+    memory::peak_rss_bytes,
+    model::{ModelArgs, progress_bar},
+};
 
 /// Speech to text with SeamlessM4T v2: transcription, or translation into another language.
 #[derive(Parser)]
@@ -37,14 +42,8 @@ struct Args {
     /// Recordings: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV
     #[arg(required = true, value_name = "AUDIO")]
     files: Vec<PathBuf>,
-    /// Folder of a checkpoint, or its id on the Hugging Face hub, or "demo" for the small model that is part of this program
-    #[arg(
-        long,
-        env = "INDIC_SEAMLESS_MODEL",
-        default_value = "ai4bharat/indic-seamless",
-        value_name = "DIR|HUB_ID|demo"
-    )]
-    model: String,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Language of the text, by code or English name
     #[arg(long, default_value = "eng", value_name = "CODE|NAME")]
     lang: Language,
@@ -194,10 +193,10 @@ fn load(args: &Args) -> indic_seamless::Result<Transcriber> {
     if let Some(threads) = args.threads {
         builder = builder.threads(threads);
     }
-    if args.model == "demo" {
+    if args.model.is_demo() {
         return demo(builder);
     }
-    let dir = resolve(&args.model)?;
+    let dir = args.model.resolve()?;
     let bar = progress_bar("{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes}").with_message("loading");
     let transcriber = builder.build_with_progress(dir, &mut |done, all| {
         bar.set_length(all);
@@ -214,8 +213,7 @@ fn demo(builder: TranscriberBuilder) -> indic_seamless::Result<Transcriber> {
 
 #[cfg(not(feature = "demo"))]
 fn demo(_: TranscriberBuilder) -> indic_seamless::Result<Transcriber> {
-    let wanted = "a folder or an id on the hub (this build has no `demo` feature)".into();
-    Err(Error::InvalidOption { option: "model", found: "demo".into(), wanted })
+    Err(model::no_demo())
 }
 
 fn transcribe(
@@ -258,14 +256,6 @@ fn line(args: &Args, transcriber: &Transcriber, file: &Path, transcript: &Transc
     };
     line.push(b'\n');
     line
-}
-
-/// The most memory that this process has held; known on Linux only.
-fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 /// Writes a file whole or not at all: under another name first.

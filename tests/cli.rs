@@ -10,15 +10,8 @@ use std::{
 
 use serde_json::Value;
 
-/// The example's binary, which `cargo test` builds beside the tests.
 fn transcribe() -> Command {
-    let test = std::env::current_exe().expect("this test");
-    let target = test.parent().and_then(Path::parent).expect("target folder");
-    let path = target.join("examples").join(format!("transcribe{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.is_file(), "{} is not there: run `cargo test` or `cargo build --examples` first", path.display());
-    let mut command = Command::new(path);
-    command.env_remove("INDIC_SEAMLESS_MODEL").env_remove("RUST_LOG");
-    command
+    common::program("transcribe")
 }
 
 fn tiny(file: &str) -> PathBuf {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Golden, Report, Tensors};
+use common::{Golden, Report, Tensors, values};
 use indic_seamless::{
     AudioOptions, Backend, CancelToken, EarlyStopping, GenerationConfig, ModelDecoder, Precision, Waveform,
     audio::Channel,
@@ -95,10 +95,6 @@ fn reference_name(stage: Stage) -> Option<(String, bool)> {
     }
 }
 
-fn values<const D: usize>(tensor: burn::tensor::Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec::<f32>().expect("f32")
-}
-
 #[test]
 fn encoder_and_decoder() {
     for backend in backends() {
@@ -171,13 +167,10 @@ fn chunked_attention() {
             for variant in variants {
                 let file = variant["file"].as_str().expect("file").trim_end_matches(".safetensors");
                 let clip = golden.tensors(variant["clip"].as_str().expect("clip")).expect("clip");
-                let dir = with_config(
-                    &golden,
-                    &[
-                        ("speech_encoder_chunk_size", &variant["chunk_size"]),
-                        ("speech_encoder_left_chunk_num", &variant["left_chunk_num"]),
-                    ],
-                );
+                let dir = golden.with_config(&[
+                    ("speech_encoder_chunk_size", &variant["chunk_size"]),
+                    ("speech_encoder_left_chunk_num", &variant["left_chunk_num"]),
+                ]);
                 let checkpoint = Checkpoint::open(dir.path()).expect("checkpoint");
                 let model = checkpoint
                     .load(Precision::Auto, &backend.device().expect("device"), &mut |_, _| {})
@@ -191,23 +184,6 @@ fn chunked_attention() {
         }
         report.finish(&format!("chunked attention on {backend}"));
     }
-}
-
-/// A copy of a golden's model folder with some keys of config.json changed.
-fn with_config(golden: &Golden, changes: &[(&str, &Value)]) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("temporary folder");
-    for entry in std::fs::read_dir(golden.model()).expect("model") {
-        let path = entry.expect("entry").path();
-        std::fs::copy(&path, dir.path().join(path.file_name().expect("name"))).expect("copy");
-    }
-    let path = dir.path().join("config.json");
-    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).expect("config")).expect("JSON");
-    for (key, value) in changes {
-        config[*key] = (*value).clone();
-    }
-    std::fs::remove_file(&path).expect("remove");
-    std::fs::write(&path, config.to_string()).expect("write");
-    dir
 }
 
 /// The search that a golden's `kwargs` ask for.

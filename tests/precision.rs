@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use burn::tensor::Tensor;
+use common::values;
 use indic_seamless::{
     Backend, Error, Isa, Precision, Transcriber, Waveform,
     checkpoint::Checkpoint,
@@ -14,10 +14,6 @@ use indic_seamless::{
 
 fn load(checkpoint: &Checkpoint, precision: Precision, backend: Backend) -> SpeechToText {
     checkpoint.load(precision, &backend.device().expect("device"), &mut |_, _| {}).expect("model")
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().expect("f32")
 }
 
 /// The logits after each token of a sequence, the start token excepted, `[tokens - 1, vocabulary]`.
@@ -181,15 +177,8 @@ fn quantising_overwrites_nothing_and_leaves_nothing_behind() {
     assert_eq!(std::fs::read_dir(&there).expect("folder").count(), 0);
 
     // A checkpoint that promises more layers than it has.
-    let broken = tempfile::tempdir().expect("folder");
-    for entry in std::fs::read_dir(common::golden_dir().join("tiny/model")).expect("model") {
-        let path = entry.expect("entry").path();
-        std::fs::copy(&path, broken.path().join(path.file_name().expect("name"))).expect("copy");
-    }
-    let config = std::fs::read_to_string(broken.path().join("config.json")).expect("config");
-    let mut config: serde_json::Value = serde_json::from_str(&config).expect("JSON");
-    config["decoder_layers"] = 4.into();
-    std::fs::write(broken.path().join("config.json"), config.to_string()).expect("write");
+    let golden = common::all().into_iter().find(|golden| golden.name() == "tiny").expect("tiny");
+    let broken = golden.with_config(&[("decoder_layers", &4.into())]);
     let source = Checkpoint::open(broken.path()).expect("opens");
     let error = source.quantize(parent.path().join("new"), &mut |_, _| {}).expect_err("tensors are missing");
     assert!(matches!(&error, Error::MissingTensor { name, .. } if name.contains("layers.2.")), "{error}");
@@ -228,10 +217,7 @@ fn the_demo_model_in_every_precision() {
 
 #[test]
 fn an_unknown_instruction_set_is_refused() {
-    let test = std::env::current_exe().expect("this test");
-    let target = test.parent().and_then(Path::parent).expect("target folder");
-    let program = target.join("examples").join(format!("transcribe{}", std::env::consts::EXE_SUFFIX));
-    let mut command = std::process::Command::new(program);
+    let mut command = common::program("transcribe");
     command.args(["--model".as_ref(), common::golden_dir().join("tiny/model").as_os_str()]);
     let output = command.arg("x.wav").env(indic_seamless::ISA_VARIABLE, "mmx").output().expect("run");
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -7,7 +7,7 @@
 All engines run in turn, each run a process of its own with the same number of threads, and the next round starts over,
 so that a machine that slows down does so for all. A figure is the median over the rounds of the median of a run.
 
-The work folder needs 9 GB: a checkpoint of the published size with random weights (`checkpoint.py`), the same with
+The work folder needs 9 GB: a checkpoint of the published size with random weights (`tests/golden/make_golden.py`), the same with
 int8 weights, the models of CTranslate2 (`ctranslate2_models.py`) and the clips. What is there already is used again.
 """
 
@@ -92,8 +92,10 @@ def write_clip(path: Path, recordings: list[Path], seconds: int) -> None:
 
 
 def make_models(work: Path) -> Models:
-    checkpoint, int8, ctranslate2 = work / "checkpoint", work / "checkpoint-int8", work / "ctranslate2"
-    make(checkpoint, lambda part: run(python("checkpoint.py", "--out", part)))
+    random, int8, ctranslate2 = work / "random", work / "random-int8", work / "ctranslate2"
+    golden = [sys.executable, str(REPOSITORY / "tests" / "golden" / "make_golden.py"), "--size", "large", "--no-audio"]
+    make(random, lambda part: run([*golden, "--out", str(part)]))
+    checkpoint = random / "model"
     make(int8, lambda part: run(example("quantize", "--model", checkpoint, "--output", part)))
     make(ctranslate2, lambda part: run(python("ctranslate2_models.py", "--build", "--models", part)))
     return Models(checkpoint, int8, ctranslate2)

@@ -10,6 +10,9 @@
 //! tokens, greedy and with beams, where the first token includes the keys and values of the cross-attention; and all of it
 //! end to end. The share of the memory's bandwidth is that of one decoder step, by the bytes of weights that it reads.
 
+#[path = "../../examples/support/memory.rs"]
+mod memory;
+
 use std::{hint::black_box, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
@@ -20,6 +23,8 @@ use indic_seamless::{
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
+
+use self::memory::peak_rss_bytes;
 
 #[derive(Parser)]
 struct Args {
@@ -119,7 +124,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
             end_to_end.push(started.elapsed().as_secs_f64());
         }
         result["end_to_end_s"] = summary(end_to_end);
-        result["peak_memory_gb"] = json!(peak_memory_gb());
+        result["peak_memory_gb"] = json!(peak_rss_bytes().map(|bytes| bytes as f64 / 1e9));
         result["read_gb_per_s"] = json!(read_bandwidth());
         result["step_gb"] = json!(step_bytes(&transcriber) / 1e9);
     }
@@ -178,11 +183,4 @@ fn read_bandwidth() -> f64 {
         (values.len() * 8) as f64 / started.elapsed().as_secs_f64() / 1e9
     };
     (0..8).map(pass).fold(0.0, f64::max)
-}
-
-/// The most memory that this process has held, mapped files included.
-fn peak_memory_gb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0 / 1e9)
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use burn::tensor::Device;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, by_name};
 
 /// Burn's backends that the model can run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -70,11 +70,7 @@ impl FromStr for Backend {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|backend| backend.name() == text).ok_or_else(|| Error::InvalidOption {
-            option: "backend",
-            found: text.to_owned(),
-            wanted: "flex, ndarray, wgpu or cuda".to_owned(),
-        })
+        by_name("backend", text, Self::ALL, Self::name)
     }
 }
 
@@ -118,10 +114,6 @@ impl FromStr for Precision {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|precision| precision.name() == text).ok_or_else(|| Error::InvalidOption {
-            option: "precision",
-            found: text.to_owned(),
-            wanted: "auto, f32, bf16 or int8".to_owned(),
-        })
+        by_name("precision", text, Self::ALL, Self::name)
     }
 }

@@ -51,6 +51,7 @@ pub mod checkpoint;
 mod error;
 pub mod features;
 pub mod generation;
+mod isa;
 mod language;
 pub mod model;
 pub mod nn;
@@ -63,8 +64,8 @@ pub use audio::{AudioOptions, Waveform};
 pub use backend::{Backend, Precision};
 pub use error::{Error, Result};
 pub use generation::{CancelToken, EarlyStopping, GenerationConfig, TokenEvent};
+pub use isa::{ISA_VARIABLE, Isa};
 pub use language::Language;
-pub use quantization::{ISA_VARIABLE, Isa};
 pub use transcriber::{ModelDecoder, TranscribeOptions, Transcriber, TranscriberBuilder};
 pub use transcript::{Alternative, Segment, Timings, Transcript};
 

@@ -12,9 +12,9 @@ use crate::{
     error::{Error, Result},
     features::{FeatureBatch, Features},
     generation::{CancelToken, GenerationConfig, Hypothesis, Observer, StepDecoder, TokenEvent, generate},
+    isa::Isa,
     language::Language,
     model::{Encoded, SpeechToText, decoder::DecoderState},
-    quantization::Isa,
     text::DecodeOptions,
     transcript::{Alternative, Segment, Timings, Transcript},
 };

@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use safetensors::{Dtype, SafeTensors};
@@ -45,6 +46,23 @@ impl Golden {
 
     pub(crate) fn model(&self) -> PathBuf {
         self.dir.join("model")
+    }
+
+    /// A copy of the model's folder with some keys of config.json changed.
+    pub(crate) fn with_config(&self, changes: &[(&str, &Value)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        for entry in std::fs::read_dir(self.model()).expect("model") {
+            let path = entry.expect("entry").path();
+            std::fs::copy(&path, dir.path().join(path.file_name().expect("name"))).expect("copy");
+        }
+        let path = dir.path().join("config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).expect("config")).expect("JSON");
+        for (key, value) in changes {
+            config[*key] = (*value).clone();
+        }
+        std::fs::remove_file(&path).expect("remove");
+        std::fs::write(&path, config.to_string()).expect("write");
+        dir
     }
 
     pub(crate) fn audio(&self, clip: &str) -> PathBuf {
@@ -172,4 +190,20 @@ pub(crate) fn noise(length: usize) -> Vec<f32> {
         (state >> 8) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..length).map(|_| next()).collect()
+}
+
+/// The values of a tensor, row after row.
+pub(crate) fn values<const D: usize>(tensor: burn::tensor::Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().expect("f32")
+}
+
+/// An example's binary, which `cargo test` builds beside the tests.
+pub(crate) fn program(example: &str) -> Command {
+    let test = std::env::current_exe().expect("this test");
+    let target = test.parent().and_then(Path::parent).expect("target folder");
+    let path = target.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.is_file(), "{} is not there: run `cargo test` or `cargo build --examples` first", path.display());
+    let mut command = Command::new(path);
+    command.env_remove("INDIC_SEAMLESS_MODEL").env_remove("RUST_LOG");
+    command
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::{
-    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    module::{Module, ModuleMapper, ModuleVisitor, Param, Parameter},
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 
@@ -147,6 +147,17 @@ impl Loader<'_> {
         (self.progress)(self.bytes, self.weights.bytes());
     }
 
+    /// The parameter with what `load` finds, or as it is after a failure.
+    fn fill<T: Parameter>(&mut self, param: Param<T>, load: impl FnOnce(&mut Self) -> Result<T>) -> Param<T> {
+        if self.error.is_none() {
+            match load(self) {
+                Ok(tensor) => return Param::initialized(param.id, tensor),
+                Err(error) => self.error = Some(error),
+            }
+        }
+        param
+    }
+
     fn float<const D: usize>(&mut self) -> Result<Tensor<D>> {
         let name = tensor_name(&self.path);
         if let Some(scales) = self.scales.take_if(|_| self.path.last().is_some_and(|last| last == "scales")) {
@@ -182,28 +193,10 @@ impl ModuleMapper for Loader<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if self.error.is_some() {
-            return param;
-        }
-        match self.float() {
-            Ok(tensor) => Param::initialized(param.id, tensor),
-            Err(error) => {
-                self.error = Some(error);
-                param
-            }
-        }
+        self.fill(param, Self::float)
     }
 
     fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
-        if self.error.is_some() {
-            return param;
-        }
-        match self.int8() {
-            Ok(tensor) => Param::initialized(param.id, tensor),
-            Err(error) => {
-                self.error = Some(error);
-                param
-            }
-        }
+        self.fill(param, Self::int8)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A folder holds `config.json`, `generation_config.json`, the tokenizer's files, and the weights as `model.safetensors`
 //! or as shards with `model.safetensors.index.json`. Weights are mapped into memory and used where they lie if they are of
-//! the type asked for; else they are converted or quantised tensor by tensor. Tensors that speech-to-text does not need are left alone.
+//! the type asked for; else they are converted or quantised tensor by tensor. Tensors that speech-to-text does not need are
+//! left alone.
 
 #[cfg(feature = "hub")]
 mod hub;

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     hash::{DefaultHasher, Hasher},
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
@@ -14,24 +14,13 @@ use tempfile::TempDir;
 
 use super::{
     Checkpoint, OnProgress, load,
+    source::{CONFIG, OTHERS, PIECES, TOKENIZER},
     weights::{FloatType, SCHEME, SCHEME_KEY, SINGLE, scale_name},
 };
 use crate::{
     error::{Error, Result},
     quantization::packed_shape,
 };
-
-/// The small files, which are copied if they are there.
-const SMALL_FILES: [&str; 8] = [
-    "config.json",
-    "generation_config.json",
-    "preprocessor_config.json",
-    "sentencepiece.bpe.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "added_tokens.json",
-    "special_tokens_map.json",
-];
 
 /// Data begins at a multiple of this, since it is used where it lies: a cache line.
 const ALIGNMENT: usize = 64;
@@ -95,7 +84,7 @@ impl Checkpoint {
     /// The small files that the checkpoint has.
     fn small_files(&self) -> Result<Vec<(&'static str, Bytes)>> {
         let mut files = Vec::new();
-        for name in SMALL_FILES {
+        for name in [CONFIG, PIECES, TOKENIZER].into_iter().chain(OTHERS) {
             files.extend(self.source.read_if_there(name)?.map(|bytes| (name, bytes)));
         }
         Ok(files)
@@ -170,11 +159,10 @@ impl Plan {
     /// Writes the file; returns the hash of its bytes.
     fn write(&self, checkpoint: &Checkpoint, path: &Path, progress: OnProgress<'_>) -> Result<u64> {
         let failed = |error| Error::io("write", path)(error);
-        let file = File::create(path).map_err(failed)?;
-        let mut file = Hashing { file: BufWriter::new(file), hasher: DefaultHasher::new() };
+        let mut file = Hashing::new(BufWriter::new(File::create(path).map_err(failed)?));
         file.write_all(&self.header()).map_err(failed)?;
         let (all, mut done) = (self.bytes(), 0);
-        let mut put = |file: &mut Hashing, bytes: &[u8]| {
+        let mut put = |file: &mut Hashing<_>, bytes: &[u8]| {
             file.write_all(bytes).map_err(failed)?;
             done += bytes.len() as u64;
             progress(done, all);
@@ -191,7 +179,7 @@ impl Plan {
             let (values, _) = checkpoint.weights.floats(&[name], shape, FloatType::F32)?;
             put(&mut file, values.as_bytes())?;
         }
-        file.file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
+        file.to.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
         Ok(file.hasher.finish())
     }
 
@@ -212,24 +200,31 @@ fn size(dtype: Dtype, shape: &[usize]) -> u64 {
 }
 
 /// Hashes what is written, so that it can be compared with what is read back.
-struct Hashing {
-    file: BufWriter<File>,
+struct Hashing<W> {
+    to: W,
     hasher: DefaultHasher,
 }
 
-impl Hashing {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hasher.write(bytes);
-        self.file.write_all(bytes)
+impl<W> Hashing<W> {
+    fn new(to: W) -> Self {
+        Self { to, hasher: DefaultHasher::new() }
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.hasher.write(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 
 fn hash(path: &Path) -> io::Result<u64> {
-    let (mut file, mut hasher, mut buffer) = (File::open(path)?, DefaultHasher::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            read => hasher.write(&buffer[..read]),
-        }
-    }
+    let mut hashing = Hashing::new(io::sink());
+    io::copy(&mut File::open(path)?, &mut hashing)?;
+    Ok(hashing.hasher.finish())
 }

@@ -15,6 +15,18 @@ use bytes::Bytes;
 use super::mapped;
 use crate::error::{Error, Result};
 
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const PIECES: &str = "sentencepiece.bpe.model";
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+/// Other small files, some of which a checkpoint may lack.
+pub(super) const OTHERS: [&str; 5] = [
+    "generation_config.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
+];
+
 /// The files of a checkpoint.
 pub(super) struct Source {
     /// The folder; for files in memory, what errors call them.

@@ -132,17 +132,18 @@ impl Weights {
 
     fn add(&mut self, name: &str) -> Result<()> {
         let bytes = self.source.map(name)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::InvalidFile {
+        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| Error::InvalidFile {
             path: self.source.path(name),
             reason: format!("not safetensors: {error}"),
         })?;
-        let metadata = SafeTensors::read_metadata(&bytes).ok().and_then(|(_, header)| header.metadata().clone());
-        let scheme = metadata.and_then(|mut metadata| metadata.remove(SCHEME_KEY));
-        let file = Arc::new(WeightFile { name: name.to_owned(), bytes: bytes.clone(), scheme });
-        for (name, view) in tensors.iter().filter(|(name, _)| is_needed(name)) {
-            let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
-            let (dtype, shape, range) = (view.dtype(), view.shape().to_vec(), start..start + view.data().len());
-            self.tensors.insert(name.to_owned(), Stored { file: Arc::clone(&file), dtype, shape, range });
+        let scheme = metadata.metadata().as_ref().and_then(|metadata| metadata.get(SCHEME_KEY).cloned());
+        let file = Arc::new(WeightFile { name: name.to_owned(), bytes, scheme });
+        // Offsets count from the end of the header, which follows its length.
+        let data = size_of::<u64>() + header;
+        for (name, info) in metadata.tensors().into_iter().filter(|(name, _)| is_needed(name)) {
+            let (start, end) = info.data_offsets;
+            let (file, shape) = (Arc::clone(&file), info.shape.clone());
+            self.tensors.insert(name, Stored { file, dtype: info.dtype, shape, range: data + start..data + end });
         }
         Ok(())
     }
@@ -157,12 +158,12 @@ impl Weights {
         let bytes = |wanted: &[Dtype]| -> usize {
             self.tensors.values().filter(|tensor| wanted.contains(&tensor.dtype)).map(|tensor| tensor.range.len()).sum()
         };
-        let (int8, bf16, others) = (bytes(&[Dtype::I8]), bytes(&[Dtype::BF16]), bytes(&[Dtype::F16, Dtype::F32]));
-        match int8.max(bf16).max(others) {
-            most if most == int8 => Precision::Int8,
-            most if most == bf16 => Precision::Bf16,
-            _ => Precision::F32,
-        }
+        let types = [
+            (Precision::Int8, bytes(&[Dtype::I8])),
+            (Precision::Bf16, bytes(&[Dtype::BF16])),
+            (Precision::F32, bytes(&[Dtype::F16, Dtype::F32])),
+        ];
+        types.into_iter().max_by_key(|&(_, bytes)| bytes).map_or(Precision::F32, |(precision, _)| precision)
     }
 
     /// The first of `names` that exists, in floating point: in place if it is stored so and aligned, else converted. Also

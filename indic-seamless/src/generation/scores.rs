@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use crate::{
+    isa::vectorise,
     nn::cpu::{exp, lanes},
-    quantization::vectorise,
 };
 
 /// Scores that are looked at together.

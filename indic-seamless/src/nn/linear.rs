@@ -66,11 +66,6 @@ impl Linear {
         products(layers.map(|layer| layer.product(None)), x)
     }
 
-    /// Width of the output and of the input.
-    pub fn dims(&self) -> [usize; 2] {
-        self.weight.dims()
-    }
-
     fn product(&self, activation: Option<Activation>) -> Product<'_> {
         Product { weight: &self.weight, bias: self.bias.as_ref(), activation }
     }

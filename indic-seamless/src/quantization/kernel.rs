@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{GROUP, Isa, PANEL, Rows};
+use super::{GROUP, PANEL, Rows};
+use crate::isa::Isa;
 
 #[cfg(target_arch = "aarch64")]
 mod neon;

@@ -9,14 +9,11 @@
 //! This module and the mapping of files are the only ones with `unsafe` code: intrinsics, and writes of disjoint columns
 //! from several threads.
 
-mod isa;
 mod kernel;
 mod pack;
 mod product;
 mod rows;
 
-pub use isa::{ISA_VARIABLE, Isa};
-pub(crate) use isa::{arch, vectorise};
 pub(crate) use pack::{pack, packed_shape, unpack};
 pub(crate) use product::{Matrix, products};
 pub(crate) use rows::Rows;

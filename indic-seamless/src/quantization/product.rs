@@ -4,8 +4,11 @@ use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 
 use rayon::prelude::*;
 
-use super::{GROUP, Isa, PANEL, Rows, kernel, vectorise};
-use crate::nn::{Activation, cpu::swish};
+use super::{GROUP, PANEL, Rows, kernel};
+use crate::{
+    isa::{Isa, vectorise},
+    nn::{Activation, cpu::swish},
+};
 
 /// Bytes of activations that pass along each panel at a time: they stay in the second-level cache.
 const BLOCK_BYTES: usize = 256 * 1024;

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{GROUP, vectorise};
-use crate::nn::cpu::lanes;
+use super::GROUP;
+use crate::{isa::vectorise, nn::cpu::lanes};
 
 /// Elements per task.
 const GRAIN: usize = 16 * 1024;

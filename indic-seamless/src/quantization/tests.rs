@@ -1,21 +1,10 @@
 //! The kernels of every instruction set that this machine has, against sums in whole numbers.
 
 use super::{product::multiply, *};
-use crate::nn::Activation;
-
-/// Values in -1..1 that repeat only after a long time.
-fn values(n: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
-}
-
-fn available() -> impl Iterator<Item = Isa> {
-    Isa::ALL.into_iter().filter(|isa| isa.is_available())
-}
+use crate::{
+    isa::Isa,
+    nn::{Activation, cpu::tests::values},
+};
 
 fn packed(rows: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
     let output = rows.len() / input;
@@ -32,7 +21,7 @@ fn byte(packed: &[i8], groups: usize, o: usize, i: usize) -> i32 {
 #[test]
 fn products_are_those_of_the_bytes() {
     let sizes = [(1, 1, 1), (1, 67, 33), (2, 16, 64), (5, 100, 141), (6, 33, 65), (7, 300, 64), (13, 1100, 70)];
-    for (isa, (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {
+    for (isa, (rows, input, output)) in Isa::available().flat_map(|isa| sizes.map(|size| (isa, size))) {
         let (x, w, bias) = (values(rows * input, 1), values(output * input, 2), values(output, 3));
         let (packed, scales) = packed(&w, input);
         let [_, groups, ..] = packed_shape(output, input);
@@ -55,7 +44,7 @@ fn products_are_those_of_the_bytes() {
 #[test]
 fn the_largest_bytes_do_not_overflow() {
     let (input, output) = (8192, 64);
-    for (isa, sign) in available().flat_map(|isa| [1.0, -1.0].map(|sign| (isa, sign))) {
+    for (isa, sign) in Isa::available().flat_map(|isa| [1.0, -1.0].map(|sign| (isa, sign))) {
         let (packed, scales) = packed(&vec![-1.0; input * output], input);
         for rows in [1, 6] {
             let quantised = Rows::quantise(&vec![sign; rows * input], input);
@@ -92,15 +81,4 @@ fn quantising_errs_by_half_a_step_at_most() {
             assert!((x - found).abs() <= scale * 0.5001, "{x}: {found}");
         }
     }
-}
-
-#[test]
-fn instruction_sets_are_chosen_by_name() {
-    for isa in available() {
-        assert_eq!(isa.name().parse::<Isa>().expect("name"), isa);
-    }
-    let error = "sse9".parse::<Isa>().expect_err("no such set").to_string();
-    assert!(error.contains("sse9") && error.contains("portable"), "{error}");
-    let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
-    assert!(foreign.parse::<Isa>().is_err());
 }

@@ -8,19 +8,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::checkpoint::weights::{INDEX, SINGLE as WEIGHTS, is_needed};
-
-const CONFIG: &str = "config.json";
-const PIECES: &str = "sentencepiece.bpe.model";
-const TOKENIZER: &str = "tokenizer.json";
-/// Small files that are fetched if the model has them.
-const OTHERS: [&str; 5] = [
-    "generation_config.json",
-    "preprocessor_config.json",
-    "tokenizer_config.json",
-    "added_tokens.json",
-    "special_tokens_map.json",
-];
+use crate::checkpoint::{
+    source::{CONFIG, OTHERS, PIECES, TOKENIZER},
+    weights::{INDEX, SINGLE as WEIGHTS, is_needed},
+};
 
 /// Whether a name that came from elsewhere stays in its folder.
 pub(super) fn is_plain(name: &str) -> bool {

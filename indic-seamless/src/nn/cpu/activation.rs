@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{nn::Activation, quantization::vectorise};
+use crate::{isa::vectorise, nn::Activation};
 
 /// Elements per task: enough to be worth handing to another thread.
 pub(super) const GRAIN: usize = 16 * 1024;

@@ -8,8 +8,8 @@ use super::{
     panel::{Panel, ROWS},
 };
 use crate::{
+    isa::arch,
     nn::attention::{KeyRows, RelativeAttention},
-    quantization::arch,
 };
 
 /// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, in one pass per head: scores, relative term,

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::quantization::vectorise;
+use crate::isa::vectorise;
 
 /// `y[t, c] = Σ_i w[c, i] · x[t - k + 1 + i, c]` for `x: [batch, time, channels]`, `w: [channels, 1, k]`.
 pub(crate) fn causal_depthwise(x: &[f32], weight: &[f32], time: usize, channels: usize) -> Vec<f32> {

@@ -4,11 +4,11 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::linear::Float;
-use crate::quantization::arch;
+use crate::isa::arch;
 
 /// Up to this many rows the kernel here is faster than a packed matrix product, whose packing reads and writes the weight
 /// once more.
-pub(crate) const FEW_ROWS: usize = 32;
+pub(super) const FEW_ROWS: usize = 32;
 
 /// Rows that one pass over a column of the weight serves: their accumulators fill the vector registers.
 const TILE: usize = 8;

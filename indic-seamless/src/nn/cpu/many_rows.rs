@@ -8,7 +8,7 @@ use super::{
     linear::Float,
     panel::{Panel, ROWS},
 };
-use crate::{nn::Activation, quantization::arch};
+use crate::{isa::arch, nn::Activation};
 
 /// Outputs of a task: with [`DEPTH`] inputs their weights fill a quarter of a megabyte, which stays in the cache of a
 /// core while all rows pass.

@@ -6,7 +6,7 @@ use super::{
     activation::{GRAIN, finish},
     lanes,
 };
-use crate::{nn::Activation, quantization::vectorise};
+use crate::{isa::vectorise, nn::Activation};
 
 /// `activation(gamma · (x - mean) / sqrt(variance + epsilon) + beta)` for each row of `x`, as wide as `gamma`.
 pub(crate) fn layer_norm(

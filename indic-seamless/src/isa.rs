@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::OnceLock};
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, by_name};
 
 /// Environment variable that forces a lower instruction set than the best one found: `avx512vnni`, `avx2`, `neon` or
 /// `portable`. For tests and comparisons.
@@ -56,16 +56,20 @@ impl Isa {
         }
     }
 
+    /// Those that this machine has, the best first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|isa| isa.is_available())
+    }
+
     /// The one in use: the best that the machine has, or the one that [`ISA_VARIABLE`] names.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidOption`] if the variable names none that this machine has.
     pub fn checked() -> Result<Self> {
-        let best = Self::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Self::Portable);
         match std::env::var(ISA_VARIABLE) {
             Ok(name) => name.parse(),
-            Err(_) => Ok(best),
+            Err(_) => Ok(Self::available().next().unwrap_or(Self::Portable)),
         }
     }
 
@@ -86,12 +90,7 @@ impl FromStr for Isa {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let available = || Self::ALL.into_iter().filter(|isa| isa.is_available());
-        available().find(|isa| isa.name() == text).ok_or_else(|| Error::InvalidOption {
-            option: ISA_VARIABLE,
-            found: text.to_owned(),
-            wanted: available().map(Self::name).collect::<Vec<_>>().join(" or "),
-        })
+        by_name(ISA_VARIABLE, text, Self::available(), Self::name)
     }
 }
 
@@ -126,5 +125,21 @@ fn lowered(isa: Isa) -> Arch {
         Isa::Avx2 => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
         #[allow(unreachable_patterns, reason = "Avx2 elsewhere than on x86-64 is never chosen")]
         Isa::Avx2 | Isa::Portable => Arch::Scalar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instruction_sets_are_chosen_by_name() {
+        for isa in Isa::available() {
+            assert_eq!(isa.name().parse::<Isa>().expect("name"), isa);
+        }
+        let error = "sse9".parse::<Isa>().expect_err("no such set").to_string();
+        assert!(error.contains("sse9") && error.contains("portable"), "{error}");
+        let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
+        assert!(foreign.parse::<Isa>().is_err());
     }
 }

@@ -7,8 +7,9 @@
 All engines run in turn, each run a process of its own with the same number of threads, and the next round starts over,
 so that a machine that slows down does so for all. A figure is the median over the rounds of the median of a run.
 
-The work folder needs 9 GB: a checkpoint of the published size with random weights (`tests/golden/make_golden.py`), the same with
-int8 weights, the models of CTranslate2 (`ctranslate2_models.py`) and the clips. What is there already is used again.
+The work folder needs 9 GB: a checkpoint of the published size with random weights (`tests/golden/make_golden.py`), the
+same with int8 weights, the models of CTranslate2 (`ctranslate2_models.py`) and the clips. What is there already is used
+again.
 """
 
 import argparse
@@ -163,7 +164,7 @@ def table(measured: dict[str, dict[str, float]], new_tokens: int) -> str:
 
 def bandwidth(column: str, found: dict[str, float]) -> str:
     """What share of the memory's bandwidth a greedy step reaches by reading its weights once."""
-    reached, possible = found["step_gb"] / found["greedy_token_s"], found["read_gb_per_s"]
+    reached, possible = found["step_gb"] / found["step_beside_reading_s"], found["read_gb_per_s"]
     weights = f"{column}: a greedy step reads {found['step_gb']:.2f} GB"
     return f"- {weights} at {reached:.1f} of {possible:.1f} GB/s, {reached / possible:.0%} of the bandwidth"
 

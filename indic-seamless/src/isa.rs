@@ -10,6 +10,9 @@ use crate::error::{Error, Result, by_name};
 /// `portable`. For tests and comparisons.
 pub const ISA_VARIABLE: &str = "INDIC_SEAMLESS_ISA";
 
+#[cfg(target_arch = "x86_64")]
+const CACHE_LINE: usize = 64;
+
 /// An instruction set that the int8 kernels are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Isa {
@@ -116,6 +119,22 @@ pub(crate) fn vectorise<R>(f: impl FnMut() -> R) -> R {
         }
     }
     arch().dispatch(Vectorised(f))
+}
+
+/// Asks for the cache lines of `values`, where the hardware would not see in time that they are needed.
+#[inline(always)]
+pub(crate) fn prefetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks((CACHE_LINE / size_of::<T>()).max(1)) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a prefetch has no effect that a program could see.
+        #[allow(unsafe_code, reason = "the intrinsic takes a pointer")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
 }
 
 fn lowered(isa: Isa) -> Arch {

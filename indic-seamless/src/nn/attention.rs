@@ -26,6 +26,9 @@ pub(crate) struct RelativeAttention<'a> {
     pub(crate) lengths: &'a [usize],
     /// The keys that a query position may see, whatever the item's length.
     pub(crate) window: &'a (dyn Fn(usize) -> Range<usize> + Sync),
+    /// Whether numbers may be rounded to bf16, which some processors multiply faster: where weights are bytes, nothing
+    /// is lost by it.
+    pub(crate) bf16: bool,
 }
 
 impl RelativeAttention<'_> {

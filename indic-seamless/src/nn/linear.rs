@@ -66,6 +66,11 @@ impl Linear {
         products(layers.map(|layer| layer.product(None)), x)
     }
 
+    /// Whether the weight is quantised.
+    pub(crate) fn is_int8(&self) -> bool {
+        matches!(self.weight, Weight::Int8(_))
+    }
+
     fn product(&self, activation: Option<Activation>) -> Product<'_> {
         Product { weight: &self.weight, bias: self.bias.as_ref(), activation }
     }

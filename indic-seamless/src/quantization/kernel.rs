@@ -11,6 +11,9 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::avx512_bf16;
+
 /// Rows of a tile: with 64 outputs they fill 24 of AVX-512's 32 registers.
 pub(super) const ROWS: usize = 6;
 

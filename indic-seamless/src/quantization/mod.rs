@@ -6,15 +6,21 @@
 //!
 //! Packed weights lie in memory as they lie in the file (`packed_shape`), so that the file can be mapped and shared.
 //!
-//! This module and the mapping of files are the only ones with `unsafe` code: intrinsics, and writes of disjoint columns
-//! from several threads.
+//! Where numbers only have to be rounded to bf16, there are products of these too.
+//!
+//! This module, the mapping of files and a prefetch are all that has `unsafe` code: intrinsics, and memory that several
+//! threads write.
 
 mod kernel;
+mod output;
 mod pack;
+mod pairs;
 mod product;
 mod rows;
 
+pub(crate) use output::{in_columns, in_pieces};
 pub(crate) use pack::{pack, packed_shape, unpack};
+pub(crate) use pairs::{Pair, has_pair_products, pair_sums};
 pub(crate) use product::{Matrix, products};
 pub(crate) use rows::Rows;
 

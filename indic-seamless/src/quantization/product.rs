@@ -1,10 +1,10 @@
 //! Products of quantised rows and packed weights.
 
-use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
+use std::{mem::MaybeUninit, ops::Range};
 
 use rayon::prelude::*;
 
-use super::{GROUP, PANEL, Rows, kernel};
+use super::{GROUP, PANEL, Rows, kernel, output::Columns};
 use crate::{
     isa::{Isa, vectorise},
     nn::{Activation, cpu::swish},
@@ -43,7 +43,7 @@ pub(super) fn multiply(isa: Isa, rows: &Rows, matrices: &[Matrix<'_>], results: 
         assert_eq!(matrix.values.len(), width.div_ceil(PANEL) * groups * PANEL * GROUP, "size of a packed weight");
         result.clear();
         result.reserve(rows.len() * width);
-        outputs.push(Output::new(&mut result.spare_capacity_mut()[..rows.len() * width], width));
+        outputs.push(Columns::new(&mut result.spare_capacity_mut()[..rows.len() * width], width));
     }
     let block = (BLOCK_BYTES / rows.depth.max(1)).max(1).next_multiple_of(kernel::ROWS);
     let blocks = rows.len().div_ceil(block);
@@ -75,25 +75,46 @@ pub(super) fn multiply(isa: Isa, rows: &Rows, matrices: &[Matrix<'_>], results: 
 
 /// Some rows against one panel.
 #[inline(always)]
-fn multiply_panel(isa: Isa, rows: &Rows, range: Range<usize>, matrix: &Matrix<'_>, panel: usize, output: &Output<'_>) {
+fn multiply_panel(isa: Isa, rows: &Rows, range: Range<usize>, matrix: &Matrix<'_>, panel: usize, output: &Columns<'_>) {
+    match matrix.activation {
+        None => panel_with(isa, rows, range, matrix, panel, output, |y| y),
+        Some(Activation::Relu) => panel_with(isa, rows, range, matrix, panel, output, |y| y.max(0.0)),
+        Some(Activation::Swish) => panel_with(isa, rows, range, matrix, panel, output, swish),
+    }
+}
+
+#[inline(always)]
+fn panel_with(
+    isa: Isa,
+    rows: &Rows,
+    range: Range<usize>,
+    matrix: &Matrix<'_>,
+    panel: usize,
+    output: &Columns<'_>,
+    activation: impl Fn(f32) -> f32,
+) {
     let bytes = rows.depth * PANEL;
     let weights = &matrix.values[panel * bytes..][..bytes];
     let columns = panel * PANEL..matrix.scales.len().min((panel + 1) * PANEL);
-    let scales = &matrix.scales[columns.clone()];
-    let bias = matrix.bias.map_or(&[0.0; PANEL][..scales.len()], |bias| &bias[columns.clone()]);
+    // The last panel may have fewer columns.
+    let (mut scales, mut bias) = ([0.0; PANEL], [0.0; PANEL]);
+    scales[..columns.len()].copy_from_slice(&matrix.scales[columns.clone()]);
+    if let Some(values) = matrix.bias {
+        bias[..columns.len()].copy_from_slice(&values[columns.clone()]);
+    }
     let mut sums = [[0; PANEL]; kernel::ROWS];
     for first in range.clone().step_by(kernel::ROWS) {
         let tile = first..range.end.min(first + kernel::ROWS);
         kernel::tile(isa, rows, tile.clone(), weights, &mut sums);
         for (row, sums) in tile.zip(&sums) {
-            let place = output.columns(row, columns.clone());
             let scale = rows.scales[row];
-            let values = sums.iter().zip(scales.iter().zip(bias));
-            let values = values.map(|(sum, (weight_scale, bias))| *sum as f32 * (scale * weight_scale) + bias);
-            match matrix.activation {
+            let place = output.part(row, columns.clone());
+            let values = sums.iter().zip(scales.iter().zip(&bias));
+            let values = values.map(|(sum, (weight, bias))| activation(*sum as f32 * (scale * weight) + bias));
+            match place.first_chunk_mut::<PANEL>() {
+                // Of a known length, hence unrolled.
+                Some(place) => write(place, values),
                 None => write(place, values),
-                Some(Activation::Relu) => write(place, values.map(|y| y.max(0.0))),
-                Some(Activation::Swish) => write(place, values.map(swish)),
             }
         }
     }
@@ -103,35 +124,5 @@ fn multiply_panel(isa: Isa, rows: &Rows, range: Range<usize>, matrix: &Matrix<'_
 fn write(place: &mut [MaybeUninit<f32>], values: impl Iterator<Item = f32>) {
     for (place, value) in place.iter_mut().zip(values) {
         place.write(value);
-    }
-}
-
-/// A matrix that several threads fill, each its own columns.
-struct Output<'a> {
-    start: *mut MaybeUninit<f32>,
-    len: usize,
-    width: usize,
-    values: PhantomData<&'a mut [f32]>,
-}
-
-// SAFETY: `columns` is only called for columns that no other task has.
-#[allow(unsafe_code, reason = "columns of a matrix that lies row after row cannot be borrowed apart")]
-unsafe impl Sync for Output<'_> {}
-
-impl<'a> Output<'a> {
-    fn new(values: &'a mut [MaybeUninit<f32>], width: usize) -> Self {
-        Self { start: values.as_mut_ptr(), len: values.len(), width, values: PhantomData }
-    }
-
-    #[allow(clippy::mut_from_ref, reason = "see `Sync`")]
-    #[inline(always)]
-    fn columns(&self, row: usize, columns: Range<usize>) -> &mut [MaybeUninit<f32>] {
-        let start = row * self.width + columns.start;
-        assert!(columns.end <= self.width && start + columns.len() <= self.len, "a place in the matrix");
-        // SAFETY: the place is inside the matrix, and the tasks of `multiply` never share one.
-        #[allow(unsafe_code, reason = "see `Sync`")]
-        unsafe {
-            std::slice::from_raw_parts_mut(self.start.add(start), columns.len())
-        }
     }
 }

@@ -84,8 +84,13 @@ impl Attention {
     pub(super) fn forward(&self, x: &Tensor<3>, context: &Context<'_>) -> Tensor<3> {
         let [queries, keys, values] = Linear::forward_all([&self.linear_q, &self.linear_k, &self.linear_v], x);
         let embedding = self.distance_embedding.as_ref().map(|embedding| embedding.weight.val());
-        let attention =
-            RelativeAttention { heads: self.heads, left: self.left, lengths: context.lengths, window: context.window };
+        let attention = RelativeAttention {
+            heads: self.heads,
+            left: self.left,
+            lengths: context.lengths,
+            window: context.window,
+            bf16: self.linear_q.is_int8(),
+        };
         self.linear_out.forward(&attention.forward(queries, keys, values, embedding))
     }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{isa::vectorise, nn::Activation};
+use crate::{isa::vectorise, nn::Activation, quantization::in_pieces};
 
 /// Elements per task: enough to be worth handing to another thread.
 pub(super) const GRAIN: usize = 16 * 1024;
@@ -15,16 +15,17 @@ pub(crate) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     const LARGEST: f32 = 87.3;
     let x = x.clamp(-LARGEST, LARGEST);
-    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let rounded = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = rounded - ROUND;
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let p = 1.987_569_1e-4;
-    let p = p * r + 1.398_199_9e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let p = p * (r * r) + r + 1.0;
+    let r = n.mul_add(-0.693_359_4, x);
+    let r = n.mul_add(2.121_944_4e-4, r);
+    let p = 1.987_569_1e-4f32;
+    let p = p.mul_add(r, 1.398_199_9e-3);
+    let p = p.mul_add(r, 8.333_452e-3);
+    let p = p.mul_add(r, 4.166_579_6e-2);
+    let p = p.mul_add(r, 1.666_666_5e-1);
+    let p = p.mul_add(r, 0.5);
+    let p = p.mul_add(r * r, r) + 1.0;
     let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits() - 127);
     p * f32::from_bits(exponent << 23)
 }
@@ -67,12 +68,12 @@ pub(super) fn finish(rows: &mut [f32], bias: Option<&[f32]>, width: usize, activ
 /// `a · sigmoid(b)` for each row `[a, b]` of width `width`.
 pub(crate) fn glu(x: &[f32], width: usize) -> Vec<f32> {
     let half = width / 2;
-    let mut y = vec![0.0; x.len() / 2];
     if half == 0 {
-        return y;
+        return Vec::new();
     }
     let rows = GRAIN.div_ceil(width);
-    y.par_chunks_mut(rows * half).zip(x.par_chunks(rows * width)).for_each(|(y, x)| {
+    in_pieces(x.len() / 2, rows * half, |piece, y| {
+        let x = &x[piece * rows * width..];
         vectorise(
             #[inline(always)]
             || {
@@ -82,8 +83,7 @@ pub(crate) fn glu(x: &[f32], width: usize) -> Vec<f32> {
                 }
             },
         );
-    });
-    y
+    })
 }
 
 #[cfg(test)]

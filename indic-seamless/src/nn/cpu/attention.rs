@@ -1,20 +1,37 @@
 //! Attention kernels: the encoder's softmax with relative positions, and the decoder's attention over cached keys.
 
+use std::marker::PhantomData;
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
     exp, lanes,
-    panel::{Panel, ROWS},
+    panel::{Element, Panel, ROWS},
 };
 use crate::{
     isa::arch,
     nn::attention::{KeyRows, RelativeAttention},
+    quantization::{Pair, has_pair_products, in_pieces},
 };
 
 /// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, in one pass per head: scores, relative term,
 /// softmax and values of a few queries at a time, so that scores never leave the cache.
 pub(crate) fn relative_attention(
+    [queries, keys, values]: [&[f32]; 3],
+    embedding: Option<&[f32]>,
+    [batch, time, hidden]: [usize; 3],
+    attention: &RelativeAttention<'_>,
+) -> Vec<f32> {
+    if attention.bf16 && has_pair_products() {
+        attend_heads::<Pair>([queries, keys, values], embedding, [batch, time, hidden], attention)
+    } else {
+        attend_heads::<f32>([queries, keys, values], embedding, [batch, time, hidden], attention)
+    }
+}
+
+/// The same, with products of numbers of type `E`.
+pub(super) fn attend_heads<E: Element>(
     [queries, keys, values]: [&[f32]; 3],
     embedding: Option<&[f32]>,
     [batch, time, hidden]: [usize; 3],
@@ -32,21 +49,21 @@ pub(crate) fn relative_attention(
             columns
         };
         let [queries, keys, values] = [queries, keys, values].map(columns);
-        arch.dispatch(AttendHead { queries: &queries, keys: &keys, values: &values, embedding, head, item, attention })
+        let [queries, keys, values] = [&queries[..], &keys[..], &values[..]];
+        let element = PhantomData::<E>;
+        arch.dispatch(AttendHead { queries, keys, values, embedding, head, item, attention, element })
     };
     let of_heads: Vec<Vec<f32>> = (0..batch * heads).into_par_iter().map(of_head).collect();
-    let mut y = vec![0.0; queries.len()];
-    y.par_chunks_exact_mut(hidden.max(1)).enumerate().for_each(|(row, y)| {
+    in_pieces(queries.len(), hidden, |row, y| {
         let (item, t) = (row / time, row % time);
         for (number, y) in y.chunks_exact_mut(head).enumerate() {
             y.copy_from_slice(&of_heads[item * heads + number][t * head..(t + 1) * head]);
         }
-    });
-    y
+    })
 }
 
 /// One head of one item; all matrices `[time, head]`.
-struct AttendHead<'a> {
+struct AttendHead<'a, E> {
     queries: &'a [f32],
     keys: &'a [f32],
     values: &'a [f32],
@@ -55,32 +72,38 @@ struct AttendHead<'a> {
     head: usize,
     item: usize,
     attention: &'a RelativeAttention<'a>,
+    element: PhantomData<E>,
 }
 
-impl WithSimd for AttendHead<'_> {
+impl<E: Element> WithSimd for AttendHead<'_, E> {
     type Output = Vec<f32>;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        let Self { queries, keys, values, embedding, head, item, attention } = self;
+        let Self { queries, keys, values, embedding, head, item, attention, .. } = self;
         let time = queries.len() / head;
         let scale = 1.0 / (head as f32).sqrt();
-        let keys = Panel::transposed::<S, _>(keys.chunks_exact(head), time, head);
-        let values = Panel::new::<S>(values, head);
-        let embedding = embedding
-            .map(|embedding| Panel::transposed::<S, _>(embedding.chunks_exact(head), embedding.len() / head, head));
+        let keys = Panel::<E>::transposed::<S, _>(keys.chunks_exact(head), time, head, Vec::new());
+        let values = Panel::<E>::new::<S>(values, head);
+        let distances = |embedding: &[f32]| {
+            Panel::<E>::transposed::<S, _>(embedding.chunks_exact(head), embedding.len() / head, head, Vec::new())
+        };
+        let embedding = embedding.map(distances);
+        let (mut as_elements, mut weights) = (Vec::new(), Vec::new());
+        let (queries, width) = (E::left(queries, head, &mut as_elements), head.div_ceil(E::NUMBERS));
         let mut scores = vec![0.0; ROWS * keys.stride];
         let mut relative = vec![0.0; ROWS * embedding.as_ref().map_or(0, |panel| panel.stride)];
         let mut out = vec![0.0; ROWS * values.stride];
-        let mut y = Vec::with_capacity(queries.len());
+        let mut y = Vec::with_capacity(time * head);
         for first in (0..time).step_by(ROWS) {
             let rows = ROWS.min(time - first);
-            let queries = &queries[first * head..(first + rows) * head];
-            keys.product(simd, queries, head, rows, &mut scores);
+            let queries = &queries[first * width..];
+            keys.product(simd, queries, width, rows, &mut scores);
             if let Some(embedding) = &embedding {
-                embedding.product(simd, queries, head, rows, &mut relative);
+                embedding.product(simd, queries, width, rows, &mut relative);
             }
-            for row in 0..rows {
+            let mut sums = [1.0; ROWS];
+            for (row, sum) in sums.iter_mut().enumerate().take(rows) {
                 let scores = &mut scores[row * keys.stride..][..time];
                 let visible = attention.visible(item, first + row);
                 if visible.is_empty() {
@@ -94,11 +117,13 @@ impl WithSimd for AttendHead<'_> {
                 }
                 scores[..visible.start].fill(0.0);
                 scores[visible.end..].fill(0.0);
-                softmax_in_place(&mut scores[visible], scale);
+                *sum = exponentials(&mut scores[visible], scale);
             }
-            values.product(simd, &scores, keys.stride, rows, &mut out);
-            for row in out.chunks_exact(values.stride).take(rows) {
-                y.extend_from_slice(&row[..head]);
+            let weights = E::left(&scores, keys.stride, &mut weights);
+            values.product(simd, weights, keys.stride.div_ceil(E::NUMBERS), rows, &mut out);
+            for (row, sum) in out.chunks_exact(values.stride).zip(&sums[..rows]) {
+                let inverse = 1.0 / sum;
+                y.extend(row[..head].iter().map(|value| value * inverse));
             }
         }
         y
@@ -118,13 +143,11 @@ fn add_relative(scores: &mut [f32], relative: &[f32], query: usize, left: usize)
     add(&mut scores[far..], relative[relative.len() - 1]);
 }
 
-/// `softmax(scale · scores)`
+/// `exp(scale · (scores - their maximum))` in the place of the scores; returns the sum, by which a softmax divides.
 #[inline(always)]
-fn softmax_in_place(scores: &mut [f32], scale: f32) {
+fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
     let max = lanes::max(scores, |s| s) * scale;
-    scores.iter_mut().for_each(|s| *s = exp(*s * scale - max));
-    let inverse = 1.0 / lanes::sum(scores, |s| s);
-    scores.iter_mut().for_each(|s| *s *= inverse);
+    lanes::replace(scores, |s| exp(s * scale - max))
 }
 
 /// Multi-head attention of `queries: [rows, time, hidden]` over the rows of `keys` and `values` that `index` lists.
@@ -188,8 +211,8 @@ impl WithSimd for AttendHeads<'_> {
                 let tail: f32 = q_tail.iter().zip(k_tail).map(|(q, k)| q * k).sum();
                 *weight = simd.reduce_sum_f32s(sum) + tail;
             }
-            softmax_in_place(&mut weights, 1.0 / (head as f32).sqrt());
-            for (&weight, &row) in weights.iter().zip(rows) {
+            let inverse = 1.0 / exponentials(&mut weights, 1.0 / (head as f32).sqrt());
+            for (weight, &row) in weights.iter().map(|weight| weight * inverse).zip(rows) {
                 y.iter_mut().zip(&values[part(row)]).for_each(|(y, v)| *y += weight * v);
             }
         }

@@ -4,7 +4,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::linear::Float;
-use crate::isa::arch;
+use crate::isa::{arch, prefetch};
 
 /// Up to this many rows the kernel here is faster than a packed matrix product, whose packing reads and writes the weight
 /// once more.
@@ -12,6 +12,9 @@ pub(super) const FEW_ROWS: usize = 32;
 
 /// Rows that one pass over a column of the weight serves: their accumulators fill the vector registers.
 const TILE: usize = 8;
+/// Vectors of a column that are multiplied while those of the next columns are on their way: the hardware stops looking
+/// ahead at the end of a page.
+const STRETCH: usize = 8;
 /// Bytes of weight per task: long enough to stream, short enough to stay in the cache for the next rows.
 const TASK_BYTES: usize = 128 * 1024;
 
@@ -66,10 +69,15 @@ impl<W: Float, const R: usize> WithSimd for Tile<'_, '_, W, R> {
             let (a, b) = W::widen(pair, &mut buffer).split_at(input);
             let ((a, a_tail), (b, b_tail)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
             let mut sums = [[simd.splat_f32s(0.0); 2]; R];
-            for (i, (&a, &b)) in a.iter().zip(b).enumerate() {
-                for r in 0..R {
-                    sums[r][0] = simd.mul_add_e_f32s(rows[r].0[i], a, sums[r][0]);
-                    sums[r][1] = simd.mul_add_e_f32s(rows[r].0[i], b, sums[r][1]);
+            for (number, (a, b)) in a.chunks(STRETCH).zip(b.chunks(STRETCH)).enumerate() {
+                let first = number * STRETCH;
+                prefetch_pair(w, (column + 2) * input + first * S::F32_LANES, input, STRETCH * S::F32_LANES);
+                let rows = rows.map(|(row, _)| &row[first..first + a.len()]);
+                for (i, (&a, &b)) in a.iter().zip(b).enumerate() {
+                    for r in 0..R {
+                        sums[r][0] = simd.mul_add_e_f32s(rows[r][i], a, sums[r][0]);
+                        sums[r][1] = simd.mul_add_e_f32s(rows[r][i], b, sums[r][1]);
+                    }
                 }
             }
             for r in 0..R {
@@ -88,6 +96,14 @@ impl<W: Float, const R: usize> WithSimd for Tile<'_, '_, W, R> {
                 parts[r][column] = simd.reduce_sum_f32s(sum) + dot(rows[r].1, a_tail);
             }
         }
+    }
+}
+
+/// Asks for `length` values from `start` on, and for those a row later.
+#[inline(always)]
+fn prefetch_pair<W>(w: &[W], start: usize, input: usize, length: usize) {
+    for start in [start, start + input] {
+        prefetch(w.get(start..start + length).unwrap_or_default());
     }
 }
 

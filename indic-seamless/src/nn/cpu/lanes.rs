@@ -14,6 +14,21 @@ pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     tail.iter().map(|&x| f(x)).sum::<f32>() + sums.iter().sum::<f32>()
 }
 
+/// Puts `f(x)` in the place of each `x`; returns the sum.
+#[inline(always)]
+pub(crate) fn replace(values: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let (chunks, tail) = values.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        chunk.iter_mut().zip(&mut sums).for_each(|(x, sum)| {
+            *x = f(*x);
+            *sum += *x;
+        });
+    }
+    tail.iter_mut().for_each(|x| *x = f(*x));
+    tail.iter().sum::<f32>() + sums.iter().sum::<f32>()
+}
+
 /// The largest `f(x)`; minus infinity for no values.
 #[inline(always)]
 pub(crate) fn max(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {

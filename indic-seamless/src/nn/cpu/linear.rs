@@ -13,6 +13,9 @@ use crate::nn::Activation;
 pub(crate) trait Float: Copy + Send + Sync {
     fn value(self) -> f32;
 
+    /// The nearest bf16 number, of two the even one; not for NaN.
+    fn rounded(self) -> bf16;
+
     /// The values as `f32`, in `buffer` if they are not so already.
     fn widen<'a>(values: &'a [Self], buffer: &'a mut Vec<f32>) -> &'a [f32];
 }
@@ -21,6 +24,13 @@ impl Float for f32 {
     #[inline(always)]
     fn value(self) -> f32 {
         self
+    }
+
+    #[inline(always)]
+    fn rounded(self) -> bf16 {
+        // Written out: `from_f32` has a branch for NaN, which does not vectorise.
+        let bits = self.to_bits();
+        bf16::from_bits((bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16)
     }
 
     #[inline(always)]
@@ -34,6 +44,11 @@ impl Float for bf16 {
     fn value(self) -> f32 {
         // The upper half of an `f32`, written out: `to_f32` has a branch for NaN, which does not vectorise.
         f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    #[inline(always)]
+    fn rounded(self) -> bf16 {
+        self
     }
 
     #[inline(always)]
@@ -58,11 +73,11 @@ pub(crate) fn linear<W: Float>(
         return;
     }
     let (rows, output) = (x.len() / input, w.len() / input);
-    y.resize(rows * output, 0.0);
     if rows <= FEW_ROWS {
+        y.resize(rows * output, 0.0);
         few_rows_linear(x, w, input, y);
         bias_activation(y, bias, output, activation);
     } else {
-        many_rows_linear(x, w, input, bias, activation, y);
+        *y = many_rows_linear(x, w, input, bias, activation);
     }
 }

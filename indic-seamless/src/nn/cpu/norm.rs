@@ -6,7 +6,7 @@ use super::{
     activation::{GRAIN, finish},
     lanes,
 };
-use crate::{isa::vectorise, nn::Activation};
+use crate::{isa::vectorise, nn::Activation, quantization::in_pieces};
 
 /// `activation(gamma · (x - mean) / sqrt(variance + epsilon) + beta)` for each row of `x`, as wide as `gamma`.
 pub(crate) fn layer_norm(
@@ -17,9 +17,9 @@ pub(crate) fn layer_norm(
     activation: Option<Activation>,
 ) -> Vec<f32> {
     let width = gamma.len().max(1);
-    let mut y = vec![0.0; x.len()];
-    let rows = GRAIN.div_ceil(width);
-    y.par_chunks_mut(rows * width).zip(x.par_chunks(rows * width)).for_each(|(y, x)| {
+    let size = GRAIN.div_ceil(width) * width;
+    in_pieces(x.len(), size, |piece, y| {
+        let x = &x[piece * size..];
         vectorise(
             #[inline(always)]
             || {
@@ -34,8 +34,7 @@ pub(crate) fn layer_norm(
                 }
             },
         );
-    });
-    y
+    })
 }
 
 /// `x += scale · y`

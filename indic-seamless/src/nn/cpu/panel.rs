@@ -1,8 +1,14 @@
 //! The inner product of matrices that everything with many rows is made of.
 
-use pulp::Simd;
+use half::bf16;
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
-use super::linear::Float;
+use super::{activation::GRAIN, linear::Float};
+use crate::{
+    isa::vectorise,
+    quantization::{Pair, pair_sums},
+};
 
 /// Rows of the left matrix in a tile of [`Panel::product`].
 pub(super) const ROWS: usize = 6;
@@ -11,9 +17,106 @@ const VECTORS: usize = 2;
 /// The same for the 32 registers of AVX-512.
 const WIDE: usize = 4;
 
-/// The right matrix of a product, row after row, each padded with zeros to whole tiles.
-pub(super) struct Panel {
-    values: Vec<f32>,
+/// What the matrices of a product are made of: one number, or as many as one lane of an instruction takes.
+pub(super) trait Element: Copy + Default + Send + Sync {
+    /// How many numbers it holds, neighbours along the axis that the product sums over.
+    const NUMBERS: usize;
+
+    /// Up to [`NUMBERS`](Self::NUMBERS) numbers; those that are not there are zero.
+    fn pack<W: Float>(numbers: &[W]) -> Self;
+
+    /// Rows of `width` numbers as a left matrix, each padded to whole elements; in `buffer` if they are not so already.
+    fn left<'a>(rows: &'a [f32], width: usize, buffer: &'a mut Vec<Self>) -> &'a [Self];
+
+    /// `left · panel` for a panel of `V` vectors across, into rows of `out` that begin `stride` apart.
+    fn tile<S: Simd, const V: usize>(simd: S, left: [&[Self]; ROWS], panel: &[Self], out: &mut [f32], stride: usize);
+}
+
+impl Element for f32 {
+    const NUMBERS: usize = 1;
+
+    #[inline(always)]
+    fn pack<W: Float>(numbers: &[W]) -> Self {
+        numbers[0].value()
+    }
+
+    #[inline(always)]
+    fn left<'a>(rows: &'a [f32], _width: usize, _buffer: &'a mut Vec<Self>) -> &'a [Self] {
+        rows
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize>(simd: S, left: [&[Self]; ROWS], panel: &[Self], out: &mut [f32], stride: usize) {
+        simd.vectorize(FloatTile::<V> { left, panel, out, stride });
+    }
+}
+
+/// A function of its own, since amid others its sums do not stay in registers.
+struct FloatTile<'a, const V: usize> {
+    left: [&'a [f32]; ROWS],
+    panel: &'a [f32],
+    out: &'a mut [f32],
+    stride: usize,
+}
+
+impl<const V: usize> WithSimd for FloatTile<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { left, panel, out, stride } = self;
+        let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
+        // In step, so that no index has to be checked.
+        let [a, b, c, d, e, f] = left.map(<[f32]>::iter);
+        let left = a.zip(b).zip(c).zip(d).zip(e).zip(f);
+        for (right, (((((a, b), c), d), e), f)) in panel.chunks_exact(V * S::F32_LANES).zip(left) {
+            let (right, _) = S::as_simd_f32s(right);
+            for (x, sums) in [a, b, c, d, e, f].into_iter().zip(&mut sums) {
+                let value = simd.splat_f32s(*x);
+                for v in 0..V {
+                    sums[v] = simd.mul_add_e_f32s(value, right[v], sums[v]);
+                }
+            }
+        }
+        for (sums, out) in sums.iter().zip(out.chunks_mut(stride)) {
+            S::as_mut_simd_f32s(&mut out[..V * S::F32_LANES]).0.copy_from_slice(sums);
+        }
+    }
+}
+
+impl Element for Pair {
+    const NUMBERS: usize = 2;
+
+    #[inline(always)]
+    fn pack<W: Float>(numbers: &[W]) -> Self {
+        [numbers[0].rounded(), numbers.get(1).map_or(bf16::ZERO, |number| number.rounded())]
+    }
+
+    #[inline(always)]
+    fn left<'a>(rows: &'a [f32], width: usize, buffer: &'a mut Vec<Self>) -> &'a [Self] {
+        let depth = width.div_ceil(Self::NUMBERS);
+        buffer.resize(rows.len() / width.max(1) * depth, Self::default());
+        let pairs = buffer.par_chunks_mut(depth.max(1)).zip(rows.par_chunks(width.max(1)));
+        pairs.with_min_len(GRAIN.div_ceil(width.max(1))).for_each(|(pairs, row)| {
+            vectorise(
+                #[inline(always)]
+                || pairs.as_flattened_mut().iter_mut().zip(row).for_each(|(to, x)| *to = x.rounded()),
+            );
+        });
+        buffer
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize>(_simd: S, left: [&[Self]; ROWS], panel: &[Self], out: &mut [f32], stride: usize) {
+        pair_sums(left, panel, V * S::F32_LANES, out, stride);
+    }
+}
+
+/// The right matrix of a product: as many columns as a tile has, row after row, then the next columns; the last ones are
+/// padded with zeros.
+pub(super) struct Panel<E> {
+    values: Vec<E>,
+    /// Elements along the axis that is summed over.
     depth: usize,
     /// Columns that count.
     pub(super) width: usize,
@@ -21,87 +124,113 @@ pub(super) struct Panel {
     pub(super) stride: usize,
 }
 
-impl Panel {
+impl<E: Element> Panel<E> {
     #[inline(always)]
-    fn zeros<S: Simd>(depth: usize, width: usize) -> Self {
-        let stride = width.next_multiple_of(VECTORS * S::F32_LANES);
-        Self { values: vec![0.0; depth * stride], depth, width, stride }
+    fn vectors<S: Simd>() -> usize {
+        if S::F32_LANES == 16 { WIDE } else { VECTORS }
+    }
+
+    /// Columns of a tile.
+    #[inline(always)]
+    fn across<S: Simd>() -> usize {
+        Self::vectors::<S>() * S::F32_LANES
+    }
+
+    #[inline(always)]
+    fn with_memory<S: Simd>(depth: usize, width: usize, mut values: Vec<E>) -> Self {
+        let (depth, stride) = (depth.div_ceil(E::NUMBERS), width.next_multiple_of(Self::across::<S>()));
+        // What pads the columns must be zero; the rest is written.
+        if values.len() != depth * stride || width < stride {
+            values.clear();
+            values.resize(depth * stride, E::default());
+        }
+        Self { values, depth, width, stride }
+    }
+
+    /// The memory, for the next panel.
+    pub(super) fn into_memory(self) -> Vec<E> {
+        self.values
     }
 
     /// `x: [depth, width]` as it is.
     #[inline(always)]
     pub(super) fn new<S: Simd>(x: &[f32], width: usize) -> Self {
-        let mut panel = Self::zeros::<S>(x.len() / width, width);
-        for (to, from) in panel.values.chunks_exact_mut(panel.stride).zip(x.chunks_exact(width)) {
-            to[..width].copy_from_slice(from);
+        let (mut panel, across) = (Self::with_memory::<S>(x.len() / width, width, Vec::new()), Self::across::<S>());
+        for (k, rows) in x.chunks(E::NUMBERS * width).enumerate() {
+            for first in (0..width).step_by(across) {
+                let start = first * panel.depth + k * across;
+                let columns = across.min(width - first);
+                let (upper, lower) = rows.split_at(width);
+                let upper = &upper[first..first + columns];
+                let to = &mut panel.values[start..start + columns];
+                match lower.get(first..first + columns) {
+                    Some(lower) => {
+                        to.iter_mut().zip(upper.iter().zip(lower)).for_each(|(to, (a, b))| *to = E::pack(&[*a, *b]));
+                    }
+                    None => to.iter_mut().zip(upper).for_each(|(to, a)| *to = E::pack(&[*a])),
+                }
+            }
         }
         panel
     }
 
-    /// The transpose of `width` rows of `depth` values.
+    /// The transpose of `width` rows of `depth` values, in `memory` if it has the size.
     #[inline(always)]
     pub(super) fn transposed<'a, S: Simd, W: Float + 'a>(
         rows: impl Iterator<Item = &'a [W]>,
         width: usize,
         depth: usize,
+        memory: Vec<E>,
     ) -> Self {
-        // A tile of this many rows and columns reads and writes whole cache lines.
-        const TILE: usize = 16;
-        let mut panel = Self::zeros::<S>(depth, width);
-        let rows: Vec<&[W]> = rows.take(width).collect();
-        for (group, rows) in rows.chunks(TILE).enumerate() {
-            for first in (0..depth).step_by(TILE) {
-                let depth = TILE.min(depth - first);
-                let mut tile = [[0.0; TILE]; TILE];
-                for (column, row) in rows.iter().enumerate() {
-                    for (tile, value) in tile.iter_mut().zip(&row[first..first + depth]) {
-                        tile[column] = value.value();
+        /// So many rows are interleaved at a time, and so many of their elements.
+        const ROWS: usize = 4;
+        const ELEMENTS: usize = 32;
+        let (mut panel, across) = (Self::with_memory::<S>(depth, width, memory), Self::across::<S>());
+        let rows: Vec<&[W]> = rows.take(width).map(|row| &row[..depth]).collect();
+        let whole = depth / (ELEMENTS * E::NUMBERS) * ELEMENTS;
+        for (columns, rows) in panel.values.chunks_exact_mut(panel.depth * across).zip(rows.chunks(across)) {
+            let (fours, _) = rows.as_chunks::<ROWS>();
+            for (column, rows) in (0..).step_by(ROWS).zip(fours) {
+                for k in (0..whole).step_by(ELEMENTS) {
+                    let part = |row: &'a [W]| {
+                        row[k * E::NUMBERS..(k + ELEMENTS) * E::NUMBERS].chunks_exact(E::NUMBERS).map(E::pack)
+                    };
+                    let [a, b, c, d] = rows.map(part);
+                    let mut interleaved = [[E::default(); ROWS]; ELEMENTS];
+                    for (to, (((a, b), c), d)) in interleaved.iter_mut().zip(a.zip(b).zip(c).zip(d)) {
+                        *to = [a, b, c, d];
+                    }
+                    for (to, from) in columns[k * across..].chunks_exact_mut(across).zip(&interleaved) {
+                        to[column..column + ROWS].copy_from_slice(from);
                     }
                 }
-                for (k, tile) in tile.iter().take(depth).enumerate() {
-                    let start = (first + k) * panel.stride + group * TILE;
-                    panel.values[start..start + rows.len()].copy_from_slice(&tile[..rows.len()]);
+            }
+            // What is left beside and below.
+            for (column, row) in rows.iter().enumerate() {
+                let first = if column < fours.len() * ROWS { whole } else { 0 };
+                for (k, numbers) in row.chunks(E::NUMBERS).enumerate().skip(first) {
+                    columns[k * across + column] = E::pack(numbers);
                 }
             }
         }
         panel
     }
 
-    /// `left · self` for `rows` rows of `left`, at most [`ROWS`], which begin `left_stride` apart and of which the first
-    /// `depth` values count: into `out`, rows `stride` apart.
+    /// `left · self` for `rows` rows of `left`, at most [`ROWS`], which begin `left_stride` apart: into `out`, rows
+    /// `stride` apart.
     #[inline(always)]
-    pub(super) fn product<S: Simd>(&self, simd: S, left: &[f32], left_stride: usize, rows: usize, out: &mut [f32]) {
+    pub(super) fn product<S: Simd>(&self, simd: S, left: &[E], left_stride: usize, rows: usize, out: &mut [f32]) {
         // Rows that are not there repeat the last one; their results are not used.
         let row = |r: usize| &left[r.min(rows - 1) * left_stride..][..self.depth];
-        let left: [&[f32]; ROWS] = std::array::from_fn(row);
-        let mut column = 0;
-        while column < self.stride {
-            if S::F32_LANES == 16 && column + WIDE * S::F32_LANES <= self.stride {
-                self.tile::<S, WIDE>(simd, left, column, out);
-                column += WIDE * S::F32_LANES;
+        let left: [&[E]; ROWS] = std::array::from_fn(row);
+        let across = Self::across::<S>();
+        for (number, panel) in self.values.chunks_exact((self.depth * across).max(1)).enumerate() {
+            let out = &mut out[number * across..];
+            if S::F32_LANES == 16 {
+                E::tile::<S, WIDE>(simd, left, panel, out, self.stride);
             } else {
-                self.tile::<S, VECTORS>(simd, left, column, out);
-                column += VECTORS * S::F32_LANES;
+                E::tile::<S, VECTORS>(simd, left, panel, out, self.stride);
             }
-        }
-    }
-
-    #[inline(always)]
-    fn tile<S: Simd, const V: usize>(&self, simd: S, left: [&[f32]; ROWS], column: usize, out: &mut [f32]) {
-        let width = V * S::F32_LANES;
-        let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
-        for (k, right) in self.values.chunks_exact(self.stride).enumerate() {
-            let (right, _) = S::as_simd_f32s(&right[column..column + width]);
-            for r in 0..ROWS {
-                let value = simd.splat_f32s(left[r][k]);
-                for v in 0..V {
-                    sums[r][v] = simd.mul_add_e_f32s(value, right[v], sums[r][v]);
-                }
-            }
-        }
-        for (r, sums) in sums.iter().enumerate() {
-            let (out, _) = S::as_mut_simd_f32s(&mut out[r * self.stride + column..][..width]);
-            out.copy_from_slice(sums);
         }
     }
 }

@@ -1,9 +1,16 @@
 //! Each kernel against its formula in double precision, at sizes that leave remainders everywhere.
 
-use super::{activation::bias_activation, few_rows::few_rows_linear, many_rows::many_rows_linear, *};
-use crate::nn::{
-    Activation,
-    attention::{KeyRows, RelativeAttention},
+use half::bf16;
+
+use super::{
+    activation::bias_activation, attention::attend_heads, few_rows::few_rows_linear, many_rows::many_rows_linear, *,
+};
+use crate::{
+    nn::{
+        Activation,
+        attention::{KeyRows, RelativeAttention},
+    },
+    quantization::Pair,
 };
 
 /// Values in -1..1 that repeat only after a long time.
@@ -18,10 +25,21 @@ pub(crate) fn values(n: usize, seed: u32) -> Vec<f32> {
 
 #[track_caller]
 fn assert_close(found: &[f32], wanted: &[f64]) {
+    assert_within(5e-5, found, wanted);
+}
+
+#[track_caller]
+fn assert_within(tolerance: f64, found: &[f32], wanted: &[f64]) {
     assert_eq!(found.len(), wanted.len());
     for (i, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-        assert!((f64::from(*found) - wanted).abs() < 5e-5 * wanted.abs().max(1.0), "{i}: {found}, wanted {wanted}");
+        let difference = (f64::from(*found) - wanted).abs();
+        assert!(difference < tolerance * wanted.abs().max(1.0), "{i}: {found}, wanted {wanted}");
     }
+}
+
+/// Values that bf16 has, both as such and as `f32`.
+fn bf16_values(n: usize, seed: u32) -> (Vec<bf16>, Vec<f32>) {
+    values(n, seed).into_iter().map(|x| (bf16::from_f32(x), bf16::from_f32(x).to_f32())).unzip()
 }
 
 fn dot(a: impl IntoIterator<Item = f32>, b: impl IntoIterator<Item = f32>) -> f64 {
@@ -47,14 +65,26 @@ fn products() {
         let mut y = vec![0.0; wanted.len()];
         few_rows_linear(&x, &w, input, &mut y);
         assert_close(&y, &wanted);
-        y.fill(0.0);
-        many_rows_linear(&x, &w, input, None, None, &mut y);
-        assert_close(&y, &wanted);
+        assert_close(&many_rows_linear(&x, &w, input, None, None), &wanted);
         let bias = values(output, 3);
         let wanted: Vec<f64> =
             wanted.iter().enumerate().map(|(i, y)| (y + f64::from(bias[i % output])).max(0.0)).collect();
         linear(&x, &w, input, Some(&bias), Some(Activation::Relu), &mut y);
         assert_close(&y, &wanted);
+    }
+}
+
+#[test]
+fn products_of_bf16() {
+    for (rows, input, output) in [(1, 67, 33), (5, 100, 41), (9, 64, 3000), (40, 5, 9), (13, 1100, 70)] {
+        let (x, (w_bf16, w)) = (values(rows * input, 1), bf16_values(output * input, 2));
+        let product =
+            |r: usize, o: usize| dot(x[r * input..(r + 1) * input].to_vec(), w[o * input..(o + 1) * input].to_vec());
+        let wanted: Vec<f64> = (0..rows * output).map(|i| product(i / output, i % output)).collect();
+        let mut y = vec![f32::NAN; wanted.len()];
+        few_rows_linear(&x, &w_bf16, input, &mut y);
+        assert_close(&y, &wanted);
+        assert_close(&many_rows_linear(&x, &w_bf16, input, None, None), &wanted);
     }
 }
 
@@ -103,12 +133,12 @@ fn depthwise() {
 fn encoder_attention() {
     let (batch, time, heads, head, left, right) = (2, 45, 3, 10, 7, 2);
     let hidden = heads * head;
-    let [q, k, v] = [8, 9, 10].map(|seed| values(batch * time * hidden, seed));
-    let embedding = values((left + right + 1) * head, 11);
+    let [q, k, v] = [8, 9, 10].map(|seed| bf16_values(batch * time * hidden, seed).1);
+    let (_, embedding) = bf16_values((left + right + 1) * head, 11);
     // The last queries of the second item see no key at all.
     let lengths = [time, 20];
     let window = |query: usize| if query < 30 { 0..time } else { 25..time };
-    let attention = RelativeAttention { heads, left, lengths: &lengths, window: &window };
+    let attention = RelativeAttention { heads, left, lengths: &lengths, window: &window, bf16: false };
     for embedding in [None, Some(&embedding[..])] {
         let mut wanted = vec![0.0; q.len()];
         for (item, number, i) in
@@ -135,7 +165,11 @@ fn encoder_attention() {
                 }
             }
         }
-        assert_close(&relative_attention([&q, &k, &v], embedding, [batch, time, hidden], &attention), &wanted);
+        let (input, shape) = ([&q[..], &k, &v], [batch, time, hidden]);
+        assert_close(&attend_heads::<f32>(input, embedding, shape, &attention), &wanted);
+        // The weights are rounded, to 8 bits.
+        assert_within(4e-3, &attend_heads::<Pair>(input, embedding, shape, &attention), &wanted);
+        assert_close(&relative_attention(input, embedding, shape, &attention), &wanted);
     }
 }
 

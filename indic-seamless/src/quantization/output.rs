@@ -1,0 +1,81 @@
+//! Results that several threads write, without a pass of zeros over the memory first.
+
+use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
+
+use rayon::prelude::*;
+
+/// `len` numbers, in pieces of `size`: `fill` is given the number of each piece, and the piece as zeros.
+pub(crate) fn in_pieces(len: usize, size: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len);
+    let pieces = values.spare_capacity_mut()[..len].par_chunks_mut(size.max(1)).enumerate();
+    pieces.for_each(|(number, piece): (usize, &mut [MaybeUninit<f32>])| {
+        // While a piece is being written it is in the cache, where zeros cost little.
+        for value in piece.iter_mut() {
+            value.write(0.0);
+        }
+        // SAFETY: every value was written just now.
+        #[allow(unsafe_code, reason = "the standard library has no safe way to fill a slice and have it back")]
+        fill(number, unsafe { piece.assume_init_mut() });
+    });
+    // SAFETY: the pieces cover all of it.
+    #[allow(unsafe_code, reason = "see above")]
+    unsafe {
+        values.set_len(len);
+    }
+    values
+}
+
+/// The matrix `[rows, width]`, in blocks of `across` columns: `fill` is given the number of each, a vector in which it leaves
+/// `[rows, across]` or more, and memory for its work; both are as another block left them.
+pub(crate) fn in_columns<T: Send>(
+    [rows, width]: [usize; 2],
+    across: usize,
+    fill: impl Fn(usize, &mut Vec<f32>, &mut Vec<T>) + Sync,
+) -> Vec<f32> {
+    let mut values = Vec::with_capacity(rows * width);
+    let output = Columns::new(&mut values.spare_capacity_mut()[..rows * width], width);
+    let memory = || (Vec::new(), Vec::new());
+    (0..width.div_ceil(across)).into_par_iter().for_each_init(memory, |(block, memory), number| {
+        fill(number, block, memory);
+        let columns = number * across..width.min((number + 1) * across);
+        for (row, block) in block[..rows * across].chunks_exact(across).enumerate() {
+            output.part(row, columns.clone()).write_copy_of_slice(&block[..columns.len()]);
+        }
+    });
+    // SAFETY: the blocks have every column of every row.
+    #[allow(unsafe_code, reason = "zeros first would be one more pass over the largest matrices")]
+    unsafe {
+        values.set_len(rows * width);
+    }
+    values
+}
+
+/// A matrix that several threads fill, each its own columns.
+pub(super) struct Columns<'a> {
+    start: *mut MaybeUninit<f32>,
+    len: usize,
+    width: usize,
+    values: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: `part` is only called for columns that no other task has.
+#[allow(unsafe_code, reason = "columns of a matrix that lies row after row cannot be borrowed apart")]
+unsafe impl Sync for Columns<'_> {}
+
+impl<'a> Columns<'a> {
+    pub(super) fn new(values: &'a mut [MaybeUninit<f32>], width: usize) -> Self {
+        Self { start: values.as_mut_ptr(), len: values.len(), width, values: PhantomData }
+    }
+
+    #[allow(clippy::mut_from_ref, reason = "see `Sync`")]
+    #[inline(always)]
+    pub(super) fn part(&self, row: usize, columns: Range<usize>) -> &mut [MaybeUninit<f32>] {
+        let start = row * self.width + columns.start;
+        assert!(columns.end <= self.width && start + columns.len() <= self.len, "a place in the matrix");
+        // SAFETY: the place is inside the matrix, and no two tasks share one.
+        #[allow(unsafe_code, reason = "see `Sync`")]
+        unsafe {
+            std::slice::from_raw_parts_mut(self.start.add(start), columns.len())
+        }
+    }
+}

@@ -27,10 +27,10 @@ pub(crate) fn in_pieces(len: usize, size: usize, fill: impl Fn(usize, &mut [f32]
 
 /// The matrix `[rows, width]`, in blocks of `across` columns: `fill` is given the number of each, a vector in which it leaves
 /// `[rows, across]` or more, and memory for its work; both are as another block left them.
-pub(crate) fn in_columns<T: Send>(
+pub(crate) fn in_columns(
     [rows, width]: [usize; 2],
     across: usize,
-    fill: impl Fn(usize, &mut Vec<f32>, &mut Vec<T>) + Sync,
+    fill: impl Fn(usize, &mut Vec<f32>, &mut Vec<f32>) + Sync,
 ) -> Vec<f32> {
     let mut values = Vec::with_capacity(rows * width);
     let output = Columns::new(&mut values.spare_capacity_mut()[..rows * width], width);

@@ -48,7 +48,10 @@ pub(super) fn attend_heads<E: Element>(
             rows.for_each(|row| columns.extend_from_slice(&row[number * head..(number + 1) * head]));
             columns
         };
-        let [queries, keys, values] = [queries, keys, values].map(columns);
+        let [queries, mut keys, values] = [queries, keys, values].map(columns);
+        if E::NUMBERS > 1 {
+            centre(&mut keys, head);
+        }
         let [queries, keys, values] = [&queries[..], &keys[..], &values[..]];
         let element = PhantomData::<E>;
         arch.dispatch(AttendHead { queries, keys, values, embedding, head, item, attention, element })
@@ -60,6 +63,19 @@ pub(super) fn attend_heads<E: Element>(
             y.copy_from_slice(&of_heads[item * heads + number][t * head..(t + 1) * head]);
         }
     })
+}
+
+/// Takes the mean of the rows off each. As keys they then differ by what they differ in, and lose less when they are rounded;
+/// the scores of a query all change by the same amount, which a softmax does not see.
+fn centre(rows: &mut [f32], width: usize) {
+    let mut mean = vec![0.0; width];
+    for row in rows.chunks_exact(width) {
+        mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x);
+    }
+    let inverse = width as f32 / rows.len().max(1) as f32;
+    for row in rows.chunks_exact_mut(width) {
+        row.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= mean * inverse);
+    }
 }
 
 /// One head of one item; all matrices `[time, head]`.

@@ -13,8 +13,8 @@ use crate::{
     quantization::in_columns,
 };
 
-/// Outputs of a block, whole tiles of any instruction set: with [`DEPTH`] inputs their weights fill a quarter of a megabyte, which stays in the cache of a
-/// core while all rows pass.
+/// Outputs of a block, a multiple of every tile's: with [`DEPTH`] inputs their weights fill a quarter of a megabyte, which
+/// stays in the cache of a core while all rows pass.
 const COLUMNS: usize = 64;
 /// Inputs that are summed up at a time.
 const DEPTH: usize = 1024;
@@ -47,8 +47,9 @@ struct Block<'a, W> {
     input: usize,
     bias: Option<&'a [f32]>,
     activation: Option<Activation>,
-    /// `[rows, COLUMNS]`, with room for a last tile.
+    /// Becomes `[rows, COLUMNS]`, and some rows more that fill the last tile.
     y: &'a mut Vec<f32>,
+    /// For the panel.
     memory: &'a mut Vec<f32>,
 }
 

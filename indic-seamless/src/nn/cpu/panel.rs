@@ -139,7 +139,7 @@ impl<E: Element> Panel<E> {
     #[inline(always)]
     fn with_memory<S: Simd>(depth: usize, width: usize, mut values: Vec<E>) -> Self {
         let (depth, stride) = (depth.div_ceil(E::NUMBERS), width.next_multiple_of(Self::across::<S>()));
-        // What pads the columns must be zero; the rest is written.
+        // Padding must be zero; all else is written.
         if values.len() != depth * stride || width < stride {
             values.clear();
             values.resize(depth * stride, E::default());
@@ -174,7 +174,8 @@ impl<E: Element> Panel<E> {
         panel
     }
 
-    /// The transpose of `width` rows of `depth` values, in `memory` if it has the size.
+    /// The transpose of `width` rows of `depth` values, in `memory` if it has the size. Columns of which there is no row hold
+    /// anything.
     #[inline(always)]
     pub(super) fn transposed<'a, S: Simd, W: Float + 'a>(
         rows: impl Iterator<Item = &'a [W]>,

@@ -2,7 +2,9 @@
 
 use half::bf16;
 
+#[cfg(target_arch = "x86_64")]
 use super::{PANEL, kernel};
+#[cfg(target_arch = "x86_64")]
 use crate::isa::Isa;
 
 /// Two numbers that are neighbours along the axis that a product sums over.

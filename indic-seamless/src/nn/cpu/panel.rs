@@ -184,31 +184,31 @@ impl<E: Element> Panel<E> {
         memory: Vec<E>,
     ) -> Self {
         /// So many rows are interleaved at a time, and so many of their elements.
-        const ROWS: usize = 4;
+        const ABREAST: usize = 4;
         const ELEMENTS: usize = 32;
         let (mut panel, across) = (Self::with_memory::<S>(depth, width, memory), Self::across::<S>());
         let rows: Vec<&[W]> = rows.take(width).map(|row| &row[..depth]).collect();
         let whole = depth / (ELEMENTS * E::NUMBERS) * ELEMENTS;
         for (columns, rows) in panel.values.chunks_exact_mut(panel.depth * across).zip(rows.chunks(across)) {
-            let (fours, _) = rows.as_chunks::<ROWS>();
-            for (column, rows) in (0..).step_by(ROWS).zip(fours) {
+            let (fours, _) = rows.as_chunks::<ABREAST>();
+            for (column, rows) in (0..).step_by(ABREAST).zip(fours) {
                 for k in (0..whole).step_by(ELEMENTS) {
                     let part = |row: &'a [W]| {
                         row[k * E::NUMBERS..(k + ELEMENTS) * E::NUMBERS].chunks_exact(E::NUMBERS).map(E::pack)
                     };
                     let [a, b, c, d] = rows.map(part);
-                    let mut interleaved = [[E::default(); ROWS]; ELEMENTS];
+                    let mut interleaved = [[E::default(); ABREAST]; ELEMENTS];
                     for (to, (((a, b), c), d)) in interleaved.iter_mut().zip(a.zip(b).zip(c).zip(d)) {
                         *to = [a, b, c, d];
                     }
                     for (to, from) in columns[k * across..].chunks_exact_mut(across).zip(&interleaved) {
-                        to[column..column + ROWS].copy_from_slice(from);
+                        to[column..column + ABREAST].copy_from_slice(from);
                     }
                 }
             }
             // What is left beside and below.
             for (column, row) in rows.iter().enumerate() {
-                let first = if column < fours.len() * ROWS { whole } else { 0 };
+                let first = if column < fours.len() * ABREAST { whole } else { 0 };
                 for (k, numbers) in row.chunks(E::NUMBERS).enumerate().skip(first) {
                     columns[k * across + column] = E::pack(numbers);
                 }

@@ -40,7 +40,8 @@
 //!
 //! # Cargo features
 //!
-//! `demo` (default) puts the demo model, 3.9 MB, into the binary; `hub` (default) downloads from the Hugging Face hub; `ndarray`, `wgpu` and `cuda` are other [`Backend`]s than Flex.
+//! `demo` (default) puts the demo model, 3.9 MB, into the binary; `hub` (default) downloads from the Hugging Face hub; `service`
+//! is the HTTP service; `ndarray`, `wgpu` and `cuda` are other [`Backend`]s than Flex.
 //!
 //! [`ai4bharat/indic-seamless`]: https://huggingface.co/ai4bharat/indic-seamless
 //! [Burn]: https://burn.dev
@@ -56,6 +57,9 @@ mod language;
 pub mod model;
 pub mod nn;
 mod quantization;
+#[cfg(feature = "service")]
+pub mod service;
+pub mod subtitles;
 pub mod text;
 mod transcriber;
 mod transcript;

@@ -1,0 +1,68 @@
+//! What invokes the function.
+
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value, json, value::RawValue};
+
+use crate::Result;
+
+/// An event, told by its fields.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A request from a gateway, a load balancer or a function URL, as JSON that `lambda_http` understands.
+    Http(Box<RawValue>),
+    /// Work on recordings in S3.
+    #[cfg(feature = "s3")]
+    Recordings(crate::s3::Event),
+}
+
+/// The fields that tell events apart; the rest, such as a body of megabytes, is passed over.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    request_context: Option<IgnoredAny>,
+    http_method: Option<IgnoredAny>,
+    path: Option<IgnoredAny>,
+    raw_path: Option<IgnoredAny>,
+}
+
+impl Event {
+    pub(crate) fn of(event: Box<RawValue>) -> Result<Self> {
+        let fields: Option<Fields> = serde_json::from_str(event.get()).ok();
+        match fields {
+            Some(
+                Fields { request_context: Some(_), http_method: Some(_), .. }
+                | Fields { request_context: Some(_), raw_path: Some(_), .. },
+            ) => return Ok(Self::Http(event)),
+            Some(Fields { http_method: Some(_), path: Some(_), .. }) => return Ok(Self::Http(completed(&event)?)),
+            _ => {}
+        }
+        #[cfg(feature = "s3")]
+        if let Some(recordings) = crate::s3::Event::of(&event)? {
+            return Ok(Self::Recordings(recordings));
+        }
+        Err(format!("unknown event; wanted {WANTED}").into())
+    }
+}
+
+#[cfg(feature = "s3")]
+const WANTED: &str = "one of API Gateway (REST or HTTP), a function URL, a load balancer, or {\"httpMethod\", \"path\"}; S3 \
+                      notifications from SQS; {\"bucket\", \"key\"}; or items of a distributed map";
+#[cfg(not(feature = "s3"))]
+const WANTED: &str = "one of API Gateway (REST or HTTP), a function URL, a load balancer, or {\"httpMethod\", \"path\"} (this \
+                      program was built without the feature `s3`)";
+
+/// Makes a request written by hand, `{"httpMethod": "GET", "path": "/health"}`, one of a REST API.
+fn completed(event: &RawValue) -> Result<Box<RawValue>> {
+    let given: Map<String, Value> = serde_json::from_str(event.get())?;
+    let (path, method) = (given["path"].clone(), given["httpMethod"].clone());
+    let mut whole = json!({
+        "resource": "/{proxy+}", "path": path, "httpMethod": method, "headers": {}, "multiValueHeaders": {},
+        "queryStringParameters": {}, "multiValueQueryStringParameters": {}, "pathParameters": {}, "stageVariables": {},
+        "requestContext": { "path": path, "httpMethod": method, "stage": "$default", "identity": {} },
+        "body": null, "isBase64Encoded": false,
+    });
+    for (name, value) in given {
+        whole[name] = value;
+    }
+    Ok(serde_json::value::to_raw_value(&whole)?)
+}

@@ -1,0 +1,126 @@
+//! The service behind the Lambda runtime.
+
+use std::{
+    env,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Router,
+    body::BodyDataStream,
+    http::{HeaderValue, Uri},
+};
+use indic_seamless::service::{Deadline, Service};
+use lambda_http::{
+    Adapter, BoxFuture, Context, Error, LambdaEvent, Request, RequestExt as _, SnapStartResource,
+    lambda_runtime::{Diagnostic, FunctionResponse, MetadataPrelude, Runtime, StreamResponse},
+    request::{LambdaRequest, RequestContext},
+    service_fn,
+    tower::{Service as _, ServiceExt as _},
+};
+use serde_json::{Value, value::RawValue};
+
+use crate::event::Event;
+
+/// What is left of an invocation's time for the answer to travel.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Answers events until the platform ends the process.
+pub(crate) async fn run(service: Service) -> crate::Result<()> {
+    let router = crate::router(&service)?;
+    let streaming = env::var("INDIC_SEAMLESS_RESPONSE").is_ok_and(|value| value == "streaming");
+    let snapshot = Arc::new(Snapshot(service.clone()));
+    let handler = service_fn(move |event| {
+        let (router, service) = (router.clone(), service.clone());
+        // By this name Step Functions can tell it from errors of the platform.
+        let named =
+            |error: Error| Diagnostic { error_type: "IndicSeamlessError".to_owned(), error_message: error.to_string() };
+        async move { answer(event, router, &service, streaming).await.map_err(named) }
+    });
+    Runtime::new(handler).register_snapstart_resource(snapshot).run().await
+}
+
+type Answer = FunctionResponse<Value, BodyDataStream>;
+
+#[cfg_attr(
+    not(feature = "s3"),
+    expect(unused_variables, clippy::infallible_destructuring_match, reason = "only HTTP is left of the events")
+)]
+async fn answer(
+    event: LambdaEvent<Box<RawValue>>,
+    router: Router,
+    service: &Service,
+    streaming: bool,
+) -> Result<Answer, Error> {
+    let (payload, context) = event.into_parts();
+    let event = match Event::of(payload)? {
+        Event::Http(event) => event,
+        #[cfg(feature = "s3")]
+        Event::Recordings(recordings) => {
+            let results = recordings.transcribe(service, deadline(&context)).await?;
+            return Ok(FunctionResponse::BufferedResponse(results));
+        }
+    };
+    let payload: LambdaRequest = serde_json::from_str(event.get())?;
+    if streaming {
+        let response = router.oneshot(prepared(payload.into(), &context)).await?;
+        let (parts, body) = response.into_parts();
+        let metadata_prelude =
+            MetadataPrelude { status_code: parts.status, headers: parts.headers, cookies: Vec::new() };
+        return Ok(FunctionResponse::StreamingResponse(StreamResponse {
+            metadata_prelude,
+            stream: body.into_data_stream(),
+        }));
+    }
+    let of_invocation = context.clone();
+    let handler = service_fn(move |request| router.clone().oneshot(prepared(request, &of_invocation)));
+    let response = Adapter::from(handler).call(LambdaEvent::new(payload, context)).await?;
+    Ok(FunctionResponse::BufferedResponse(serde_json::to_value(response)?))
+}
+
+/// Gives a request the time and the id of its invocation, and takes the API's stage from its path.
+fn prepared(mut request: Request, context: &Context) -> Request {
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(uri) = format!("{}{query}", path(&request)).parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+    request.extensions_mut().insert(Deadline(deadline(context)));
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        request.headers_mut().insert("x-request-id", id);
+    }
+    request
+}
+
+/// The path without a stage. `lambda_http` puts that of a REST API in front of the path, the platform itself that of an HTTP
+/// API.
+fn path(request: &Request) -> &str {
+    let path = request.raw_http_path();
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return path };
+    let stage = context.stage.as_deref().unwrap_or_default();
+    let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
+    rest.filter(|rest| !stage.is_empty() && rest.starts_with('/')).unwrap_or(path)
+}
+
+/// When the answer must be there.
+fn deadline(context: &Context) -> Instant {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now).saturating_sub(MARGIN)
+}
+
+/// What happens around a snapshot: nothing is held that would not survive it. The model is loaded and was run once, so that
+/// its pages and the caches are part of the snapshot; there are no connections, and random numbers come from the system.
+struct Snapshot(Service);
+
+impl SnapStartResource for Snapshot {
+    fn before_snapshot(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { Ok(self.0.ready().await?) })
+    }
+
+    fn after_restore(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async {
+            tracing::info!("restored from a snapshot");
+            Ok(())
+        })
+    }
+}

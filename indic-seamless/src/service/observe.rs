@@ -1,0 +1,147 @@
+//! Around every request: its id, its log line, its count, the shape of its problems.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use uuid::Uuid;
+
+use super::{Shared, problem::Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request: in the answer's header, in errors and in the log.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+impl RequestId {
+    /// The one that the client or a proxy gave, if it is harmless in a log, else a new one.
+    fn of(request: &Request) -> Self {
+        let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let harmless = |id: &&str| {
+            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+        };
+        Self(given.filter(harmless).map_or_else(|| Uuid::new_v4().to_string().into(), Into::into))
+    }
+}
+
+/// When a host wants the answer of this request, if that is before the service's own limit. The Lambda adapter puts it into
+/// the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub Instant);
+
+/// How many requests each client has under way.
+#[derive(Debug, Default)]
+pub(crate) struct Clients(Mutex<HashMap<String, usize>>);
+
+/// One of them, until dropped.
+#[derive(Debug)]
+pub(crate) struct ClientGuard(Arc<Clients>, String);
+
+impl Clients {
+    /// `None` if the client has `limit` under way.
+    pub(crate) fn enter(self: &Arc<Self>, client: String, limit: usize) -> Option<ClientGuard> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(client.clone()).or_default();
+        if *count >= limit {
+            return None;
+        }
+        *count += 1;
+        Some(ClientGuard(self.clone(), client))
+    }
+}
+
+impl Drop for ClientGuard {
+    fn drop(&mut self) {
+        let mut counts = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.1);
+            }
+        }
+    }
+}
+
+/// Whom to count a request for.
+pub(crate) fn client(request: &Request) -> String {
+    let key = request.headers().get("x-api-key").and_then(|value| value.to_str().ok());
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+    key.map(str::to_owned).or(address).unwrap_or_default()
+}
+
+/// The outermost layer.
+pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = RequestId::of(&request);
+    let method = known(request.method());
+    let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    request.extensions_mut().insert(id.clone());
+    shared.metrics.in_flight.inc();
+    // Counted down also if the client goes away, which drops this future.
+    let _in_flight = Defer(|| {
+        shared.metrics.in_flight.dec();
+    });
+    let mut response = next.run(request).await;
+    let problem = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = &problem {
+        let (mut parts, _) = response.into_parts();
+        let body = Json(problem.body(&id.0)).into_response();
+        parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.extend(body.headers().clone());
+        response = Response::from_parts(parts, body.into_body());
+    }
+    let status = response.status().as_u16();
+    shared.metrics.answered(method, &path, status);
+    let ms = started.elapsed().as_secs_f64() * 1000.0;
+    let code = problem.as_ref().map(|problem| problem.code);
+    match &problem {
+        Some(_) if status >= 500 => tracing::warn!(request_id = &*id.0, method, path, status, code, ms, "answered"),
+        _ => tracing::info!(request_id = &*id.0, method, path, status, code, ms, "answered"),
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// A method as a label; a client can invent methods.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+/// Turns a panic into an answer.
+pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response<Body> {
+    tracing::error!("a handler panicked");
+    Problem::internal().into_response()
+}
+
+struct Defer<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

@@ -26,7 +26,9 @@ use std::{
 use clap::{Parser, ValueEnum};
 use indic_seamless::{
     AudioOptions, Backend, EarlyStopping, Error, GenerationConfig, Language, Precision, TokenEvent, TranscribeOptions,
-    Transcriber, TranscriberBuilder, Transcript, audio::Channel,
+    Transcriber, TranscriberBuilder, Transcript,
+    audio::Channel,
+    subtitles::{SubtitleOptions, srt, vtt},
 };
 use serde::Serialize;
 
@@ -63,6 +65,8 @@ struct Args {
     search: Search,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    subtitles: Subtitles,
     /// File for the results [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -112,12 +116,45 @@ impl Search {
     }
 }
 
+/// How cues are cut.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Subtitles")]
+struct Subtitles {
+    /// Longest line, in letters; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    max_line_length: usize,
+    /// Lines of a cue
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    max_lines: usize,
+    /// Fastest reading, in letters a second
+    #[arg(long, value_name = "X", default_value_t = 20.0)]
+    max_reading_speed: f64,
+    /// Shortest cue, in seconds
+    #[arg(long, value_name = "S", default_value_t = 0.833)]
+    min_cue_duration: f64,
+}
+
+impl Subtitles {
+    fn options(&self) -> SubtitleOptions {
+        SubtitleOptions {
+            max_line_length: self.max_line_length,
+            max_lines: self.max_lines,
+            max_reading_speed: self.max_reading_speed,
+            min_duration_s: self.min_cue_duration,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Format {
     /// The text of a file on a line
     Text,
     /// A JSON object for a file on a line
     Json,
+    /// SubRip subtitles, of one file
+    Srt,
+    /// WebVTT subtitles, of one file
+    Vtt,
 }
 
 /// A line of `--format json`.
@@ -158,6 +195,10 @@ fn main() -> ExitCode {
 
 /// Transcribes all files; returns how many failed.
 fn run(args: &Args) -> indic_seamless::Result<usize> {
+    if matches!(args.format, Format::Srt | Format::Vtt) && args.files.len() > 1 {
+        let found = format!("{} files", args.files.len());
+        return Err(Error::InvalidOption { option: "format", found, wanted: "one file for subtitles".to_owned() });
+    }
     let transcriber = load(args)?;
     let generation = args.search.apply(transcriber.checkpoint().generation());
     generation.check()?;
@@ -242,6 +283,8 @@ fn transcribe(
 
 fn line(args: &Args, transcriber: &Transcriber, file: &Path, transcript: &Transcript) -> Vec<u8> {
     let mut line = match args.format {
+        Format::Srt => return srt(&transcript.segments, &args.subtitles.options()).into_bytes(),
+        Format::Vtt => return vtt(&transcript.segments, &args.subtitles.options()).into_bytes(),
         Format::Text => transcript.text.clone().into_bytes(),
         Format::Json => {
             let line = Line {

@@ -123,6 +123,28 @@ fn json_follows_its_contract() {
 }
 
 #[test]
+fn subtitles_of_one_file() {
+    let demo = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/audio/hindi-1.wav");
+    let of = |options: &[&str], files: &[&PathBuf]| {
+        let output = transcribe().args(["--model", "demo", "--lang", "hin"]).args(options).args(files).output();
+        output.expect("run")
+    };
+    let srt = stdout(&of(&["--format", "srt"], &[&demo]));
+    assert_eq!(srt, "1\n00:00:00,000 --> 00:00:01,226\nकृपया आज का मौसम\n\n");
+    let narrow = ["--format", "vtt", "--max-line-length", "6", "--max-lines", "1"];
+    let vtt = stdout(&of(&narrow, &[&demo]));
+    let lines: Vec<&str> = vtt.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines[0], "WEBVTT");
+    assert!(lines[1].starts_with("00:00:00.000 --> 00:00:0"), "{vtt}");
+    let text: Vec<&str> = lines[1..].chunks(2).map(|cue| cue[1]).collect();
+    assert_eq!(text.join(" "), "कृपया आज का मौसम");
+    assert!(text.len() >= 2, "{vtt}");
+    let two = of(&["--format", "srt"], &[&demo, &demo]);
+    assert_eq!(two.status.code(), Some(2));
+    assert!(stderr(&two).contains("one file for subtitles"), "{}", stderr(&two));
+}
+
+#[test]
 fn a_bad_file_does_not_stop_the_others() {
     let dir = tempfile::tempdir().expect("folder");
     let bad = dir.path().join("notes.wav");

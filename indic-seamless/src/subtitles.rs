@@ -1,28 +1,101 @@
-//! Subtitles: `SubRip` ([`srt`]) and `WebVTT` ([`vtt`]), a cue for each segment that has text.
+//! Subtitles as players accept them: `SubRip` ([`srt`]) and `WebVTT` ([`vtt`]).
+//!
+//! A segment becomes one cue, or several if its text does not fit one: lines are filled evenly, and a segment's time goes to its
+//! cues by their length. A cue that is too short to be read stays longer, up to the next one. Lengths are counted in graphemes,
+//! what a reader sees as one letter: नमस्ते has three.
 
 use std::fmt::Write as _;
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use crate::transcript::Segment;
+
+/// How cues are cut. The defaults are those common for films.
+///
+/// ```
+/// use indic_seamless::subtitles::SubtitleOptions;
+///
+/// let for_phones = SubtitleOptions { max_line_length: 32, ..SubtitleOptions::default() };
+/// assert_eq!(for_phones.max_lines, 2);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubtitleOptions {
+    /// The longest line, in graphemes; a longer word is cut. 0 for no limit.
+    pub max_line_length: usize,
+    /// Lines of a cue, at least 1.
+    pub max_lines: usize,
+    /// The fastest reading, in graphemes a second: a cue stays at least as long as that takes, if the next one lets it.
+    pub max_reading_speed: f64,
+    /// The shortest cue in seconds, if the next one lets it.
+    pub min_duration_s: f64,
+}
+
+impl Default for SubtitleOptions {
+    fn default() -> Self {
+        Self { max_line_length: 42, max_lines: 2, max_reading_speed: 20.0, min_duration_s: 5.0 / 6.0 }
+    }
+}
+
+/// What is shown at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cue {
+    /// When it comes, in seconds.
+    pub start: f64,
+    /// When it goes, in seconds.
+    pub end: f64,
+    /// Its lines, none of them empty.
+    pub lines: Vec<String>,
+}
+
+/// The cues of segments, in their order; a segment without text has none.
+///
+/// ```
+/// use indic_seamless::subtitles::{SubtitleOptions, cues};
+///
+/// assert!(cues(&[], &SubtitleOptions::default()).is_empty());
+/// ```
+pub fn cues(segments: &[Segment], options: &SubtitleOptions) -> Vec<Cue> {
+    let mut cues: Vec<Cue> = Vec::new();
+    for segment in segments {
+        let lines = lines(&segment.text, options.max_line_length);
+        let parts: Vec<&[String]> = lines.chunks(options.max_lines.max(1)).collect();
+        let all: usize = lines.iter().map(|line| length(line)).sum();
+        let (mut start, mut before) = (segment.start, 0);
+        for part in parts {
+            before += part.iter().map(|line| length(line)).sum::<usize>();
+            let end = segment.start + (segment.end - segment.start) * before as f64 / all as f64;
+            cues.push(Cue { start, end, lines: part.to_vec() });
+            start = end;
+        }
+    }
+    for i in 0..cues.len() {
+        let latest = cues.get(i + 1).map_or(f64::INFINITY, |next| next.start);
+        let cue = &mut cues[i];
+        let graphemes: usize = cue.lines.iter().map(|line| length(line)).sum();
+        let needed = (graphemes as f64 / options.max_reading_speed).max(options.min_duration_s);
+        cue.end = cue.end.max((cue.start + needed).min(latest));
+    }
+    cues
+}
 
 /// The segments as a `.srt` file.
 ///
 /// ```
-/// use indic_seamless::{Language, Transcriber, Waveform, subtitles};
+/// use indic_seamless::{Language, Transcriber, Waveform, subtitles::{SubtitleOptions, srt}};
 ///
 /// # fn main() -> indic_seamless::Result<()> {
 /// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
 /// let transcript = Transcriber::demo()?.transcribe(&recording, Language::HINDI)?;
-/// let srt = subtitles::srt(&transcript.segments);
-/// assert!(srt.starts_with("1\n00:00:00,000 --> 00:00:"));
+/// let srt = srt(&transcript.segments, &SubtitleOptions::default());
+/// assert_eq!(srt, "1\n00:00:00,000 --> 00:00:01,226\nकृपया आज का मौसम\n\n");
 /// # Ok(())
 /// # }
 /// ```
-pub fn srt(segments: &[Segment]) -> String {
+pub fn srt(segments: &[Segment], options: &SubtitleOptions) -> String {
     let mut out = String::new();
-    for (number, segment) in with_text(segments).enumerate() {
-        let (start, end) = (time(segment.start, ','), time(segment.end, ','));
+    for (number, Cue { start, end, lines }) in cues(segments, options).into_iter().enumerate() {
         // Writing to a string cannot fail.
-        let _ = write!(out, "{}\n{start} --> {end}\n{}\n\n", number + 1, one_line(&segment.text));
+        let _ = write!(out, "{}\n{} --> {}\n{}\n\n", number + 1, time(start, ','), time(end, ','), lines.join("\n"));
     }
     out
 }
@@ -30,25 +103,61 @@ pub fn srt(segments: &[Segment]) -> String {
 /// The segments as a `.vtt` file.
 ///
 /// ```
-/// assert_eq!(indic_seamless::subtitles::vtt(&[]), "WEBVTT\n\n");
+/// use indic_seamless::subtitles::{SubtitleOptions, vtt};
+///
+/// assert_eq!(vtt(&[], &SubtitleOptions::default()), "WEBVTT\n\n");
 /// ```
-pub fn vtt(segments: &[Segment]) -> String {
+pub fn vtt(segments: &[Segment], options: &SubtitleOptions) -> String {
     let mut out = "WEBVTT\n\n".to_owned();
-    for segment in with_text(segments) {
-        let (start, end) = (time(segment.start, '.'), time(segment.end, '.'));
-        let text = one_line(&segment.text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let _ = write!(out, "{start} --> {end}\n{text}\n\n");
+    for Cue { start, end, lines } in cues(segments, options) {
+        let text = lines.join("\n").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let _ = write!(out, "{} --> {}\n{text}\n\n", time(start, '.'), time(end, '.'));
     }
     out
 }
 
-fn with_text(segments: &[Segment]) -> impl Iterator<Item = &Segment> {
-    segments.iter().filter(|segment| !segment.text.trim().is_empty())
+fn length(text: &str) -> usize {
+    text.graphemes(true).count()
 }
 
-/// An empty line would end a cue.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Lines of at most `max` graphemes, as few as can be, and as even as these can be.
+fn lines(text: &str, max: usize) -> Vec<String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if max == 0 {
+        return if words.is_empty() { Vec::new() } else { vec![words.join(" ")] };
+    }
+    let fewest = filled(&words, max);
+    // The narrowest lines of which there are not more. Fewer do not fit in narrower ones, so the search may halve.
+    let (mut narrow, mut wide) = (1, max);
+    while narrow < wide {
+        let middle = (narrow + wide) / 2;
+        if filled(&words, middle).len() <= fewest.len() {
+            wide = middle;
+        } else {
+            narrow = middle + 1;
+        }
+    }
+    filled(&words, wide)
+}
+
+/// Puts words on lines of at most `max` graphemes, each as full as can be.
+fn filled(words: &[&str], max: usize) -> Vec<String> {
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for word in words {
+        let graphemes: Vec<&str> = word.graphemes(true).collect();
+        // Where words are not parted by blanks, a whole sentence is one of them.
+        for piece in graphemes.chunks(max) {
+            match lines.last_mut() {
+                Some((line, length)) if *length + 1 + piece.len() <= max => {
+                    line.push(' ');
+                    line.extend(piece.iter().copied());
+                    *length += 1 + piece.len();
+                }
+                _ => lines.push((piece.concat(), piece.len())),
+            }
+        }
+    }
+    lines.into_iter().map(|(line, _)| line).collect()
 }
 
 /// `hours:minutes:seconds` and milliseconds after `point`.
@@ -70,13 +179,45 @@ mod tests {
     #[test]
     fn cues_are_numbered_and_silence_has_none() {
         let segments = [segment(0.0, 1.5, "a <b> & c"), segment(2.0, 3.0, " "), segment(3599.9996, 3661.25, "d\n\ne")];
+        let options = SubtitleOptions::default();
         assert_eq!(
-            srt(&segments),
+            srt(&segments, &options),
             "1\n00:00:00,000 --> 00:00:01,500\na <b> & c\n\n2\n01:00:00,000 --> 01:01:01,250\nd e\n\n"
         );
         assert_eq!(
-            vtt(&segments),
+            vtt(&segments, &options),
             "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\na &lt;b&gt; &amp; c\n\n01:00:00.000 --> 01:01:01.250\nd e\n\n"
         );
+    }
+
+    #[test]
+    fn long_text_is_cut_evenly_in_lines_and_in_time() {
+        let words = "one two three four five six seven eight nine ten eleven twelve";
+        let options = SubtitleOptions { max_line_length: 20, ..SubtitleOptions::default() };
+        let cues = cues(&[segment(10.0, 22.0, words)], &options);
+        assert_eq!(cues.iter().map(|cue| cue.lines.len()).collect::<Vec<_>>(), [2, 2]);
+        assert!(cues.iter().flat_map(|cue| &cue.lines).all(|line| (10..=20).contains(&length(line))), "{cues:?}");
+        assert_eq!((cues[0].start, cues[1].end), (10.0, 22.0));
+        assert_eq!(cues[0].end, cues[1].start);
+        assert!((15.0..17.0).contains(&cues[0].end), "{cues:?}");
+        let text: Vec<String> = cues.iter().map(|cue| cue.lines.join(" ")).collect();
+        assert_eq!(text.join(" "), words);
+    }
+
+    #[test]
+    fn letters_are_what_a_reader_sees() {
+        assert_eq!(length("नमस्ते"), 3);
+        assert_eq!(lines("नमस्ते दुनिया", 4), ["नमस्ते", "दुनिया"]);
+        assert_eq!(lines("你好世界你好世界", 3).concat(), "你好世界你好世界");
+        assert_eq!(lines("ab cd", 0), ["ab cd"]);
+        assert_eq!(lines("  ", 5), [""; 0]);
+    }
+
+    #[test]
+    fn short_cues_stay_until_they_can_be_read() {
+        let segments = [segment(0.0, 0.2, "ten letter"), segment(0.6, 0.7, "x"), segment(5.0, 5.1, "y")];
+        let options = SubtitleOptions { max_reading_speed: 5.0, min_duration_s: 1.0, ..SubtitleOptions::default() };
+        let ends: Vec<f64> = cues(&segments, &options).iter().map(|cue| cue.end).collect();
+        assert_eq!(ends, [0.6, 1.6, 6.0]);
     }
 }

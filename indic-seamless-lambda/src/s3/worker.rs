@@ -10,7 +10,7 @@ use std::{
 use indic_seamless::{
     Error, Language, Transcript,
     service::{Service, code},
-    subtitles,
+    subtitles::{SubtitleOptions, srt},
 };
 use object_store::{ObjectStore, path::Path};
 use serde::{Serialize, Serializer};
@@ -268,7 +268,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
             }
             error => error.into(),
         })?;
-        let srt = subtitles::srt(&transcript.segments);
+        let srt = srt(&transcript.segments, &SubtitleOptions::default());
         store::create(store, &results.srt, srt.into(), "application/x-subrip").await?;
         let source = json!({ "bucket": bucket, "key": key.as_ref(), "etag": etag });
         let body = serde_json::to_vec(&Document { transcript: &transcript, source });

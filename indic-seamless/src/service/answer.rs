@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    subtitles,
+    subtitles::{SubtitleOptions, srt, vtt},
     transcript::{Segment, Timings, Transcript},
 };
 
@@ -110,8 +110,10 @@ impl Format {
         match self {
             Self::Json => Json(SpeechAnswer::new(transcript, segments)).into_response(),
             Self::Text => typed("text/plain; charset=utf-8", transcript.text.clone()),
-            Self::Srt => typed("application/x-subrip; charset=utf-8", subtitles::srt(&transcript.segments)),
-            Self::Vtt => typed("text/vtt; charset=utf-8", subtitles::vtt(&transcript.segments)),
+            Self::Srt => {
+                typed("application/x-subrip; charset=utf-8", srt(&transcript.segments, &SubtitleOptions::default()))
+            }
+            Self::Vtt => typed("text/vtt; charset=utf-8", vtt(&transcript.segments, &SubtitleOptions::default())),
         }
     }
 }

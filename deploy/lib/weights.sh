@@ -1,0 +1,131 @@
+# shellcheck shell=bash
+# The checkpoint for the image: downloaded at a pinned revision, verified by SHA-256, quantised.
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/indic-seamless
+
+# Sets `model_dir` to the folder that goes into the image.
+prepare_model() {
+    local name revision source
+    if [ "$model" = demo ]; then
+        model_dir=$cache/demo
+        mkdir -p "$model_dir"
+        return
+    fi
+    if [ -n "$model" ]; then
+        [ -f "$model/config.json" ] || die "--model: $model is not a checkpoint's folder (no config.json)"
+        source=$(cd "$model" && pwd)
+        name=$source
+        verify_sums "$source" "$source.sha256"
+    else
+        [ -f "$weights" ] || die "--weights: no file $weights"
+        read -r name revision < <(pinned)
+        [ -n "${revision:-}" ] || die "$weights lacks its line '# MODEL REVISION'"
+        download "$name" "$revision"
+    fi
+    # A folder that is given is taken as it is, unless told otherwise.
+    if [ -z "$precision" ] && [ -z "$model" ]; then precision=int8; fi
+    if [ "$precision" = int8 ] && ! is_int8 "$source"; then
+        quantize "$source"
+    else
+        model_dir=$source
+    fi
+    say "weights: $model_dir"
+}
+
+# The model and its revision as the sums' file names them.
+pinned() { sed -n 's/^# \([^ ]*\/[^ ]*\) \([^ ]*\)$/\1 \2/p' "$weights" | head -n 1; }
+
+is_int8() { grep -aq '"I8"' < <(head -c 1000000 "$1/model.safetensors" 2>/dev/null); }
+
+# Compares folder $1 with file $2; records the sums if there is no such file yet.
+verify_sums() {
+    if [ -f "$2" ]; then
+        (cd "$1" && sha256sum --check --quiet --strict "$2" >&2) || die "$1 is not what $2 says"
+    else
+        (cd "$1" && sha256sum -- *) >"$2.part" && mv "$2.part" "$2"
+        say "nothing to compare $1 with: its sums are now in $2"
+    fi
+}
+
+given_token() {
+    if [ -n "$hf_secret" ]; then
+        need_region
+        aws secretsmanager get-secret-value --secret-id "$hf_secret" --query SecretString --output text
+    else
+        printf '%s' "$hf_token"
+    fi
+}
+
+# $1: URL, then curl's options. The token goes in by standard input: arguments are visible to every user of the machine.
+hub() {
+    { [ -z "$token" ] || printf 'header = "Authorization: Bearer %s"\n' "$token"; } |
+        curl --config - --fail --silent --show-error --location --retry 3 --proto-redir =https,http "$@"
+}
+
+# Sets `source` to the folder of model $1 at revision $2.
+download() {
+    local id=$1 revision=$2 endpoint=${HF_ENDPOINT:-https://huggingface.co} token info files file commit
+    local recorded
+    recorded=$(grep -c '^[0-9a-f]\{64\} ' "$weights" || true)
+    source=$cache/${id//\//--}/$revision
+    if [ "$recorded" != 0 ] && [ -d "$source" ] && (cd "$source" && sha256sum --check --quiet --strict "$weights" >&2); then
+        return
+    fi
+    token=$(given_token)
+    [ -n "$token" ] || say "no token (HF_TOKEN or --hf-secret): the download fails if the model is gated"
+    info=$(hub "$endpoint/api/models/$id/revision/$revision") ||
+        die "cannot list $id at $revision (is the token's account admitted? See https://huggingface.co/$id)"
+    commit=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["sha"])' <<<"$info")
+    files=$(python3 "$here/lib/needed_files.py" <<<"$info") || die "$id at $commit lacks files"
+    if [ "$recorded" != 0 ]; then
+        [ "$commit" = "$revision" ] || die "$weights has sums, so its revision must be a commit, not $revision"
+        files=$(sed -n 's/^[0-9a-f]\{64\} [ *]//p' "$weights")
+    fi
+    source=$cache/${id//\//--}/$commit
+    mkdir -p "$source"
+    while read -r file; do
+        [ -f "$source/$file" ] || {
+            say "downloading $file"
+            hub "$endpoint/$id/resolve/$commit/$file" --continue-at - --output "$source/$file.part" ||
+                die "cannot download $file of $id"
+            mv "$source/$file.part" "$source/$file"
+        }
+    done <<<"$files"
+    if [ "$recorded" = 0 ]; then
+        record "$id" "$commit" "$files"
+    elif ! (cd "$source" && sha256sum --check --quiet --strict "$weights" >&2); then
+        # Else the next run would find the wrong files and take them for an earlier download.
+        rm -r "$source"
+        die "the download is not what $weights says, and was deleted"
+    fi
+}
+
+# Trust on first use: model, commit and sums of what was downloaded become what later builds must find.
+record() {
+    {
+        sed '/^# [^ ]*\/[^ ]* [^ ]*$/d' "$weights"
+        printf '# %s %s\n' "$1" "$2"
+        # shellcheck disable=SC2086 # names without spaces, by needed_files.py
+        (cd "$source" && sha256sum -- $3)
+    } >"$weights.part"
+    mv "$weights.part" "$weights"
+    say "TRUST ON FIRST USE: $weights had no sums. Commit $2 and the sums of what was downloaded are now in it;"
+    say "compare them with the model's page, and commit the file: builds from now on accept nothing else."
+}
+
+# Sets `model_dir` to an int8 copy of folder $1, made once for each version of the crate.
+quantize() {
+    local version
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
+    model_dir=$cache/int8/$(printf '%s %s' "$version" "$1" | sha256sum | cut -c 1-16)
+    if [ ! -d "$model_dir" ]; then
+        say "quantising to int8"
+        rm -rf "$model_dir.part"
+        mkdir -p "$cache/int8"
+        (cd "$root" && cargo run --release --quiet --example quantize -- \
+            --model "$1" --precision int8 --output "$model_dir.part") >&2
+        rm -f "$model_dir.sha256"
+        mv "$model_dir.part" "$model_dir"
+    fi
+    verify_sums "$model_dir" "$model_dir.sha256"
+}

@@ -1,4 +1,4 @@
-//! Subtitles as players accept them: `SubRip` ([`srt`]) and `WebVTT` ([`vtt`]).
+//! Subtitles as players accept them: SubRip ([`srt`]) and WebVTT ([`vtt`]).
 //!
 //! A segment becomes one cue, or several if its text does not fit one: lines are filled evenly, and a segment's time goes to its
 //! cues by their length. A cue that is too short to be read stays longer, up to the next one. Lengths are counted in graphemes,

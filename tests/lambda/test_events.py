@@ -10,7 +10,7 @@ import time
 import unittest
 import urllib.request
 
-from support import CLIP, FORM, GATEWAYS, HINDI, ROOT, Function, emulator, environment, form, free_port, http, rest, text
+from support import BINARY, CLIP, GATEWAYS, HINDI, ROOT, Function, emulator, environment, form, free_port, http, rest, text
 
 CLIPS = ROOT / "tests/clips"
 
@@ -159,7 +159,7 @@ class Lifecycle(unittest.TestCase):
             emulator(),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
             *("--runtime-api-address", f"127.0.0.1:{api}"),
-            str(ROOT / "target/release/indic-seamless-lambda"),
+            str(BINARY),
         ]
         process = subprocess.Popen(program, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"

@@ -22,9 +22,9 @@ pub(crate) enum Format {
     Json,
     /// The text alone.
     Text,
-    /// `SubRip` subtitles.
+    /// SubRip subtitles.
     Srt,
-    /// `WebVTT` subtitles.
+    /// WebVTT subtitles.
     Vtt,
 }
 

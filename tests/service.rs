@@ -141,7 +141,7 @@ fn stalled() -> (Body, oneshot::Receiver<()>) {
     (Body::from_stream(first.chain(stream::pending())), reading)
 }
 
-/// Half a second of a hum as WAV.
+/// A hum at 16 kHz as WAV.
 fn wav(samples: usize) -> Vec<u8> {
     let bytes = (samples * 2) as u32;
     let mut wav = Vec::from(*b"RIFF");

@@ -186,6 +186,15 @@ fn languages(transcriber: &Transcriber) -> impl Iterator<Item = Language> {
     transcriber.checkpoint().languages().filter_map(|code| code.parse().ok())
 }
 
+/// Decodes on a thread that may take its time; also tells how many milliseconds it took. `None` if the decoder panicked.
+pub(crate) async fn decoded<E: Send + 'static>(
+    decode: impl FnOnce() -> Result<Waveform, E> + Send + 'static,
+) -> Option<Result<(Waveform, f64), E>> {
+    let started = Instant::now();
+    let decoded = tokio::task::spawn_blocking(decode).await.ok()?;
+    Some(decoded.map(|audio| (audio, started.elapsed().as_secs_f64() * 1000.0)))
+}
+
 /// One short inference on a hum.
 fn prime(transcriber: &Transcriber) -> Result<()> {
     let hum = (0..Waveform::SAMPLE_RATE).map(|i| 0.1 * (i as f32 * 0.05).sin()).collect();

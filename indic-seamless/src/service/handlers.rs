@@ -19,7 +19,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::{
     Shared,
     answer::{SpeechAnswer, SpeechSegment},
-    engine::{Event, Running},
+    engine::{Event, Running, decoded},
     metrics::CONTENT_TYPE,
     observe::{ClientGuard, Deadline, RequestId, client},
     openapi::ApiDoc,
@@ -267,10 +267,8 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         let Speech { audio, hint, options } = Speech::read(request, settings).await?;
         let language = shared.known(options.language()?)?;
         let max = settings.max_audio;
-        let decoding = Instant::now();
-        let decoded = tokio::task::spawn_blocking(move || Speech::decode(audio, hint.as_deref(), max)).await;
-        let audio = decoded.map_err(|_| Problem::internal())??;
-        let audio_ms = decoding.elapsed().as_secs_f64() * 1000.0;
+        let decoded = decoded(move || Speech::decode(audio, hint.as_deref(), max)).await;
+        let (audio, audio_ms) = decoded.ok_or_else(Problem::internal)??;
         let running = shared.engine.submit(&id, audio, audio_ms, language, options.beams, slot)?;
         Ok::<_, Problem>((running, options))
     };

@@ -68,8 +68,7 @@ fn seconds() -> Histogram {
 
 impl Metrics {
     pub(crate) fn new(embedded: bool) -> Self {
-        let mut registry = Registry::with_prefix("indic_seamless");
-        let metrics = Self {
+        let mut metrics = Self {
             requests: Family::default(),
             refused: Family::default(),
             stages: Family::new_with_constructor(seconds),
@@ -79,8 +78,9 @@ impl Metrics {
             load: Gauge::default(),
             embedded,
             cold: AtomicBool::new(true),
-            registry: Mutex::new(Registry::default()),
+            registry: Mutex::new(Registry::with_prefix("indic_seamless")),
         };
+        let registry = metrics.registry.get_mut().unwrap_or_else(PoisonError::into_inner);
         registry.register("requests", "Answers by method, route and status", metrics.requests.clone());
         registry.register("refused", "Requests turned away for lack of room", metrics.refused.clone());
         registry.register("stage_seconds", "Time per recording and stage", metrics.stages.clone());
@@ -92,7 +92,7 @@ impl Metrics {
         );
         registry.register("in_flight", "Requests under way", metrics.in_flight.clone());
         registry.register("load_seconds", "Loading the model and running it once", metrics.load.clone());
-        Self { registry: Mutex::new(registry), ..metrics }
+        metrics
     }
 
     /// For Prometheus.

@@ -68,7 +68,7 @@ use tower_http::{
 use uuid::Uuid;
 
 use self::{
-    engine::{Engine, Event},
+    engine::{Engine, Event, decoded},
     metrics::Metrics,
     observe::{ClientGuard, Clients, observe, panicked},
     problem::Problem,
@@ -198,10 +198,8 @@ impl Service {
         let work = async {
             let slot = shared.engine.turn().await?;
             let max = shared.settings.max_audio;
-            let decoding = Instant::now();
-            let decode = move || AudioOptions::new().max_duration(max).from_bytes(audio, None);
-            let audio = tokio::task::spawn_blocking(decode).await.map_err(|_| Error::Cancelled)??;
-            let audio_ms = decoding.elapsed().as_secs_f64() * 1000.0;
+            let decoded = decoded(move || AudioOptions::new().max_duration(max).from_bytes(audio, None)).await;
+            let (audio, audio_ms) = decoded.ok_or(Error::Cancelled)??;
             let id = Uuid::new_v4().to_string().into();
             let mut running = shared.engine.submit(&id, audio, audio_ms, language, None, slot)?;
             while let Some(event) = running.events.recv().await {

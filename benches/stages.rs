@@ -11,6 +11,7 @@ use indic_seamless::{
     features::{Fbank, FeatureBatch, Features},
     model::{Encoded, config::ModelConfig},
     nn::Storage,
+    segmentation::{SegmentationOptions, Segmenter},
 };
 
 /// Ten seconds of noise.
@@ -26,6 +27,18 @@ fn recording() -> Vec<f32> {
 fn features(c: &mut Criterion) {
     let samples = recording();
     c.bench_function("fbank, 10 s", |b| b.iter(|| Fbank::extract(black_box(&samples))));
+}
+
+fn segmentation(c: &mut Criterion) {
+    let minute = recording().repeat(6);
+    let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
+    let mut segments = Vec::new();
+    c.bench_function("search for speech, 60 s", |b| {
+        b.iter(|| {
+            segmenter.push(black_box(&minute), &mut segments);
+            segmenter.finish(&mut segments);
+        });
+    });
 }
 
 const STORAGES: [(&str, Storage); 2] = [("f32", Storage::Float), ("int8", Storage::Int8)];
@@ -78,5 +91,5 @@ fn end_to_end(c: &mut Criterion) {
     c.bench_function("end to end, demo model", |b| b.iter(|| transcriber.transcribe(black_box(&audio), tamil)));
 }
 
-criterion_group!(benches, features, encoder, decoder, end_to_end);
+criterion_group!(benches, features, segmentation, encoder, decoder, end_to_end);
 criterion_main!(benches);

@@ -1,161 +1,50 @@
-//! Transcribes or translates recordings.
+//! Transcribes or translates recordings of any length.
 //!
 //! Run with
 //!
 //! ```text
 //! cargo run --release --example transcribe -- --model demo --lang hin examples/audio/hindi-1.wav
-//! cargo run --release --example transcribe -- --model DIR --lang hin speech.wav
+//! cargo run --release --example transcribe -- --model DIR --lang hin lecture.mp3
 //! cargo run --release --example transcribe -- --model DIR --lang tam --num-beams 5 --format json *.mp3
+//! cargo run --release --example transcribe -- --model DIR --lang tam --format srt --output subtitles/ *.mp4
+//! arecord -f S16_LE -r 16000 | cargo run --release --example transcribe -- --model DIR --lang ben -
 //! ```
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 if every file was transcribed, 2
 //! for wrong usage, else 1; a bad file does not stop the others.
 
+#[path = "support/args.rs"]
+mod args;
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/model.rs"]
 mod model;
+#[path = "support/results.rs"]
+mod results;
 
 use std::{
-    io::{self, Write},
+    io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use indic_seamless::{
-    AudioOptions, Backend, EarlyStopping, Error, GenerationConfig, Language, Precision, TokenEvent, TranscribeOptions,
-    Transcriber, TranscriberBuilder, Transcript,
-    audio::Channel,
-    subtitles::{SubtitleOptions, srt, vtt},
+    Error, Flag, GenerationConfig, Language, Progress, Segment, Segmentation, Timings, TranscribeOptions, Transcriber,
+    TranscriberBuilder, Transcript, Waveform,
+    audio::AudioReader,
+    subtitles::{srt, vtt},
 };
 use serde::Serialize;
 
 use self::{
+    args::{Args, Format, TextLanguage},
     memory::peak_rss_bytes,
-    model::{ModelArgs, progress_bar},
+    model::progress_bar,
+    results::{Results, to_stdout},
 };
-
-/// Speech to text with SeamlessM4T v2: transcription, or translation into another language.
-#[derive(Parser)]
-#[command(version)]
-struct Args {
-    /// Recordings: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV
-    #[arg(required = true, value_name = "AUDIO")]
-    files: Vec<PathBuf>,
-    #[command(flatten)]
-    model: ModelArgs,
-    /// Language of the text, by code or English name
-    #[arg(long, default_value = "eng", value_name = "CODE|NAME")]
-    lang: Language,
-    /// Type of the weights in memory: auto (as stored), f32, bf16 or int8
-    #[arg(long, default_value = "auto")]
-    precision: Precision,
-    /// Where the model runs: flex, or ndarray, wgpu, cuda in a build with that feature
-    #[arg(long, default_value = "flex")]
-    backend: Backend,
-    /// Threads on the CPU [default: one per core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Channel to use, from 0 [default: the average of all]
-    #[arg(long, value_name = "N")]
-    channel: Option<usize>,
-    #[command(flatten)]
-    search: Search,
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    #[command(flatten)]
-    subtitles: Subtitles,
-    /// File for the results [default: standard output]
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-/// The search; what is not given is as the checkpoint asks for.
-#[derive(clap::Args)]
-#[command(next_help_heading = "Search")]
-struct Search {
-    /// Beams; 1 is greedy search
-    #[arg(long, value_name = "N")]
-    num_beams: Option<usize>,
-    /// Scores of beams are divided by length^X
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    length_penalty: Option<f64>,
-    /// When beam search ends: true, false or never
-    #[arg(long, value_name = "WHEN")]
-    early_stopping: Option<EarlyStopping>,
-    /// No sequence of N tokens comes twice
-    #[arg(long, value_name = "N")]
-    no_repeat_ngram_size: Option<usize>,
-    /// Above 1 makes tokens that are there already less likely
-    #[arg(long, value_name = "X")]
-    repetition_penalty: Option<f32>,
-    #[arg(long, value_name = "N")]
-    min_new_tokens: Option<usize>,
-    #[arg(long, value_name = "N")]
-    max_new_tokens: Option<usize>,
-    /// Best hypotheses to return
-    #[arg(long, value_name = "N")]
-    num_return_sequences: Option<usize>,
-}
-
-impl Search {
-    fn apply(&self, base: &GenerationConfig) -> GenerationConfig {
-        GenerationConfig {
-            num_beams: self.num_beams.unwrap_or(base.num_beams),
-            length_penalty: self.length_penalty.unwrap_or(base.length_penalty),
-            early_stopping: self.early_stopping.unwrap_or(base.early_stopping),
-            no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(base.no_repeat_ngram_size),
-            repetition_penalty: self.repetition_penalty.unwrap_or(base.repetition_penalty),
-            min_new_tokens: self.min_new_tokens.unwrap_or(base.min_new_tokens),
-            max_new_tokens: self.max_new_tokens.unwrap_or(base.max_new_tokens),
-            num_return_sequences: self.num_return_sequences.unwrap_or(base.num_return_sequences),
-            ..base.clone()
-        }
-    }
-}
-
-/// How cues are cut.
-#[derive(clap::Args)]
-#[command(next_help_heading = "Subtitles")]
-struct Subtitles {
-    /// Longest line, in letters; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    max_line_length: usize,
-    /// Lines of a cue
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    max_lines: usize,
-    /// Fastest reading, in letters a second
-    #[arg(long, value_name = "X", default_value_t = 20.0)]
-    max_reading_speed: f64,
-    /// Shortest cue, in seconds
-    #[arg(long, value_name = "S", default_value_t = 0.833)]
-    min_cue_duration: f64,
-}
-
-impl Subtitles {
-    fn options(&self) -> SubtitleOptions {
-        SubtitleOptions {
-            max_line_length: self.max_line_length,
-            max_lines: self.max_lines,
-            max_reading_speed: self.max_reading_speed,
-            min_duration_s: self.min_cue_duration,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Format {
-    /// The text of a file on a line
-    Text,
-    /// A JSON object for a file on a line
-    Json,
-    /// SubRip subtitles, of one file
-    Srt,
-    /// WebVTT subtitles, of one file
-    Vtt,
-}
 
 /// A line of `--format json`.
 #[derive(Serialize)]
@@ -193,40 +82,70 @@ fn main() -> ExitCode {
     }
 }
 
+/// Everything that is the same for all files.
+struct Work<'a> {
+    args: &'a Args,
+    transcriber: Transcriber,
+    generation: GenerationConfig,
+    segmentation: Segmentation,
+}
+
 /// Transcribes all files; returns how many failed.
 fn run(args: &Args) -> indic_seamless::Result<usize> {
-    if matches!(args.format, Format::Srt | Format::Vtt) && args.files.len() > 1 {
+    let mut results = Results::new(args)?;
+    if matches!(args.format, Format::Srt | Format::Vtt) && args.files.len() > 1 && !results.are_apart() {
         let found = format!("{} files", args.files.len());
-        return Err(Error::InvalidOption { option: "format", found, wanted: "one file for subtitles".to_owned() });
+        let wanted = "one file for subtitles, or --output with a folder".to_owned();
+        return Err(Error::InvalidOption { option: "format", found, wanted });
     }
-    let transcriber = load(args)?;
-    let generation = args.search.apply(transcriber.checkpoint().generation());
-    generation.check()?;
-    transcriber.checkpoint().language_token(args.lang)?;
-    let mut results = Vec::new();
-    let mut failed = 0;
-    for file in &args.files {
-        match transcribe(args, &transcriber, &generation, file) {
-            Ok(transcript) => {
-                let line = line(args, &transcriber, file, &transcript);
-                match args.output {
-                    Some(_) => results.extend(line),
-                    None => io::stdout()
-                        .write_all(&line)
-                        .and_then(|()| io::stdout().flush())
-                        .map_err(|source| Error::Io { action: "write", path: "standard output".into(), source })?,
+    if matches!(args.lang, TextLanguage::Spoken) && args.files.iter().any(|file| file == Path::new("-")) {
+        let wanted = "a language: the standard input is read only once".to_owned();
+        return Err(Error::InvalidOption { option: "lang", found: "auto".to_owned(), wanted });
+    }
+    let segmentation = args.cutting.segmentation()?;
+    let started = Instant::now();
+    let done: Vec<&PathBuf> = args.files.iter().filter(|file| !args.overwrite && results.has(file)).collect();
+    let files: Vec<&PathBuf> = args.files.iter().filter(|file| !done.contains(file)).collect();
+    let (mut failed, mut transcribed_s) = (Vec::new(), 0.0);
+    if !files.is_empty() {
+        let transcriber = load(args)?;
+        let generation = args.search.apply(transcriber.checkpoint().generation());
+        generation.check()?;
+        if let TextLanguage::Known(language) = args.lang {
+            transcriber.checkpoint().language_token(language)?;
+        }
+        let work = Work { args, transcriber, generation, segmentation };
+        for &file in &files {
+            match work.transcribe(file, &results) {
+                Ok((transcript, shown)) => {
+                    transcribed_s += transcript.duration_s;
+                    if !shown {
+                        results.put(file, &work.result(file, &transcript))?;
+                    }
                 }
-            }
-            Err(error) => {
-                eprintln!("error: {}: {error}", file.display());
-                failed += 1;
+                Err(error) => {
+                    eprintln!("error: {}: {error}", file.display());
+                    failed.push(file);
+                }
             }
         }
     }
-    if let Some(output) = &args.output {
-        write(output, &results).map_err(|source| Error::Io { action: "write", path: output.clone(), source })?;
+    if results.are_apart() {
+        summary(files.len(), &done, &failed, transcribed_s, started.elapsed());
     }
-    Ok(failed)
+    results.finish()?;
+    Ok(failed.len())
+}
+
+fn summary(tried: usize, skipped: &[&PathBuf], failed: &[&PathBuf], transcribed_s: f64, elapsed: Duration) {
+    let seconds = elapsed.as_secs_f64();
+    eprintln!(
+        "{} transcribed ({transcribed_s:.0} s of audio in {seconds:.0} s), {} skipped because their results are there, {} failed",
+        tried - failed.len(),
+        skipped.len(),
+        failed.len()
+    );
+    failed.iter().for_each(|file| eprintln!("  failed: {}", file.display()));
 }
 
 fn load(args: &Args) -> indic_seamless::Result<Transcriber> {
@@ -257,56 +176,119 @@ fn demo(_: TranscriberBuilder) -> indic_seamless::Result<Transcriber> {
     Err(model::no_demo())
 }
 
-fn transcribe(
-    args: &Args,
-    transcriber: &Transcriber,
-    generation: &GenerationConfig,
-    file: &Path,
-) -> indic_seamless::Result<Transcript> {
-    let started = Instant::now();
-    let channel = args.channel.map_or(Channel::Average, Channel::Only);
-    let audio = AudioOptions::new().channel(channel).open(file)?;
-    let audio_ms = started.elapsed().as_secs_f64() * 1000.0;
-
-    let bar = progress_bar("{msg} {bar:30} {pos}/{len} tokens").with_message(file.display().to_string());
-    bar.set_length(generation.max_new_tokens as u64);
-    let mut on_token = |event: TokenEvent| bar.set_position(event.step as u64 + 1);
-    let options =
-        TranscribeOptions { generation: Some(generation.clone()), on_token: Some(&mut on_token), ..Default::default() };
-    let transcript = transcriber.transcribe_with(&audio, args.lang, options);
-    bar.finish_and_clear();
-    let mut transcript = transcript?;
-    transcript.timings.audio_ms = audio_ms;
-    transcript.timings.total_ms += audio_ms;
-    Ok(transcript)
-}
-
-fn line(args: &Args, transcriber: &Transcriber, file: &Path, transcript: &Transcript) -> Vec<u8> {
-    let mut line = match args.format {
-        Format::Srt => return srt(&transcript.segments, &args.subtitles.options()).into_bytes(),
-        Format::Vtt => return vtt(&transcript.segments, &args.subtitles.options()).into_bytes(),
-        Format::Text => transcript.text.clone().into_bytes(),
-        Format::Json => {
-            let line = Line {
-                file,
-                transcript,
-                precision: transcriber.precision().name(),
-                backend: transcriber.backend().name(),
-                peak_rss_bytes: peak_rss_bytes(),
-            };
-            serde_json::to_vec(&line).unwrap_or_default()
+impl Work<'_> {
+    /// Transcribes a file; tells, too, whether its text has been shown already.
+    fn transcribe(&self, file: &Path, results: &Results) -> indic_seamless::Result<(Transcript, bool)> {
+        let started = Instant::now();
+        let audio = self.args.audio_options();
+        let reader = if file == Path::new("-") {
+            audio.reader_from_pipe(io::stdin(), self.args.pipe_format())?
+        } else {
+            audio.reader(file)?
+        };
+        // A pipe that has not ended, such as one from a microphone, does not know how long it will be.
+        let live = file == Path::new("-") && reader.duration_hint().is_none();
+        let language = self.language(file)?;
+        // What is spoken into a pipe is shown as soon as it is understood.
+        let live = live && !matches!(self.segmentation, Segmentation::None);
+        let shown = live && self.args.format == Format::Text && matches!(results, Results::Stdout);
+        let open_ms = started.elapsed().as_secs_f64() * 1000.0;
+        let mut transcript =
+            if live { self.listen(reader, language, shown)? } else { self.read(file, reader, language)? };
+        transcript.timings.audio_ms += open_ms;
+        transcript.timings.total_ms += open_ms;
+        for segment in &transcript.segments {
+            segment.flags.iter().for_each(|flag| warn(file, segment, *flag));
         }
-    };
-    line.push(b'\n');
-    line
+        Ok((transcript, shown))
+    }
+
+    fn language(&self, file: &Path) -> indic_seamless::Result<Language> {
+        if let TextLanguage::Known(language) = self.args.lang {
+            return Ok(language);
+        }
+        // The first minute has some speech in it, or this is no recording of speech.
+        let mut samples = Vec::new();
+        for piece in self.args.audio_options().reader(file)?.take(60) {
+            samples.extend(piece?);
+        }
+        let guess = self.transcriber.detect_language(&Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?)?;
+        let best = guess.first().map_or(Language::ENGLISH, |best| best.language);
+        eprintln!("{}: {}", file.display(), best.name());
+        Ok(best)
+    }
+
+    fn options(&self) -> TranscribeOptions<'_> {
+        TranscribeOptions {
+            generation: Some(self.generation.clone()),
+            segmentation: self.segmentation.clone(),
+            batch_size: self.args.search.batch_size.map(NonZeroUsize::get),
+            words: self.args.words,
+            retry: self.args.search.retry,
+            ..TranscribeOptions::default()
+        }
+    }
+
+    /// Transcribes a recording that is there as a whole.
+    fn read(&self, file: &Path, reader: AudioReader, language: Language) -> indic_seamless::Result<Transcript> {
+        let bar = progress_bar("{msg} {bar:30} {pos}/{len} s {eta}").with_message(file.display().to_string());
+        let mut on_progress = |progress: Progress| {
+            bar.set_length(progress.total_s.unwrap_or(progress.done_s).ceil() as u64);
+            bar.set_position(progress.done_s as u64);
+        };
+        let options = TranscribeOptions { on_progress: Some(&mut on_progress), ..self.options() };
+        let transcript = self.transcriber.transcribe_reader(reader, language, options);
+        bar.finish_and_clear();
+        transcript
+    }
+
+    /// Transcribes what is still being spoken.
+    fn listen(&self, reader: AudioReader, language: Language, shown: bool) -> indic_seamless::Result<Transcript> {
+        let started = Instant::now();
+        let mut stream = self.transcriber.stream(language, self.options())?;
+        let mut all = Vec::new();
+        let mut show = |segments: Vec<Segment>| {
+            let lines: String = segments.iter().map(|segment| format!("{}\n", segment.text)).collect();
+            all.extend(segments);
+            if shown { to_stdout(lines.as_bytes()) } else { Ok(()) }
+        };
+        for piece in reader {
+            show(stream.feed(&piece?)?)?;
+        }
+        show(stream.finish()?)?;
+        let timings = Timings { total_ms: started.elapsed().as_secs_f64() * 1000.0, ..stream.timings() };
+        Ok(Transcript::new(stream.position(), language, all, timings))
+    }
+
+    /// What is written for a file.
+    fn result(&self, file: &Path, transcript: &Transcript) -> Vec<u8> {
+        let subtitles = self.args.subtitles.options();
+        let mut line = match self.args.format {
+            Format::Srt => return srt(&transcript.segments, &subtitles).into_bytes(),
+            Format::Vtt => return vtt(&transcript.segments, &subtitles).into_bytes(),
+            Format::Text => transcript.text.clone().into_bytes(),
+            Format::Json => {
+                let line = Line {
+                    file,
+                    transcript,
+                    precision: self.transcriber.precision().name(),
+                    backend: self.transcriber.backend().name(),
+                    peak_rss_bytes: peak_rss_bytes(),
+                };
+                serde_json::to_vec(&line).unwrap_or_default()
+            }
+        };
+        line.push(b'\n');
+        line
+    }
 }
 
-/// Writes a file whole or not at all: under another name first.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+fn warn(file: &Path, segment: &Segment, flag: Flag) {
+    let what = match flag {
+        Flag::Retried => "was searched for again without repetitions",
+        Flag::Loop => "repeats itself",
+        Flag::RunAway => "is longer than anybody can say in the time",
+        Flag::Truncated => "was cut off at the limit of tokens",
+    };
+    eprintln!("warning: {}: the text from {:.1} s to {:.1} s {what}", file.display(), segment.start, segment.end);
 }

@@ -4,14 +4,20 @@ mod common;
 
 use std::{
     fs,
+    io::{self, Cursor, ErrorKind, Read},
     ops::Range,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
 use indic_seamless::{
     Error,
-    audio::{AudioOptions, Channel, Resampler, Waveform, resample},
+    audio::{AudioOptions, AudioReader, Channel, PipeFormat, Resampler, Waveform, resample},
 };
 use safetensors::SafeTensors;
 
@@ -435,4 +441,342 @@ fn survives_flipped_bits() {
 fn hides_samples_from_debug() {
     let printed = format!("{:?}", Waveform::from_samples(vec![0.125; 16_000], 16_000).expect("samples"));
     assert_eq!(printed, "Waveform(16000 samples, 1s)");
+}
+
+/// All that a reader gives: the pieces, and the error if one ends them.
+fn pieces(reader: Result<AudioReader, Error>) -> (Vec<Vec<f32>>, Option<Error>) {
+    let mut reader = match reader {
+        Ok(reader) => reader,
+        Err(error) => return (Vec::new(), Some(error)),
+    };
+    let (mut pieces, mut end) = (Vec::new(), None);
+    for piece in reader.by_ref() {
+        match piece {
+            Ok(piece) => {
+                assert!((1..=16_000).contains(&piece.len()), "a piece of {}", piece.len());
+                pieces.push(piece);
+            }
+            Err(error) => {
+                end = Some(error);
+                break;
+            }
+        }
+    }
+    assert!(reader.next().is_none() && reader.next().is_none(), "something after {end:?}");
+    (pieces, end)
+}
+
+/// Checks that a reader gives the samples of `wanted`, or, after some pieces, its error.
+fn assert_pieces(reader: Result<AudioReader, Error>, wanted: &Result<Waveform, Error>, what: &str) {
+    let (pieces, error) = pieces(reader);
+    match wanted {
+        Ok(wanted) => {
+            assert!(error.is_none(), "{what}: {error:?}");
+            assert!(pieces.concat() == wanted.samples(), "{what}: other samples");
+        }
+        Err(wanted) => assert_eq!(error.map(|error| error.to_string()), Some(wanted.to_string()), "{what}"),
+    }
+}
+
+/// Every file that decodes, of all formats.
+fn recordings() -> Vec<PathBuf> {
+    let list = |dir: PathBuf| fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("a file").path());
+    let clips = CLIPS.iter().map(|name| folder("clips").join(name));
+    let examples = list(common::example("")).filter(|path| path.extension().is_some_and(|kind| kind != "json"));
+    clips.chain(examples).chain(list(folder("golden/tiny/audio"))).collect()
+}
+
+#[test]
+fn gives_the_same_samples_piece_by_piece() {
+    let options = AudioOptions::new();
+    let mut hints = 0;
+    for path in recordings() {
+        let what = path.display().to_string();
+        let whole = options.open(&path);
+        assert_pieces(options.reader(&path), &whole, &what);
+        let bytes = fs::read(&path).expect("a recording");
+        assert_pieces(options.reader_from_bytes(bytes.clone(), None), &whole, &what);
+        assert_pieces(options.reader_from_pipe(Cursor::new(bytes), PipeFormat::Detect), &whole, &what);
+
+        let whole = whole.expect("a recording");
+        let reader = options.reader(&path).expect("a recording");
+        if let Some(hint) = reader.duration_hint() {
+            assert!(hint.abs_diff(whole.duration()) < Duration::from_millis(100), "{what}: {hint:?} for {whole:?}");
+            hints += 1;
+        }
+        let lengths: Vec<_> = reader.map(|piece| piece.expect("a piece").len()).collect();
+        let (last, others) = lengths.split_last().expect("a piece");
+        assert!(*last > 0 && others.iter().all(|&length| length == 16_000), "{what}: {lengths:?}");
+    }
+    assert!(hints > 20, "only {hints} files say how long they are");
+}
+
+#[test]
+fn ends_with_the_same_error_piece_by_piece() {
+    let options = AudioOptions::new();
+    for name in CLIPS {
+        let bytes = clip(name);
+        let cuts = [1, 30, 50, 70, 90, 99].map(|share| bytes[..bytes.len() * share / 100].to_vec());
+        let flips = (0..40).map(|i| {
+            let mut flipped = bytes.clone();
+            flipped[i * bytes.len() / 40] ^= 4;
+            flipped
+        });
+        for (i, broken) in cuts.into_iter().chain(flips).enumerate() {
+            let whole = options.from_bytes(broken.clone(), None);
+            assert_pieces(options.reader_from_bytes(broken, None), &whole, &format!("{name}, {i}"));
+        }
+    }
+}
+
+#[test]
+fn tells_damage_found_at_the_end_after_the_pieces() {
+    let mut bytes = clip("hi.flac");
+    // A wrong checksum of all samples.
+    bytes[26] ^= 1;
+    let (found, error) = pieces(AudioOptions::new().reader_from_bytes(bytes, None));
+    assert_eq!(found.concat(), samples("hi.wav"));
+    assert!(matches!(&error, Some(Error::DamagedAudio { reason, .. }) if reason.contains("checksum")), "{error:?}");
+
+    // What was decoded before the limit is handed out, too.
+    let options = AudioOptions::new().max_duration(Duration::from_secs(70));
+    let (found, error) = pieces(options.reader(folder("clips").join("two_hours_of_silence.flac")));
+    let length: usize = found.iter().map(Vec::len).sum();
+    assert!((60 * 16_000..=70 * 16_000).contains(&length), "{length}");
+    assert!(matches!(error, Some(Error::AudioTooLong { limit_s: 70.0, .. })), "{error:?}");
+}
+
+#[test]
+fn reads_a_file_only_while_it_is_decoded() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("three_hours.wav");
+    let size = 3 * 3_600 * 8_000;
+    let mut header = wav(1, 1, 8_000, 8, &[]);
+    header[DATA_SIZE].copy_from_slice(&(size as u32).to_le_bytes());
+    fs::write(&path, &header).expect("a file");
+    let file = fs::File::options().write(true).open(&path).expect("a file");
+    file.set_len(header.len() as u64 + size).expect("a sparse file");
+
+    let options = AudioOptions::new().max_duration(Duration::MAX);
+    let mut reader = is_send(options.reader(&path).expect("a recording"));
+    assert_eq!(reader.duration_hint(), Some(Duration::from_secs(3 * 3_600)));
+    for _ in 0..10 {
+        assert_eq!(reader.next().expect("a piece").expect("samples").len(), 16_000);
+    }
+    // What was not read by now is gone.
+    file.set_len(header.len() as u64 + 15 * 8_000).expect("a shorter file");
+    let (found, error) = pieces(Ok(reader));
+    assert!(found.len() <= 5, "{}", found.len());
+    let wanted = format!("cut short: {} of {size} bytes of samples are there", 15 * 8_000);
+    assert!(matches!(&error, Some(Error::DamagedAudio { reason, .. }) if reason.starts_with(&wanted)), "{error:?}");
+}
+
+#[test]
+fn reads_files_of_more_than_32_bits() {
+    let small = wav16(&[100, -200, 300, -400], 1, 16_000);
+    let wanted = decode(small.clone()).expect("a recording");
+    let large = |magic: &[u8], size: u64, tail: &[u8]| {
+        let sizes = [&0_u64.to_le_bytes()[..], &size.to_le_bytes(), &[0; 12]].concat();
+        let mut data = small[36..].to_vec();
+        data[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+        [magic, &[0xff; 4], b"WAVEds64", &28_u32.to_le_bytes(), &sizes, &small[12..36], &data, tail].concat()
+    };
+    for (size, tail) in [(8, &b"LIST\x04\0\0\0INFO"[..]), (8, b""), (0, b""), (u64::MAX, b"")] {
+        for magic in [b"RF64", b"BW64"] {
+            let bytes = large(magic, size, tail);
+            assert_eq!(decode(bytes.clone()).expect("a recording"), wanted, "{size}");
+            let reader = AudioOptions::new().reader_from_pipe(Cursor::new(bytes), PipeFormat::Detect);
+            assert_eq!(pieces(reader).0.concat(), wanted.samples(), "{size}");
+        }
+    }
+    assert_eq!(damage(large(b"RF64", 1 << 33, b"")), "cut short: 8 of 8589934592 bytes of samples are there");
+}
+
+/// A pipe that gives its bytes in reads of these sizes, over and over, and then ends or breaks.
+struct Dribble {
+    bytes: Cursor<Vec<u8>>,
+    sizes: Vec<usize>,
+    error: Option<io::Error>,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Dribble {
+    fn new(bytes: Vec<u8>, sizes: &[usize]) -> Self {
+        Self { bytes: Cursor::new(bytes), sizes: sizes.to_vec(), error: None, reads: Arc::default() }
+    }
+}
+
+impl Read for Dribble {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let turn = self.reads.fetch_add(1, Ordering::Relaxed);
+        if turn % 7 == 3 {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        let most = buffer.len().min(self.sizes[turn % self.sizes.len()]);
+        match self.bytes.read(&mut buffer[..most])? {
+            0 => self.error.take().map_or(Ok(0), Err),
+            count => Ok(count),
+        }
+    }
+}
+
+fn pipe(input: impl Read + Send + 'static) -> Result<AudioReader, Error> {
+    AudioOptions::new().reader_from_pipe(input, PipeFormat::Detect)
+}
+
+#[test]
+fn reads_pipes_in_whatever_pieces_they_come() {
+    let sizes = common::noise(64).iter().map(|x| (x.abs() * 3_000.0) as usize + 1).collect::<Vec<_>>();
+    for name in CLIPS {
+        let whole = decode(clip(name));
+        for sizes in [&[1][..], &sizes] {
+            assert_pieces(pipe(Dribble::new(clip(name), sizes)), &whole, name);
+        }
+    }
+    for stem in ["hi_44k_stereo", "te_22k_f32", "ta_48k_s24"] {
+        let path = folder("golden/tiny/audio").join(stem).with_extension("wav");
+        let bytes = fs::read(&path).expect("a recording");
+        assert_pieces(pipe(Dribble::new(bytes, &sizes)), &Waveform::open(path), stem);
+    }
+}
+
+#[test]
+fn takes_a_pipe_to_its_end_where_the_header_cannot_know_it() {
+    let values: Vec<i16> = common::noise(40_000).iter().map(|x| (x * 30_000.0) as i16).collect();
+    let whole = wav16(&values, 2, 16_000);
+    let wanted = decode(whole.clone());
+    let with_length = |length: u32, bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        bytes[4..8].copy_from_slice(&length.wrapping_add(36).to_le_bytes());
+        bytes[DATA_SIZE].copy_from_slice(&length.to_le_bytes());
+        Cursor::new(bytes)
+    };
+    for length in [0, u32::MAX, u32::MAX - 36, 4_294_967_195, 0x7fff_f000, 0x7fff_ffff, 0x8000_0000] {
+        assert_pieces(pipe(with_length(length, &whole)), &wanted, &format!("{length:x}"));
+        let (found, error) = pieces(pipe(with_length(length, &whole[..whole.len() - 1])));
+        assert_eq!(found.concat(), wanted.as_ref().expect("a recording").samples()[..19_999], "{length:x}");
+        assert!(error.is_some_and(|error| error.to_string().contains("3 of 4 bytes of the last sample")), "{length:x}");
+        let (found, error) = pieces(pipe(with_length(length, &whole[..44])));
+        assert!(found.is_empty() && matches!(error, Some(Error::NoAudio { .. })), "{length:x}: {error:?}");
+    }
+    // Any other length is believed.
+    let more = [&whole[..], b"LIST\x04\0\0\0INFO"].concat();
+    assert_pieces(pipe(Cursor::new(more)), &wanted, "with a chunk behind it");
+    for length in [80_004, 0x7ff0_0000, 0x9000_0000, 0xff00_0000] {
+        let (found, error) = pieces(pipe(with_length(length, &whole)));
+        assert_eq!(found.concat(), wanted.as_ref().expect("a recording").samples());
+        let reason = format!("cut short: 80000 of {length} bytes of samples are there");
+        assert!(error.is_some_and(|error| error.to_string().contains(&reason)), "{length:x}");
+    }
+}
+
+#[test]
+fn reads_bare_samples() {
+    let raw = |bytes: &[u8], rate, channels| {
+        let input = Dribble::new(bytes.to_vec(), &[1, 2, 5]);
+        pieces(AudioOptions::new().reader_from_pipe(input, PipeFormat::Pcm16 { rate, channels }))
+    };
+    let values: Vec<i16> = common::noise(6_000).iter().map(|x| (x * 30_000.0) as i16).collect();
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    for (rate, channels) in [(16_000, 1), (44_100, 2), (8_000, 3)] {
+        let (found, error) = raw(&bytes, rate, channels);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(found.concat(), decode(wav16(&values, channels, rate)).expect("a recording").samples());
+    }
+    // It is not looked at.
+    assert_eq!(raw(b"RIFF", 16_000, 1).0.concat().len(), 2);
+    assert!(matches!(raw(&[], 16_000, 1).1, Some(Error::NoAudio { .. })));
+    assert!(matches!(raw(&[0; 5], 16_000, 1).1, Some(Error::DamagedAudio { .. })));
+    for (rate, channels) in [(0, 1), (999, 1), (u32::MAX, 1), (16_000, 0), (16_000, 27), (16_000, u16::MAX)] {
+        assert!(matches!(raw(&bytes, rate, channels).1, Some(Error::InvalidOption { .. })), "{rate}, {channels}");
+    }
+}
+
+#[test]
+fn waits_for_no_more_than_a_pipe_gives() {
+    struct Wire(mpsc::Receiver<Vec<u8>>, Cursor<Vec<u8>>);
+    impl Read for Wire {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.1.position() == self.1.get_ref().len() as u64 {
+                self.1 = match self.0.recv_timeout(Duration::from_secs(20)) {
+                    Ok(bytes) => Cursor::new(bytes),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(0),
+                    Err(error) => return Err(io::Error::new(ErrorKind::TimedOut, error)),
+                };
+            }
+            self.1.read(buffer)
+        }
+    }
+    let (sender, receiver) = mpsc::channel();
+    let mut header = wav16(&[], 1, 16_000);
+    header[DATA_SIZE].copy_from_slice(&u32::MAX.to_le_bytes());
+    sender.send(header).expect("a reader");
+    let mut reader = pipe(Wire(receiver, Cursor::default())).expect("a recording");
+    // Half a sample waits for its other half.
+    for (bytes, pieces) in
+        [(3_200, &[1_600][..]), (640, &[320]), (3_201, &[1_600]), (3_199, &[1_600]), (40_000, &[16_000, 4_000])]
+    {
+        sender.send(vec![1; bytes]).expect("a reader");
+        for &length in pieces {
+            assert_eq!(reader.next().expect("a piece").expect("samples").len(), length, "of {bytes} bytes");
+        }
+    }
+    drop(sender);
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn holds_little_of_an_endless_pipe() {
+    struct Endless(Arc<AtomicUsize>);
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(1);
+            self.0.fetch_add(buffer.len(), Ordering::Relaxed);
+            Ok(buffer.len())
+        }
+    }
+    let read = Arc::<AtomicUsize>::default();
+    let format = PipeFormat::Pcm16 { rate: 8_000, channels: 2 };
+    let reader = AudioOptions::new().max_duration(Duration::MAX).reader_from_pipe(Endless(Arc::clone(&read)), format);
+    let mut given = 0;
+    for piece in reader.expect("a pipe").take(500) {
+        given += piece.expect("samples").len() * 2;
+        let ahead = read.load(Ordering::Relaxed) - given;
+        assert!(ahead <= 2 * 32_000, "{ahead} bytes ahead");
+    }
+    assert!(given > 400 * 32_000, "{given}");
+}
+
+#[test]
+fn names_what_is_wrong_with_a_pipe() {
+    assert!(matches!(pipe(io::empty()), Err(Error::NoAudio { source_name, .. }) if source_name == "pipe"));
+    for length in [1, 11, 12, 20, 43] {
+        let start = Cursor::new(wav16(&[1], 1, 16_000)[..length].to_vec());
+        assert!(pipe(start).is_err(), "{length} bytes");
+    }
+    // Endless, and no audio.
+    assert!(matches!(pipe(io::repeat(b'?')), Err(Error::UnsupportedAudio { found, .. }) if found.contains("????")));
+
+    let breaks = |bytes: Vec<u8>, kind: ErrorKind| {
+        let mut input = Dribble::new(bytes, &[1_000]);
+        input.error = Some(io::Error::new(kind, "the line is dead"));
+        pieces(pipe(input))
+    };
+    for kind in [ErrorKind::Other, ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset] {
+        for cut in [0, 5, 20, 30_000] {
+            let (found, error) = breaks(clip("hi.wav")[..cut].to_vec(), kind);
+            assert_eq!(found.concat().len(), cut.saturating_sub(44) / 2, "all that came before");
+            let error = error.expect("an error");
+            assert!(
+                matches!(&error, Error::Io { path, source, .. } if path == Path::new("pipe") && source.kind() == kind),
+                "{error:?}"
+            );
+            assert_eq!(error.to_string(), "cannot read pipe: the line is dead");
+        }
+        let (found, error) = breaks(clip("hi.mp3")[..5_000].to_vec(), kind);
+        assert!(found.is_empty() && matches!(error, Some(Error::Io { .. })), "{error:?}");
+    }
 }

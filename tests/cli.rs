@@ -4,10 +4,12 @@ mod common;
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
+use indic_seamless::Waveform;
 use serde_json::Value;
 
 fn transcribe() -> Command {
@@ -159,7 +161,7 @@ fn a_bad_file_does_not_stop_the_others() {
 #[test]
 fn wrong_usage_exits_with_2() {
     let clip = clip();
-    let cases: [&[&str]; 10] = [
+    let cases: [&[&str]; 16] = [
         &["--lang", "klingon"],
         &["--no-such-option"],
         &["--num-beams", "0"],
@@ -170,6 +172,12 @@ fn wrong_usage_exits_with_2() {
         &["--threads", "0"],
         &["--repetition-penalty=-1"],
         &["--format", "odt"],
+        &["--segmentation", "sometimes"],
+        &["--max-segment", "0"],
+        &["--max-pause", "-1"],
+        &["--speech-threshold", "2"],
+        &["--batch-size", "0"],
+        &["--retry", "often"],
     ];
     for arguments in cases {
         let output = run(arguments, std::slice::from_ref(&clip));
@@ -200,14 +208,158 @@ fn output_is_written_whole_or_not_at_all() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no/such/folder/out.txt"), "{}", stderr(&output));
 
-    // A folder stands where the file should be: nothing may be left beside it.
-    let taken = dir.path().join("taken");
-    fs::create_dir(&taken).expect("folder");
-    let output = run(&["--output", taken.to_str().expect("path")], &[clip()]);
+    assert_eq!(names(dir.path()), ["out.txt"], "nothing may be left beside it");
+}
+
+/// What is in a folder.
+fn names(dir: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("entry").file_name().into_string().expect("UTF-8");
+    let mut names: Vec<String> = fs::read_dir(dir).expect("folder").map(name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_folder_gets_a_result_for_each_file_and_is_finished_on_the_next_run() {
+    let dir = tempfile::tempdir().expect("folder");
+    let bad = dir.path().join("bad.wav");
+    fs::write(&bad, b"RIFF, they said").expect("file");
+    let results = dir.path().join("results");
+    let folder = format!("{}/", results.display());
+    let (first, second) = (common::example("hindi-1.wav"), common::example("tamil-2.flac"));
+    let files = [first.clone(), bad.clone(), second.clone()];
+
+    let output = run(&["--lang", "hin", "--output", &folder], &files);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
+    assert_eq!(names(&results), ["hindi-1.txt", "tamil-2.txt"]);
+    assert_eq!(fs::read_to_string(results.join("hindi-1.txt")).expect("file"), "कृपया आज का मौसम\n");
+    let summary = stderr(&output);
+    assert!(
+        summary.contains("2 transcribed") && summary.contains("0 skipped") && summary.contains("1 failed"),
+        "{summary}"
+    );
+    assert!(summary.contains(&format!("failed: {}", bad.display())), "{summary}");
+
+    // What is there is not done again, even if it is not what would be written.
+    fs::write(results.join("hindi-1.txt"), "kept").expect("file");
+    fs::remove_file(&bad).expect("file");
+    fs::copy(common::example("english-2.flac"), dir.path().join("bad.wav")).expect("file");
+    let output = run(&["--lang", "hin", "--output", &folder], &files);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 transcribed") && stderr(&output).contains("2 skipped"), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(results.join("hindi-1.txt")).expect("file"), "kept");
+    assert_eq!(names(&results), ["bad.txt", "hindi-1.txt", "tamil-2.txt"]);
+
+    let output = run(&["--lang", "hin", "--overwrite", "--output", &folder], &files[..1]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(fs::read_to_string(results.join("hindi-1.txt")).expect("file"), "कृपया आज का मौसम\n");
+
+    // Subtitles of many files, each in its own.
+    let output = run(&["--format", "vtt", "--words", "--output", &folder], &[first.clone(), second]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(fs::read_to_string(results.join("tamil-2.vtt")).expect("file").starts_with("WEBVTT\n"));
+
+    // Two recordings cannot have one result.
+    let other = dir.path().join("hindi-1.mp3");
+    let output = run(&["--output", &folder], &[first, other]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("hindi-1.mp3"), "{}", stderr(&output));
+}
+
+/// Runs with something on the standard input.
+fn run_with_input(arguments: &[&str], input: Vec<u8>) -> Output {
+    let mut command = transcribe();
+    command.args(["--model", "demo"]).args(arguments).arg("-");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
+    let mut pipe = child.stdin.take().expect("pipe");
+    let writer = std::thread::spawn(move || pipe.write_all(&input));
+    let output = child.wait_with_output().expect("run");
+    // Whoever makes no use of its input need not read it.
+    let _ = writer.join().expect("writer");
+    output
+}
+
+#[test]
+fn the_standard_input_is_a_recording() {
+    // A file, whose header tells its length.
+    let wav = fs::read(clip()).expect("file");
+    assert_eq!(stdout(&run_with_input(&["--lang", "hin"], wav)), "कृपया आज का मौसम\n");
+    let flac = fs::read(common::example("hindi-2.flac")).expect("file");
+    assert_eq!(stdout(&run_with_input(&["--lang", "hin"], flac)), "आठ पाँच दो\n");
+
+    // A microphone: two utterances with a pause between them are two lines, or two segments.
+    let clips = ["hindi-1.wav", "hindi-2.flac"].map(|clip| Waveform::open(common::example(clip)).expect("clip"));
+    let speech = [clips[0].samples(), &[0.0; 24_000], clips[1].samples()].concat();
+    let mut live = common::wav(&speech);
+    live[4..8].fill(0xff);
+    live[40..44].fill(0xff);
+    let output = run_with_input(&["--lang", "hin"], live.clone());
+    assert_eq!(stdout(&output), "कृपया आज का मौसम\nआठ पाँच दो\n", "{}", stderr(&output));
+    let output = run_with_input(&["--lang", "hin", "--format", "json"], live.clone());
+    let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!((&line["file"], &line["text"]), (&"-".into(), &"कृपया आज का मौसम आठ पाँच दो".into()));
+    assert_eq!(line["segments"].as_array().map(Vec::len), Some(2));
+    assert!(line["segments"][1]["start"].as_f64() > line["segments"][0]["end"].as_f64());
+
+    // The same without a header.
+    let output = run_with_input(&["--pcm", "16000", "--format", "srt"], live[44..].to_vec());
+    assert!(stdout(&output).contains("\n\n2\n00:00:0"), "{} {}", stdout(&output), stderr(&output));
+
+    let output = run_with_input(&["--lang", "auto"], Vec::new());
+    assert_eq!(output.status.code(), Some(2), "it can be read only once");
+    let output = run_with_input(&[], Vec::new());
     assert_eq!(output.status.code(), Some(1));
-    let mut left: Vec<_> = fs::read_dir(dir.path()).expect("folder").map(|e| e.expect("entry").file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["out.txt", "taken"]);
+    assert!(stderr(&output).contains("no audio"), "{}", stderr(&output));
+}
+
+#[test]
+fn the_spoken_language_can_be_found_out() {
+    let output = run(&["--lang", "auto"], &[common::example("tamil-1.wav"), clip()]);
+    assert_eq!(stdout(&output), "தயவுசெய்து கதவைத் திற\nकृपया आज का मौसम\n", "{}", stderr(&output));
+    assert!(stderr(&output).contains("Tamil") && stderr(&output).contains("Hindi"), "{}", stderr(&output));
+}
+
+#[test]
+fn words_have_times_and_confidence() {
+    let output = run(&["--lang", "hin", "--format", "json", "--words"], &[clip()]);
+    let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let words = line["segments"][0]["words"].as_array().expect("words");
+    let texts: Vec<&str> = words.iter().filter_map(|word| word["text"].as_str()).collect();
+    assert_eq!(texts.join(" "), "कृपया आज का मौसम");
+    for word in words {
+        assert!(word["start"].as_f64() < word["end"].as_f64() && word["confidence"].as_f64() > Some(0.5), "{word}");
+    }
+}
+
+/// Hours must not take more memory than seconds: the recording is decoded piece by piece.
+#[cfg(target_os = "linux")]
+#[test]
+fn three_hours_take_little_more_memory_than_a_clip() {
+    let dir = tempfile::tempdir().expect("folder");
+    let clip: Vec<f32> = Waveform::open(common::example("hindi-1.wav")).expect("clip").into_samples();
+    let file = |name: &str, seconds: usize| {
+        let path = dir.path().join(name);
+        // A clip every twelve seconds, as 8 kHz and 8 bits.
+        let mut round: Vec<u8> = clip.iter().step_by(2).map(|x| (x * 127.0 + 128.0) as u8).collect();
+        round.resize(12 * 8000, 128);
+        let data: Vec<u8> = round.into_iter().cycle().take(seconds * 8000).collect();
+        let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data".to_vec();
+        wav[4..8].copy_from_slice(&(data.len() as u32 + 36).to_le_bytes());
+        wav.extend((data.len() as u32).to_le_bytes());
+        fs::write(&path, [wav, data].concat()).expect("file");
+        path
+    };
+    let peak = |path: PathBuf| {
+        let output = run(&["--lang", "hin", "--format", "json"], &[path]);
+        let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+        let count = line["segments"].as_array().map_or(0, Vec::len);
+        (count, line["peak_rss_bytes"].as_u64().expect("bytes"))
+    };
+    let (_, short) = peak(file("short.wav", 10));
+    let (segments, long) = peak(file("long.wav", 3 * 3600));
+    assert_eq!(segments, 900);
+    assert!(long < short + 150_000_000, "{long} bytes for three hours, {short} for ten seconds");
+    println!("{} MB for three hours, {} MB for ten seconds", long / 1_000_000, short / 1_000_000);
 }
 
 /// `/dev/full` refuses every byte, like a full disk.

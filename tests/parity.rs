@@ -5,6 +5,8 @@
 mod common;
 
 use common::{Golden, Report, Tensors, values};
+use std::ops::ControlFlow;
+
 use indic_seamless::{
     AudioOptions, Backend, CancelToken, EarlyStopping, GenerationConfig, ModelDecoder, Precision, Waveform,
     audio::Channel,
@@ -119,7 +121,7 @@ fn encoder_and_decoder() {
 
 fn compare(model: &SpeechToText, tensors: &Tensors, place: &str, report: &mut Report) {
     let mut compared = Vec::new();
-    let encoded = model.encode_inspected(&reference_features(tensors), &mut |stage, tensor| {
+    let mut show = |stage, tensor: &burn::tensor::Tensor<3>| {
         let Some((name, transposed)) = reference_name(stage) else { return };
         let name = format!("enc.{name}");
         // Only one clip and the batches have the inner stages.
@@ -128,7 +130,12 @@ fn compare(model: &SpeechToText, tensors: &Tensors, place: &str, report: &mut Re
         assert_eq!(tensor.dims().to_vec(), wanted.shape, "{place}: {name}");
         report.check(&name, place, wanted.difference(&values(tensor)) / wanted.largest(), TENSORS);
         compared.push(name);
+    };
+    let encoded = model.encode_inspected(&reference_features(tensors), &mut |stage, tensor| {
+        show(stage, tensor);
+        ControlFlow::Continue(())
     });
+    let ControlFlow::Continue(encoded) = encoded else { panic!("{place}: broken off") };
     let prefix: Vec<u32> = tensors.get("dec.prefix").values.iter().map(|&id| id as u32).collect();
     let [items, time] = tensors.get("dec.prefix").shape[..] else { panic!("prefix") };
     let mut check = |name: String, found: Vec<f32>| {

@@ -1,5 +1,7 @@
 //! The HTTP service on the demo model: the endpoints that the Python service had, what it got wrong, and the limits.
 
+mod common;
+
 use std::{
     convert::Infallible,
     io::Write,
@@ -267,6 +269,49 @@ async fn events_come_by_segment() {
     assert_eq!(events.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["segment", "done"]);
     assert_eq!((&events[0].1["text"], &events[1].1["transcription"]), (&json!(HINDI), &json!(HINDI)));
     assert_eq!(events[1].1["segments"][0], events[0].1);
+}
+
+/// Minutes of a clip, with pauses of two seconds.
+fn minutes(count: usize) -> Vec<u8> {
+    let mut round = Waveform::from_bytes(CLIP, None).expect("a clip").into_samples();
+    round.resize(round.len() + 2 * 16_000, 0.0);
+    common::wav(&round.repeat(count * 60 * 16_000 / round.len()))
+}
+
+#[tokio::test]
+async fn segments_of_a_long_recording_come_as_they_are_done() {
+    let router = router().await;
+    let mut request = post("/speech-to-text?target_lang=hin&words=true", "audio/wav", minutes(2));
+    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().expect("a value"));
+    let response = router.clone().oneshot(request).await.expect("infallible");
+    let mut body = response.into_body().into_data_stream();
+    let first = body.next().await.expect("an event").expect("a chunk");
+    assert!(first.starts_with(b"event: segment\n") && !String::from_utf8_lossy(&first).contains("event: done"));
+    let mut rest = Vec::new();
+    while let Some(chunk) = body.next().await {
+        rest.extend(chunk.expect("a chunk"));
+    }
+    let rest = String::from_utf8(rest).expect("UTF-8");
+    assert!(rest.matches("event: segment\n").count() > 30);
+    let done = rest.split("event: done\ndata: ").nth(1).expect("the end");
+    let done: Value = serde_json::from_str(done.trim_end()).expect("JSON");
+    let segments = done["segments"].as_array().expect("segments");
+    assert!(segments.iter().all(|segment| segment["text"] == HINDI), "{segments:?}");
+    assert_eq!(segments[0]["words"].as_array().map(Vec::len), Some(4));
+    assert!(segments.windows(2).all(|pair| pair[0]["end"].as_f64() < pair[1]["start"].as_f64()));
+}
+
+#[tokio::test]
+async fn what_was_done_when_the_time_was_up() {
+    let settings = Settings { max_body_bytes: 1 << 27, max_audio: Duration::from_secs(3600), ..Settings::default() };
+    let router = with(settings).await;
+    let mut request = post("/speech-to-text?target_lang=hin", "audio/wav", minutes(55));
+    // Enough for the first of a thousand segments, not for the last.
+    request.extensions_mut().insert(Deadline(Instant::now() + Duration::from_secs(3)));
+    let problem = ask(&router, request).await.problem(504, "deadline");
+    let segments = problem["partial"]["segments"].as_array().expect("segments");
+    assert!((1..1000).contains(&segments.len()), "{}", segments.len());
+    assert!(problem["partial"]["transcription"].as_str().is_some_and(|text| text.starts_with(HINDI)));
 }
 
 #[tokio::test]

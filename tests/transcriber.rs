@@ -5,7 +5,7 @@ mod common;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indic_seamless::{
-    CancelToken, Error, GenerationConfig, Language, TokenEvent, TranscribeOptions, Transcriber, Waveform,
+    CancelToken, Error, GenerationConfig, Language, StopReason, TokenEvent, TranscribeOptions, Transcriber, Waveform,
 };
 
 fn clip() -> Waveform {
@@ -70,12 +70,12 @@ fn cancelling_stops_within_a_step() {
     let options =
         TranscribeOptions { cancel: cancel.clone(), on_token: Some(&mut on_token), ..TranscribeOptions::default() };
     let error = transcriber.transcribe_with(&clip(), language("eng"), options).expect_err("cancelled");
-    assert!(matches!(error, Error::Cancelled), "{error}");
+    assert!(matches!(error, Error::Stopped { reason: StopReason::Cancelled, .. }), "{error}");
     assert_eq!(steps.load(Ordering::Relaxed), 3);
 
     let options = TranscribeOptions { cancel, ..TranscribeOptions::default() };
     let error = transcriber.transcribe_with(&clip(), language("eng"), options).expect_err("cancelled");
-    assert!(matches!(error, Error::Cancelled), "{error}");
+    assert!(matches!(error, Error::Stopped { reason: StopReason::Cancelled, .. }), "{error}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::{generation::StopReason, transcript::Transcript};
+
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -227,9 +229,15 @@ pub enum Error {
         reason: String,
     },
 
-    /// The caller cancelled the work.
-    #[error("cancelled")]
-    Cancelled,
+    /// The work was stopped before its end, by a [`CancelToken`](crate::CancelToken) or at a deadline.
+    #[error("{reason}{}", partial.as_ref().map_or_else(String::new, |partial| format!(", after {} segments", partial.segments.len())))]
+    Stopped {
+        /// By what.
+        reason: StopReason,
+        /// The segments that were finished; `None` where there are no segments, as in
+        /// [`generate`](crate::generation::generate).
+        partial: Option<Box<Transcript>>,
+    },
 }
 
 /// The one of `all` whose name is `text`.

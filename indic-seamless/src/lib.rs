@@ -17,9 +17,13 @@
 //!
 //! `Transcriber::demo` loads a small model inside the crate, for first steps and for tests.
 //!
-//! The modules are the rooms that a recording passes through: [`audio`] decodes and resamples it, [`features`] computes
-//! log-mel energies, [`model`] has encoder and decoder, [`generation`] searches for the best tokens, [`text`] makes them
-//! text. [`checkpoint`] finds and maps the weights.
+//! A recording of more than 20 s is cut at pauses into segments, as the model was trained on short utterances.
+//! [`TranscribeOptions`] has the search, words with their times, callbacks, and ways to stop; a [`TranscriptStream`] takes
+//! speech that is still going on; an [`AudioReader`] reads what does not fit memory.
+//!
+//! The modules are the rooms that a recording passes through: [`audio`] decodes and resamples it, [`segmentation`] finds
+//! speech, [`features`] computes log-mel energies, [`model`] has encoder and decoder, [`generation`] searches for the best
+//! tokens, [`text`] makes them text. [`checkpoint`] finds and maps the weights.
 //!
 //! # Shapes
 //!
@@ -57,6 +61,7 @@ mod language;
 pub mod model;
 pub mod nn;
 mod quantization;
+pub mod segmentation;
 #[cfg(feature = "service")]
 pub mod service;
 pub mod subtitles;
@@ -64,14 +69,17 @@ pub mod text;
 mod transcriber;
 mod transcript;
 
-pub use audio::{AudioOptions, Waveform};
+pub use audio::{AudioOptions, AudioReader, PipeFormat, Waveform};
 pub use backend::{Backend, Precision};
 pub use error::{Error, Result};
-pub use generation::{CancelToken, EarlyStopping, GenerationConfig, TokenEvent};
+pub use generation::{CancelToken, EarlyStopping, GenerationConfig, StopReason, TokenEvent};
 pub use isa::{ISA_VARIABLE, Isa};
 pub use language::Language;
-pub use transcriber::{ModelDecoder, TranscribeOptions, Transcriber, TranscriberBuilder};
-pub use transcript::{Alternative, Segment, Timings, Transcript};
+pub use transcriber::{
+    LanguageScore, ModelDecoder, Progress, Retry, Segmentation, TranscribeOptions, Transcriber, TranscriberBuilder,
+    TranscriptStream,
+};
+pub use transcript::{Alternative, Flag, Segment, Timings, Transcript, Word};
 
 /// The README's examples are compiled with the others.
 #[cfg(doctest)]

@@ -1,14 +1,15 @@
 //! Subtitles as players accept them: SubRip ([`srt`]) and WebVTT ([`vtt`]).
 //!
-//! A segment becomes one cue, or several if its text does not fit one: lines are filled evenly, and a segment's time goes to its
-//! cues by their length. A cue that is too short to be read stays longer, up to the next one. Lengths are counted in graphemes,
-//! what a reader sees as one letter: नमस्ते has three.
+//! A segment becomes one cue, or several if its text does not fit one: lines are filled evenly, and cues keep time with
+//! the words if these [were asked for](crate::TranscribeOptions::words); else a segment's time goes to its cues by their
+//! length. A cue that is too short to be read stays longer, up to the next one. Lengths are counted in graphemes, what a
+//! reader sees as one letter: नमस्ते has three.
 
 use std::fmt::Write as _;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::transcript::Segment;
+use crate::transcript::{Segment, Word};
 
 /// How cues are cut. The defaults are those common for films.
 ///
@@ -59,14 +60,8 @@ pub fn cues(segments: &[Segment], options: &SubtitleOptions) -> Vec<Cue> {
     for segment in segments {
         let lines = lines(&segment.text, options.max_line_length);
         let parts: Vec<&[String]> = lines.chunks(options.max_lines.max(1)).collect();
-        let all: usize = lines.iter().map(|line| length(line)).sum();
-        let (mut start, mut before) = (segment.start, 0);
-        for part in parts {
-            before += part.iter().map(|line| length(line)).sum::<usize>();
-            let end = segment.start + (segment.end - segment.start) * before as f64 / all as f64;
-            cues.push(Cue { start, end, lines: part.to_vec() });
-            start = end;
-        }
+        let times = by_words(segment, &parts).unwrap_or_else(|| by_length(segment, &parts));
+        cues.extend(parts.iter().zip(times).map(|(part, (start, end))| Cue { start, end, lines: part.to_vec() }));
     }
     for i in 0..cues.len() {
         let latest = cues.get(i + 1).map_or(f64::INFINITY, |next| next.start);
@@ -114,6 +109,33 @@ pub fn vtt(segments: &[Segment], options: &SubtitleOptions) -> String {
         let _ = write!(out, "{} --> {}\n{text}\n\n", time(start, '.'), time(end, '.'));
     }
     out
+}
+
+/// When the words of each part are said; `None` if that is not known, or if a word does not fit its line.
+fn by_words(segment: &Segment, parts: &[&[String]]) -> Option<Vec<(f64, f64)>> {
+    let mut words = segment.words.iter();
+    let times = |part: &&[String]| {
+        let said: Vec<&str> = part.iter().flat_map(|line| line.split(' ')).collect();
+        let known: Vec<&Word> = words.by_ref().take(said.len()).collect();
+        let same = known.len() == said.len() && known.iter().zip(&said).all(|(word, said)| word.text == **said);
+        Some((known.first()?.start, known.last()?.end)).filter(|_| same)
+    };
+    let times = parts.iter().map(times).collect::<Option<Vec<_>>>()?;
+    words.next().is_none().then_some(times)
+}
+
+/// A segment's time, shared out by the length of the parts.
+fn by_length(segment: &Segment, parts: &[&[String]]) -> Vec<(f64, f64)> {
+    let lengths = parts.iter().map(|part| part.iter().map(|line| length(line)).sum::<usize>());
+    let all: usize = lengths.clone().sum();
+    let at = |letters: usize| segment.start + (segment.end - segment.start) * letters as f64 / all as f64;
+    let mut before = 0;
+    lengths
+        .map(|letters| {
+            before += letters;
+            (at(before - letters), at(before))
+        })
+        .collect()
 }
 
 fn length(text: &str) -> usize {
@@ -173,7 +195,7 @@ mod tests {
 
     fn segment(start: f64, end: f64, text: &str) -> Segment {
         let text = text.to_owned();
-        Segment { start, end, text, tokens: Vec::new(), score: 0.0, avg_logprob: 0.0, alternatives: Vec::new() }
+        Segment { start, end, text, tokens: Vec::new(), score: 0.0, avg_logprob: 0.0, ..Segment::default() }
     }
 
     #[test]
@@ -202,6 +224,21 @@ mod tests {
         assert!((15.0..17.0).contains(&cues[0].end), "{cues:?}");
         let text: Vec<String> = cues.iter().map(|cue| cue.lines.join(" ")).collect();
         assert_eq!(text.join(" "), words);
+    }
+
+    #[test]
+    fn cues_keep_time_with_words_that_are_known() {
+        let word = |text: &str, start: f64| Word { text: text.to_owned(), start, end: start + 0.5, confidence: 1.0 };
+        let options = SubtitleOptions { max_line_length: 8, max_lines: 1, ..SubtitleOptions::default() };
+        let mut segment = segment(0.0, 9.0, "one two three four");
+        segment.words = vec![word("one", 1.0), word("two", 2.0), word("three", 6.0), word("four", 8.0)];
+        let times = |segment: &Segment| -> Vec<(f64, f64)> {
+            cues(std::slice::from_ref(segment), &options).iter().map(|cue| (cue.start, cue.end)).collect()
+        };
+        assert_eq!(times(&segment), [(1.0, 2.5), (6.0, 6.0 + 5.0 / 6.0), (8.0, 8.0 + 5.0 / 6.0)]);
+        // Words that are not those of the text are of no use.
+        segment.words.pop();
+        assert_eq!(times(&segment)[0].0, 0.0);
     }
 
     #[test]

@@ -21,8 +21,18 @@ pub struct Transcript {
     pub timings: Timings,
 }
 
+impl Transcript {
+    /// A transcript of segments, such as those of a [`TranscriptStream`](crate::TranscriptStream); their texts are joined by
+    /// blanks.
+    pub fn new(duration_s: f64, language: Language, segments: Vec<Segment>, timings: Timings) -> Self {
+        let texts = segments.iter().map(|segment| segment.text.as_str()).filter(|text| !text.is_empty());
+        let text = texts.collect::<Vec<_>>().join(" ");
+        Self { duration_s, language, text, segments, timings }
+    }
+}
+
 /// A stretch of a recording with its text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Segment {
     /// Where it begins, in seconds from the start of the recording.
     pub start: f64,
@@ -36,8 +46,62 @@ pub struct Segment {
     pub score: f32,
     /// The mean log-probability of the new tokens.
     pub avg_logprob: f32,
+    /// What is wrong with the text; nothing, as a rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Flag>,
+    /// The words, if they [were asked for](crate::TranscribeOptions::words).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Word>,
     /// The next best hypotheses, as many as `num_return_sequences` asks for beyond the first.
     pub alternatives: Vec<Alternative>,
+}
+
+/// A sign that a text is not to be trusted.
+///
+/// ```
+/// use indic_seamless::Flag;
+///
+/// assert_eq!(serde_json::to_value([Flag::Retried, Flag::RunAway])?, serde_json::json!(["retried", "run_away"]));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// A first search went wrong; this is the text of a second one, in which no four tokens come twice.
+    Retried,
+    /// The text repeats itself: the same few tokens come five times or more in a row.
+    Loop,
+    /// The text is longer than anybody can say in the time.
+    RunAway,
+    /// The text was cut off at `max_new_tokens`.
+    Truncated,
+}
+
+/// A word of a segment.
+///
+/// ```
+/// use indic_seamless::{Language, TranscribeOptions, Transcriber, Waveform};
+///
+/// # fn main() -> indic_seamless::Result<()> {
+/// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let options = TranscribeOptions { words: true, ..TranscribeOptions::default() };
+/// let transcript = Transcriber::demo()?.transcribe_with(&recording, Language::HINDI, options)?;
+/// let words = &transcript.segments[0].words;
+/// assert_eq!(words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(), ["कृपया", "आज", "का", "मौसम"]);
+/// assert!(words.iter().all(|word| word.confidence > 0.5 && word.start <= word.end));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Word {
+    /// The word, with its punctuation.
+    pub text: String,
+    /// Where it begins, in seconds from the start of the recording.
+    pub start: f64,
+    /// Where it ends.
+    pub end: f64,
+    /// The mean probability of its tokens, 0 to 1.
+    pub confidence: f32,
 }
 
 /// A hypothesis that was not the best.
@@ -58,6 +122,8 @@ pub struct Timings {
     pub load_ms: f64,
     /// Decoding and resampling the recording; 0 if that was done by the caller.
     pub audio_ms: f64,
+    /// Looking for speech and pauses; 0 for a recording that was not cut.
+    pub segmentation_ms: f64,
     /// Log-mel features.
     pub features_ms: f64,
     /// The speech encoder.

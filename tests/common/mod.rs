@@ -207,3 +207,18 @@ pub(crate) fn program(example: &str) -> Command {
     command.env_remove("INDIC_SEAMLESS_MODEL").env_remove("RUST_LOG");
     command
 }
+
+/// A WAV file of mono 16-bit samples at 16 kHz.
+pub(crate) fn wav(samples: &[f32]) -> Vec<u8> {
+    let data: Vec<u8> = samples.iter().flat_map(|x| ((x * 32_767.0).round() as i16).to_le_bytes()).collect();
+    let length = data.len() as u32;
+    let mut wav = b"RIFF".to_vec();
+    wav.extend((length + 36).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    wav.extend(16_000u32.to_le_bytes());
+    wav.extend(32_000u32.to_le_bytes());
+    wav.extend(b"\x02\0\x10\0data");
+    wav.extend(length.to_le_bytes());
+    wav.extend(data);
+    wav
+}

@@ -100,6 +100,18 @@ def start(out, seed):
     return model, tok
 
 
+def resume(out, begun, files, seed):
+    """Copies everything but the weights from the checkpoint `begun`. (its model, tokenizer)."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for name in files:
+        if name != "model.safetensors":
+            shutil.copyfile(begun / name, out / name)
+    model = SeamlessM4Tv2ForSpeechToText.from_pretrained(begun, dtype=torch.float32)
+    torch.manual_seed(seed)
+    return model, SeamlessM4TTokenizer.from_pretrained(out)
+
+
 def finish(out, model, files):
     """Writes the weights, as float16, without the copies of the shared embedding; keeps `files`, and returns their size."""
     copies = ("lm_head.weight", "text_decoder.embed_tokens.weight")

@@ -5,7 +5,7 @@ and no sequence of two or more entries of one set occurs in the other.
 """
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -33,6 +33,19 @@ RATES = {"train": range(120, 231, 10), "held-out": range(125, 226, 10)}
 
 
 @dataclass
+class Word:
+    """A word of a clip's text and its seconds; which of the clip's entries and utterances it belongs to. espeak-ng says
+    some words as one ("on the"): such words are `joined`, and each has the seconds of all."""
+
+    text: str
+    start: float
+    end: float
+    entry: int
+    utterance: int = 0
+    joined: bool = False
+
+
+@dataclass
 class Clip:
     """One clip. `spans` has the seconds of each entry, `phonemes` the name and the seconds of each phoneme."""
 
@@ -41,6 +54,7 @@ class Clip:
     samples: np.ndarray | None = None
     spans: list[tuple[float, float]] = field(default_factory=list)
     phonemes: list[tuple[str, float, float]] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     recipe: str = ""
 
     def text(self, language):
@@ -86,8 +100,31 @@ def pause(seconds):
     return np.zeros(int(RATE * seconds), np.float32)
 
 
+def timed_words(said, separator, marks, spoken):
+    """The words of the entries `said`, from the marks of words and phonemes.
+
+    A word begins with its first phoneme: its own mark is up to 60 ms earlier, at the silence before a burst, while that
+    of the phoneme is mostly within 4 ms of the onset of the sound. Marks that are no word's, at commas, do not count.
+    """
+    at, first = {m.name: m.start for m in reversed(marks)}, 0
+    groups = []  # Words, and the time of the mark that they share.
+    for entry, written in enumerate(said):
+        for word in written.split(" "):
+            if first in at:
+                groups.append(([], at[first]))
+            groups[-1][0].append((word, entry))
+            first += len(word) + 1
+        first += len(separator) - 1
+    words = []
+    for (group, mark), (_, stop) in zip(groups, [*groups[1:], ([], float("inf"))]):
+        inside = [p for p in spoken if mark <= p.start < stop]
+        start, end = inside[0].start, min(inside[-1].end, stop)
+        words += [Word(word, start, end, entry, joined=len(group) > 1) for word, entry in group]
+    return words
+
+
 def speak(split, language, entries, r):
-    """One utterance, without noise: (samples, spans of entries, phonemes, recipe)."""
+    """One utterance, without noise: (samples, spans of entries, phonemes, words, recipe)."""
     voice, variant = r.choice(VOICES[language]), r.choice(VARIANTS[split])
     rate, pitch, pitch_range = int(r.choice(RATES[split])), int(r.integers(25, 80)), int(r.integers(30, 75))
     separator = ", " if r.random() < 0.4 else " "
@@ -109,7 +146,9 @@ def speak(split, language, entries, r):
         ends = [p.end for p in spoken if inside[0].start <= p.start < inside[-1].end]
         spans.append((inside[0].start * stretch, max(ends, default=inside[-1].end) * stretch))
     phonemes = [(p.name, p.start * stretch, p.end * stretch) for p in spoken]
-    return resample(samples, played, RATE), spans, phonemes, f"{name} rate {rate} pitch {pitch}"
+    timed = timed_words(said, separator, words, spoken)
+    timed = [replace(w, start=w.start * stretch, end=w.end * stretch) for w in timed]
+    return resample(samples, played, RATE), spans, phonemes, timed, f"{name} rate {rate} pitch {pitch}"
 
 
 def noise(n, r):
@@ -189,6 +228,18 @@ def quantise(x):
     return (np.clip(np.round(x * 32767), -32768, 32767) / 32768).astype(np.float32)
 
 
+def append(c, said, at, entries, utterance=0):
+    """Adds to a clip what `speak` says of an utterance that begins at a time; returns its samples."""
+    x, spans, phonemes, words, recipe = said
+    first = len(c.entries)
+    c.words += [Word(w.text, w.start + at, w.end + at, w.entry + first, utterance, w.joined) for w in words]
+    c.entries += entries
+    c.spans += [(a + at, b + at) for a, b in spans]
+    c.phonemes += [(name, a + at, b + at) for name, a, b in phonemes]
+    c.recipe += ("; " if utterance else "") + recipe
+    return x
+
+
 def clip(split, seed, index, language=None, quiet=0.1, long=0.1):
     """The clip of an index. A share `quiet` has no speech; a share `long` has two to four utterances with pauses."""
     r = generator(seed, split, index, language)
@@ -203,12 +254,7 @@ def clip(split, seed, index, language=None, quiet=0.1, long=0.1):
             parts.append(pause(r.uniform(0.2, 1.2)))
         at = sum(map(len, parts)) / RATE
         entries = draw_entries(split, r)
-        x, spans, phonemes, recipe = speak(split, c.language, entries, r)
-        parts.append(x)
-        c.entries += entries
-        c.spans += [(a + at, b + at) for a, b in spans]
-        c.phonemes += [(name, a + at, b + at) for name, a, b in phonemes]
-        c.recipe += ("; " if utterance else "") + recipe
+        parts.append(append(c, speak(split, c.language, entries, r), at, entries, utterance))
     parts.append(pause(r.random() ** 2))
     x = np.concatenate(parts)
     speech = slice(int(c.spans[0][0] * RATE), int(c.spans[-1][1] * RATE))

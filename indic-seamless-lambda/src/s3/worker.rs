@@ -263,7 +263,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         let latest = deadline.checked_sub(WRITING).unwrap_or(deadline);
         let transcript = self.service.transcribe(bytes, language, latest).await.map_err(|error| match error {
             // It had all the time that there is, so it will not do better next time.
-            Error::Cancelled if first && Instant::now() >= latest => {
+            Error::Stopped { .. } if first && Instant::now() >= latest => {
                 Failure::new("deadline", "transcribing takes longer than this function may run")
             }
             error => error.into(),

@@ -10,16 +10,20 @@ mod mp4;
 mod mpeg;
 mod ogg;
 mod wav;
+mod wav_samples;
 
 use std::{collections::BTreeMap, io::Seek};
 
 use symphonia::{
     core::{
-        formats::{FormatOptions, FormatReader},
+        formats::{FormatOptions, FormatReader, MediaInfo},
         io::{MediaSourceStream, MediaSourceStreamOptions, ReadBytes},
     },
-    default::formats::{AdtsReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader},
+    default::formats::{AdtsReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader},
 };
+
+pub(super) use self::wav::header;
+use self::wav_samples::WavSamples;
 
 use super::{fault::Fault, source::Source};
 
@@ -44,13 +48,27 @@ pub(super) struct Plan {
     /// Per track, the stretch to be heard, where the container has one and the demuxer does not know.
     pub(super) edits: BTreeMap<u32, Edit>,
     pub(super) mpeg: Mpeg,
+    pub(super) wav: wav::Layout,
     /// The size of all frames of a FLAC file.
     pub(super) flac_bytes: u64,
     /// Whether the sample table covers only a part of the audio.
     pub(super) fragmented: bool,
 }
 
-/// How much there is of an MPEG audio stream, an info frame not counted.
+impl Plan {
+    fn new(container: Container) -> Self {
+        Self {
+            container,
+            edits: BTreeMap::new(),
+            mpeg: Mpeg::default(),
+            wav: wav::Layout::default(),
+            flac_bytes: 0,
+            fragmented: false,
+        }
+    }
+}
+
+/// How much there is of a stream of MPEG audio or AAC frames, an info frame not counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mpeg {
     pub(super) frames: u64,
@@ -103,6 +121,10 @@ impl Span {
 
 /// Finds out what `source` is, leaves tags out of it, and walks through it.
 pub(super) fn inspect(source: &mut Source, hint: Option<&str>) -> Result<Plan, Fault> {
+    if source.is_pipe() {
+        // What it is has been seen before it came here, and what its header promises is checked as it comes.
+        return Ok(Plan { wav: wav::inspect(source)?, ..Plan::new(Container::Wav) });
+    }
     if source.length() == 0 {
         return Err(Fault::NoAudio("no bytes".to_owned()));
     }
@@ -119,12 +141,12 @@ pub(super) fn inspect(source: &mut Source, hint: Option<&str>) -> Result<Plan, F
         }
         None => return Err(unknown(&head)),
     };
-    let mut plan = Plan { container, edits: BTreeMap::new(), mpeg: Mpeg::default(), flac_bytes: 0, fragmented: false };
+    let mut plan = Plan::new(container);
     match container {
-        Container::Wav => wav::inspect(source)?,
+        Container::Wav => plan.wav = wav::inspect(source)?,
         Container::Flac => plan.flac_bytes = flac::inspect(source)?,
         Container::Mpeg => plan.mpeg = mpeg::inspect(source)?,
-        Container::Adts => mpeg::inspect_adts(source)?,
+        Container::Adts => plan.mpeg = mpeg::inspect_adts(source)?,
         Container::Mp4 => (plan.edits, plan.fragmented) = mp4::inspect(source)?,
         Container::Ogg => ogg::inspect(source)?,
         Container::Mkv => plan.edits = mkv::inspect(source)?,
@@ -132,34 +154,58 @@ pub(super) fn inspect(source: &mut Source, hint: Option<&str>) -> Result<Plan, F
     Ok(plan)
 }
 
+/// Takes the packets out of a container.
+pub(super) enum Demuxer {
+    Wav(Box<WavSamples>),
+    Symphonia(Box<dyn FormatReader>),
+}
+
+impl Demuxer {
+    pub(super) fn media_info(&self) -> Option<&MediaInfo> {
+        match self {
+            Self::Wav(_) => None,
+            Self::Symphonia(reader) => Some(reader.media_info()),
+        }
+    }
+}
+
 /// The demuxer for the container.
-pub(super) fn open(container: Container, mut source: Source) -> Result<Box<dyn FormatReader>, Fault> {
-    if matches!(container, Container::Mpeg | Container::Adts) {
+pub(super) fn open(plan: &Plan, mut source: Source) -> Result<Demuxer, Fault> {
+    if matches!(plan.container, Container::Mpeg | Container::Adts) {
         // Knowing the length, the demuxer would guess a duration from the bit rate of the first frames and cut the
         // audio there.
         source.forbid_seeking();
     }
     source.rewind()?;
     let options = FormatOptions::default();
-    let mut stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
-    Ok(match container {
-        Container::Wav => Box::new(WavReader::try_new(stream, options)?),
-        Container::Flac => Box::new(FlacReader::try_new(stream, options)?),
-        Container::Mpeg => Box::new(MpaReader::try_new(stream, options)?),
-        Container::Adts => Box::new(AdtsReader::try_new(stream, options)?),
+    let stream = |source| MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
+    Ok(Demuxer::Symphonia(match plan.container {
+        Container::Wav => {
+            return Ok(Demuxer::Wav(Box::new(WavSamples::new(source, &plan.wav)?)));
+        }
+        Container::Flac => Box::new(FlacReader::try_new(stream(source), options)?),
+        Container::Mpeg => Box::new(MpaReader::try_new(stream(source), options)?),
+        Container::Adts => Box::new(AdtsReader::try_new(stream(source), options)?),
         Container::Mp4 => {
+            let mut stream = stream(source);
             // This one expects to be handed the stream where the magic bytes are found.
             stream.ignore_bytes(4)?;
             Box::new(IsoMp4Reader::try_new(stream, options)?)
         }
-        Container::Ogg => Box::new(OggReader::try_new(stream, options)?),
-        Container::Mkv => Box::new(MkvReader::try_new(stream, options)?),
-    })
+        Container::Ogg => Box::new(OggReader::try_new(stream(source), options)?),
+        Container::Mkv => Box::new(MkvReader::try_new(stream(source), options)?),
+    }))
 }
 
-fn sniff(head: &[u8]) -> Option<Container> {
+/// How many bytes [`sniff`] looks at.
+pub(super) const SNIFFED: usize = 12;
+
+/// The container that starts with these bytes.
+pub(super) fn sniff(head: &[u8]) -> Option<Container> {
     match head {
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Some(Container::Wav),
+        [a, b, c, d, _, _, _, _, b'W', b'A', b'V', b'E', ..] if wav::MAGIC.contains(&[*a, *b, *c, *d]) => {
+            Some(Container::Wav)
+        }
         [b'f', b'L', b'a', b'C', ..] => Some(Container::Flac),
         [b'O', b'g', b'g', b'S', ..] => Some(Container::Ogg),
         [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(Container::Mkv),
@@ -178,12 +224,11 @@ fn is_mpeg_hint(hint: &str) -> bool {
 }
 
 /// Says what unknown bytes look like.
-fn unknown(head: &[u8]) -> Fault {
+pub(super) fn unknown(head: &[u8]) -> Fault {
     let known = [
         (&b"FORM"[..], "an AIFF file"),
         (b"caff", "a Core Audio file"),
         (b"#!AMR", "an AMR recording"),
-        (b"RF64", "an RF64 file"),
         (b"riff", "a Wave64 file"),
         (b"wvpk", "a WavPack file"),
         (b"MAC ", "a Monkey's Audio file"),

@@ -1,50 +1,51 @@
 //! From bytes to mono samples at 16 kHz, packet by packet.
 
-use std::{io, panic};
+use std::{io, panic, time::Duration};
 
-use symphonia::{
-    core::{
-        codecs::{
-            CodecParameters,
-            audio::{
-                AudioDecoder, AudioDecoderOptions,
-                well_known::{CODEC_ID_FLAC, CODEC_ID_OPUS},
-            },
-        },
-        errors::Error as Symphonia,
-        formats::{FormatReader, Track, TrackType},
-        packet::Packet,
-        units::{Duration, TimeBase},
-    },
-    default::get_codecs,
+use symphonia::core::{
+    errors::Error as Symphonia,
+    formats::{MediaInfo, Track, TrackType},
+    packet::Packet,
+    units::Duration as Ticks,
 };
 use tracing::debug;
 
 use super::{
     AudioOptions,
-    container::{self, Container, Edit, Mpeg, Plan, Span},
+    codec::Codec,
+    container::{self, Container, Demuxer, Plan},
     fault::Fault,
-    opus::{self, OpusTrack},
+    promise::Count,
     sink::Sink,
     source::Source,
 };
 
-/// Decodes a recording.
-pub(super) fn decode(source: Source, hint: Option<&str>, options: &AudioOptions) -> Result<Vec<f32>, Fault> {
-    // Demuxers and decoders index, assert and calculate with what the bytes say, and at a few of the bytes that say
-    // nonsense they panic: flipping bits finds such files. No state outlives the panic: all of it is made in here.
-    panic::catch_unwind(panic::AssertUnwindSafe(|| decode_all(source, hint, options)))
-        .unwrap_or_else(|_| Err(Fault::Damaged("the decoder cannot make sense of it".to_owned())))
+/// A recording that is being decoded. After a fault it is of no more use.
+pub(super) struct Decoder {
+    plan: Plan,
+    demuxer: Demuxer,
+    track: TrackState,
+    sink: Sink,
+    duration: Option<Duration>,
 }
 
-fn decode_all(mut source: Source, hint: Option<&str>, options: &AudioOptions) -> Result<Vec<f32>, Fault> {
-    let plan = container::inspect(&mut source, hint)?;
-    debug!(container = ?plan.container, bytes = source.length(), "decoding");
-    let mut sink = Sink::new(options);
-    let mut reader = container::open(plan.container, source)?;
-    // A chain of Ogg streams: each has its own tracks.
-    while read_track(reader.as_mut(), &plan, &mut sink)? == End::Chained {}
-    sink.finish()
+/// The track to be heard.
+struct TrackState {
+    track: Track,
+    codec: Codec,
+    trusts_padding: bool,
+    count: Count,
+    /// What the file says of its only track.
+    media: Option<MediaInfo>,
+    interleaved: Vec<f32>,
+}
+
+/// What a demuxer has next.
+enum Next {
+    Packet(Packet),
+    /// Something that is not to be heard.
+    Other,
+    End(End),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -53,233 +54,139 @@ enum End {
     Chained,
 }
 
-/// Decodes the track to be heard, to the end of the file or of the link in a chain.
-fn read_track(reader: &mut dyn FormatReader, plan: &Plan, sink: &mut Sink) -> Result<End, Fault> {
-    let track = reader
-        .default_track(TrackType::Audio)
-        .or_else(|| reader.first_track(TrackType::Audio))
-        .ok_or_else(|| Fault::NoAudio("no audio track".to_owned()))?
-        .clone();
-    let alone = reader.tracks().len() == 1;
-    let media = (alone && plan.container == Container::Mkv).then(|| *reader.media_info());
-    let mut codec = Codec::new(&track, plan.container)?;
-    let edit = plan.edit(&track);
-    let trusts_padding = plan.trusts_padding(&track);
-    let mut count = Count::default();
-    let mut interleaved = Vec::new();
-    sink.start(edit, codec.pre_skip());
+/// Demuxers and decoders index, assert and calculate with what the bytes say, and at a few of the bytes that say
+/// nonsense they panic: flipping bits finds such files. No state outlives the panic: a fault ends the decoding.
+fn guarded<T>(step: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    panic::catch_unwind(panic::AssertUnwindSafe(step))
+        .unwrap_or_else(|_| Err(Fault::Damaged("the decoder cannot make sense of it".to_owned())))
+}
 
-    let end = loop {
-        let mut packet = match reader.next_packet() {
-            Ok(Some(packet)) if packet.track_id == track.id => packet,
-            Ok(Some(_)) => continue,
-            Ok(None) => break End::File,
-            Err(Symphonia::ResetRequired) => break End::Chained,
+impl Decoder {
+    /// Finds out what `source` is and walks through its headers; nothing is decoded yet.
+    pub(super) fn new(mut source: Source, hint: Option<&str>, options: &AudioOptions) -> Result<Self, Fault> {
+        guarded(|| {
+            let plan = container::inspect(&mut source, hint)?;
+            debug!(container = ?plan.container, pipe = source.is_pipe(), "decoding");
+            let demuxer = container::open(&plan, source)?;
+            let mut sink = Sink::new(options);
+            let track = TrackState::new(&demuxer, &plan, &mut sink)?;
+            let seconds = plan.seconds(&track.track, demuxer.media_info());
+            let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            Ok(Self { plan, demuxer, track, sink, duration })
+        })
+    }
+
+    /// The length that the headers promise.
+    pub(super) fn duration(&self) -> Option<Duration> {
+        self.duration
+    }
+
+    /// Decodes a packet. `false` means that it was the last one, and that all is as it should be.
+    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+        guarded(|| self.step())
+    }
+
+    fn step(&mut self) -> Result<bool, Fault> {
+        match self.track.next(&mut self.demuxer, &self.plan, &self.sink)? {
+            Next::Packet(packet) => self.track.decode(packet, &mut self.sink)?,
+            Next::Other => {}
+            Next::End(end) => {
+                self.track.finish(&self.plan)?;
+                if end == End::File {
+                    self.sink.finish()?;
+                    return Ok(false);
+                }
+                // A chain of Ogg streams: each has its own tracks.
+                self.track = TrackState::new(&self.demuxer, &self.plan, &mut self.sink)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the next packet may have to be waited for.
+    pub(super) fn waits(&self) -> bool {
+        matches!(&self.demuxer, Demuxer::Wav(samples) if samples.waits())
+    }
+
+    /// What has been decoded since it was taken last.
+    pub(super) fn decoded(&mut self) -> &mut Vec<f32> {
+        &mut self.sink.out
+    }
+
+    /// Decodes all of it.
+    pub(super) fn decode(mut self) -> Result<Vec<f32>, Fault> {
+        while self.advance()? {}
+        Ok(self.sink.out)
+    }
+}
+
+impl TrackState {
+    fn new(demuxer: &Demuxer, plan: &Plan, sink: &mut Sink) -> Result<Self, Fault> {
+        let (track, alone) = match demuxer {
+            Demuxer::Wav(samples) => (Some(samples.track()), true),
+            Demuxer::Symphonia(reader) => {
+                let track = reader.default_track(TrackType::Audio).or_else(|| reader.first_track(TrackType::Audio));
+                (track, reader.tracks().len() == 1)
+            }
+        };
+        let track = track.ok_or_else(|| Fault::NoAudio("no audio track".to_owned()))?.clone();
+        let media = demuxer.media_info().filter(|_| alone && plan.container == Container::Mkv).copied();
+        let codec = Codec::new(&track, plan.container)?;
+        sink.start(plan.edit(&track), codec.pre_skip());
+        let trusts_padding = plan.trusts_padding(&track);
+        Ok(Self { track, codec, trusts_padding, count: Count::default(), media, interleaved: Vec::new() })
+    }
+
+    fn next(&self, demuxer: &mut Demuxer, plan: &Plan, sink: &Sink) -> Result<Next, Fault> {
+        let next = match demuxer {
+            Demuxer::Wav(samples) => return samples.next_packet().map(Next::from).map_err(|fault| sink.locate(fault)),
+            Demuxer::Symphonia(reader) => reader.next_packet(),
+        };
+        match next {
+            Ok(Some(packet)) if packet.track_id != self.track.id => Ok(Next::Other),
+            Ok(packet) => Ok(packet.into()),
+            Err(Symphonia::ResetRequired) => Ok(Next::End(End::Chained)),
             // A live stream does not say how long it is; that its last element is whole has been seen to.
             Err(Symphonia::IoError(error))
                 if plan.container == Container::Mkv && error.kind() == io::ErrorKind::UnexpectedEof =>
             {
-                break End::File;
+                Ok(Next::End(End::File))
             }
             Err(error) => {
                 // "Cut short", with how much is missing, says more than "unexpected end".
                 if matches!(error, Symphonia::IoError(_)) {
-                    count.check(plan, &track)?;
+                    self.count.check(plan, &self.track)?;
                 }
-                return Err(sink.locate(error.into()));
+                Err(sink.locate(error.into()))
             }
-        };
-        count.packet(&packet);
+        }
+    }
+
+    fn decode(&mut self, mut packet: Packet, sink: &mut Sink) -> Result<(), Fault> {
+        self.count.packet(&packet);
         // The end of the audio is only known at the end: what is to be cut off here is held back, and comes after all
         // if more follows.
-        let padding = if trusts_padding { packet.trim_end.get() } else { 0 };
+        let padding = if self.trusts_padding { packet.trim_end.get() } else { 0 };
         packet.dur = packet.dur.saturating_add(packet.trim_end);
-        packet.trim_end = Duration::ZERO;
-        let spec = codec.decode(&packet, &mut interleaved).map_err(|error| sink.locate(error))?;
-        count.frames += sink.push(&interleaved, spec, padding)?;
-        count.rate = spec.rate;
-    };
-    codec.finish()?;
-    count.check(plan, &track)?;
-    if let Some(media) = media {
-        count.check_duration(media.time_base.zip(media.duration), track.time_base)?;
-    }
-    Ok(end)
-}
-
-/// The form of a packet's samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Spec {
-    pub(super) rate: u32,
-    pub(super) channels: usize,
-}
-
-enum Codec {
-    Symphonia(Box<dyn AudioDecoder>),
-    Opus(Box<OpusTrack>),
-}
-
-impl Codec {
-    fn new(track: &Track, container: Container) -> Result<Self, Fault> {
-        let Some(CodecParameters::Audio(params)) = &track.codec_params else {
-            return Err(Fault::NoAudio("no audio track with a known codec".to_owned()));
-        };
-        if params.channels.as_ref().is_some_and(|channels| channels.count() == 0) {
-            return Err(Fault::NoAudio("its header says 0 channels".to_owned()));
-        }
-        if let Some(rate) = params.sample_rate.filter(|rate| !super::resample::RATES.contains(rate)) {
-            return Err(Fault::Damaged(format!("its header says {rate} Hz")));
-        }
-        if params.codec == CODEC_ID_OPUS {
-            let header = params.extra_data.as_deref().unwrap_or_default();
-            return Ok(Self::Opus(Box::new(OpusTrack::new(header, container == Container::Mp4)?)));
-        }
-        let options = AudioDecoderOptions::default().verify(params.codec == CODEC_ID_FLAC);
-        match get_codecs().make_audio_decoder(params, &options) {
-            Ok(decoder) => Ok(Self::Symphonia(decoder)),
-            Err(Symphonia::Unsupported(what)) => {
-                Err(Fault::Unsupported(format!("a codec that is not read ({}: {what})", params.codec)))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn pre_skip(&self) -> u64 {
-        match self {
-            Self::Symphonia(_) => 0,
-            Self::Opus(track) => track.pre_skip,
-        }
-    }
-
-    /// Replaces `out` by the packet's samples, channel by channel within each frame.
-    fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Result<Spec, Fault> {
-        match self {
-            Self::Symphonia(decoder) => {
-                let samples = decoder.decode(packet)?;
-                let spec = samples.spec();
-                let spec = Spec { rate: spec.rate(), channels: spec.channels().count() };
-                samples.copy_to_vec_interleaved(out);
-                Ok(spec)
-            }
-            Self::Opus(track) => {
-                track.decode(&packet.data, out)?;
-                Ok(Spec { rate: opus::RATE, channels: track.channels() })
-            }
-        }
-    }
-
-    /// Compares checksums where the format has one.
-    fn finish(&mut self) -> Result<(), Fault> {
-        if let Self::Symphonia(decoder) = self
-            && decoder.finalize().verify_ok == Some(false)
-        {
-            return Err(Fault::Damaged("the samples do not match their checksum".to_owned()));
-        }
+        packet.trim_end = Ticks::ZERO;
+        let spec = self.codec.decode(&packet, &mut self.interleaved).map_err(|error| sink.locate(error))?;
+        self.count.frames += sink.push(&self.interleaved, spec, padding)?;
+        self.count.rate = spec.rate;
         Ok(())
     }
-}
 
-impl Plan {
-    /// The part of the track that is to be heard.
-    fn edit(&self, track: &Track) -> Edit {
-        let mut edit = self.edits.get(&track.id).copied().unwrap_or_default();
-        if self.container == Container::Mp4
-            && !self.fragmented
-            && let (Some(duration), Some(base)) = (track.duration, track.time_base)
-        {
-            // In some files the sample table says how much of the last packet is padding, in others the edit list.
-            let ticks = duration.get().saturating_mul(base.numer.get().into());
-            let whole = Span { ticks, per_second: base.denom.get().into() };
-            let rest = Span { ticks: whole.ticks.saturating_sub(edit.skip.ticks), ..whole };
-            if whole.ticks > 0 && edit.keep.is_none_or(|keep| rest.seconds() < keep.seconds()) {
-                edit.keep = Some(rest);
-            }
-        }
-        edit
-    }
-
-    /// Whether the end of the audio is where the demuxer says.
-    fn trusts_padding(&self, track: &Track) -> bool {
-        // MP3 files written one after the other start with the info frame of the first.
-        self.container != Container::Mpeg
-            || promised_samples(track).is_some_and(|promised| self.mpeg.samples() <= promised)
-    }
-}
-
-/// The length of an MPEG audio stream, by its info frame.
-fn promised_samples(track: &Track) -> Option<u64> {
-    let around = u64::from(track.delay.unwrap_or(0)) + u64::from(track.padding.unwrap_or(0));
-    track.num_frames?.checked_add(around)
-}
-
-/// What came out of a track.
-#[derive(Debug, Default)]
-struct Count {
-    packets: u64,
-    bytes: u64,
-    /// The end of the last packet in the track's time base.
-    end: i64,
-    /// Decoded samples per channel, what is left out included.
-    frames: u64,
-    rate: u32,
-}
-
-impl Count {
-    fn packet(&mut self, packet: &Packet) {
-        self.packets += 1;
-        self.bytes += packet.data.len() as u64;
-        self.end = self.end.max(packet.pts.saturating_add(packet.dur).get());
-    }
-
-    /// Compares with what the container promises.
-    fn check(&self, plan: &Plan, track: &Track) -> Result<(), Fault> {
-        match plan.container {
-            Container::Flac => match track.num_frames.filter(|&promised| promised > 0) {
-                Some(promised) if self.frames < promised => Err(Fault::cut("samples", self.frames, promised)),
-                None if self.bytes < plan.flac_bytes => Err(Fault::cut("bytes of frames", self.bytes, plan.flac_bytes)),
-                _ => Ok(()),
-            },
-            Container::Mpeg => {
-                let Mpeg { frames, frame_samples } = plan.mpeg;
-                if self.packets < frames {
-                    return Err(Fault::Damaged(format!("only {} of its {frames} frames can be read", self.packets)));
-                }
-                // Some encoders count the info frame, too; those that state the padding do not.
-                let slack = if track.delay.is_some() { 0 } else { frame_samples };
-                let found = plan.mpeg.samples();
-                match promised_samples(track) {
-                    Some(promised) if found.saturating_add(slack) < promised => {
-                        Err(Fault::cut("samples", found, promised))
-                    }
-                    _ => Ok(()),
-                }
-            }
-            Container::Mp4 => {
-                let promised = seconds(track.time_base, track.duration.map_or(0, Duration::get));
-                let found = Span { ticks: self.frames, per_second: self.rate.into() }.seconds();
-                // The time base may be coarser than the samples.
-                check_seconds(found, promised, 0.001)
-            }
-            // The walk has compared these byte by byte.
-            Container::Wav | Container::Adts | Container::Ogg | Container::Mkv => Ok(()),
+    fn finish(&mut self, plan: &Plan) -> Result<(), Fault> {
+        self.codec.finish()?;
+        self.count.check(plan, &self.track)?;
+        match &self.media {
+            Some(media) => self.count.check_duration(media, self.track.time_base),
+            None => Ok(()),
         }
     }
-
-    fn check_duration(&self, media: Option<(TimeBase, Duration)>, track: Option<TimeBase>) -> Result<(), Fault> {
-        let Some((base, duration)) = media else { return Ok(()) };
-        let found = seconds(track, u64::try_from(self.end).unwrap_or(0));
-        // The length of the last packet need not be known.
-        check_seconds(found, seconds(Some(base), duration.get()), 0.25)
-    }
 }
 
-fn seconds(base: Option<TimeBase>, ticks: u64) -> f64 {
-    base.map_or(0.0, |base| ticks as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()))
-}
-
-fn check_seconds(found: f64, promised: f64, slack: f64) -> Result<(), Fault> {
-    if found + slack < promised {
-        return Err(Fault::Damaged(format!("cut short: {found:.3} of {promised:.3} s of audio are there")));
+impl From<Option<Packet>> for Next {
+    fn from(packet: Option<Packet>) -> Self {
+        packet.map_or(Self::End(End::File), Self::Packet)
     }
-    Ok(())
 }

@@ -41,8 +41,17 @@ impl Fault {
     }
 }
 
+/// What a pipe says when it cannot be read, in the shape of an [`io::Error`] that no decoder makes.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) struct Refused(pub(super) io::Error);
+
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
+        let error = match error.downcast::<Refused>() {
+            Ok(Refused(error)) => return Self::Io(error),
+            Err(error) => error,
+        };
         // The decoders, too, report the end of a packet or of the file this way; only the system's refusals have a
         // number.
         match error.kind() {

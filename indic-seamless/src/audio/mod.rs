@@ -1,31 +1,46 @@
 //! Recordings in whatever format they come to mono samples at 16 kHz.
 //!
-//! WAV (8 to 32-bit integers, floats, A-law, mu-law), FLAC, MP3, AAC (M4A or bare), Ogg Vorbis and Opus (in Ogg, `WebM`
-//! or M4A) are read, and MKV with any of these codecs. What the bytes are is taken from the bytes, not from the name.
+//! WAV and RF64 (8 to 32-bit integers, floats, A-law, mu-law), FLAC, MP3, AAC (M4A or bare), Ogg Vorbis and Opus (in
+//! Ogg, `WebM` or M4A) are read, and MKV with any of these codecs. What the bytes are is taken from the bytes, not from
+//! the name.
 //!
 //! A recording is decoded packet by packet: beside the result only small buffers are held. One that is damaged or cut
 //! short is an [`Error::DamagedAudio`], never a shorter [`Waveform`].
+//!
+//! A [`Waveform`] is all of a recording. An [`AudioReader`] hands it out second by second: for recordings of any
+//! length, and for a pipe while it is being written.
 //!
 //! ```no_run
 //! use indic_seamless::audio::{AudioOptions, Channel, Waveform};
 //!
 //! let speech = Waveform::open("speech.m4a")?;
 //! let agent = AudioOptions::new().channel(Channel::Only(0)).open("call.wav")?;
+//! for second in AudioOptions::new().reader("speech.m4a")? {
+//!     println!("{} samples", second?.len());
+//! }
 //! # Ok::<(), indic_seamless::Error>(())
 //! ```
 
+mod codec;
 mod container;
 mod decode;
 mod fault;
 mod opus;
+mod pipe;
+mod promise;
+mod reader;
 mod resample;
 mod sink;
 mod source;
 
 use std::{fmt, path::Path, time::Duration};
 
-pub use self::resample::{Resampler, resample};
-use self::{decode::Spec, fault::Fault, sink::Sink, source::Source};
+use self::{codec::Spec, fault::Fault, sink::Sink};
+pub use self::{
+    pipe::PipeFormat,
+    reader::AudioReader,
+    resample::{Resampler, resample},
+};
 use crate::error::{Error, Result};
 
 /// Mono samples at 16 kHz, at least one, all of them finite; full scale is -1 to 1.
@@ -192,11 +207,7 @@ impl AudioOptions {
     /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
     /// - [`Error::InvalidSample`] where it holds NaN or an infinity.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Waveform> {
-        let path = path.as_ref();
-        let hint = path.extension().and_then(|extension| extension.to_str());
-        let source = Source::open(path)?;
-        let samples = decode::decode(source, hint, self).map_err(|fault| fault.of(Some(path)))?;
-        Ok(Waveform { samples })
+        Ok(Waveform { samples: self.reader(path)?.into_samples()? })
     }
 
     /// Decodes a file that is in memory; `hint` as for [`Waveform::from_bytes`].
@@ -205,8 +216,7 @@ impl AudioOptions {
     ///
     /// As [`AudioOptions::open`], but for [`Error::Io`].
     pub fn from_bytes(&self, bytes: impl Into<Vec<u8>>, hint: Option<&str>) -> Result<Waveform> {
-        let samples = decode::decode(Source::from_bytes(bytes.into()), hint, self).map_err(|fault| fault.of(None))?;
-        Ok(Waveform { samples })
+        Ok(Waveform { samples: self.reader_from_bytes(bytes, hint)?.into_samples()? })
     }
 
     /// Takes samples of `channels` channels at `sample_rate` Hz, the channels' samples taking turns.
@@ -230,11 +240,11 @@ impl AudioOptions {
         let spec = Spec { rate: sample_rate, channels };
         // A number of channels that no slice can hold is the same as one chunk.
         let chunk = channels.saturating_mul(4096).max(1);
-        let samples = interleaved
+        interleaved
             .chunks(chunk)
             .try_for_each(|chunk| sink.push(chunk, spec, 0).map(drop))
             .and_then(|()| sink.finish())
             .map_err(|fault| fault.of(None))?;
-        Ok(Waveform { samples })
+        Ok(Waveform { samples: sink.out })
     }
 }

@@ -2,18 +2,25 @@
 
 use super::{
     AudioOptions, Channel, Waveform,
+    codec::Spec,
     container::Edit,
-    decode::Spec,
     fault::Fault,
     resample::{RATES, Resampler},
 };
+
+/// The longest padding at the end of a track, in seconds: what may be padding has to be held back. Codecs have less
+/// than a second of it, and a whole Ogg page that is cut off less than this.
+const MAX_PADDING_S: usize = 60;
 
 /// Collects a recording.
 #[derive(Debug)]
 pub(super) struct Sink {
     channel: Channel,
     limit_s: f64,
-    out: Vec<f32>,
+    /// What is ready. It can be taken out at any time.
+    pub(super) out: Vec<f32>,
+    /// Whether there has been anything.
+    heard: bool,
     resampler: Option<(u32, Resampler)>,
     /// Samples that are left out if nothing follows.
     held: Vec<f32>,
@@ -46,6 +53,7 @@ impl Sink {
             channel: options.channel,
             limit_s: options.max_duration.as_secs_f64(),
             out: Vec::new(),
+            heard: false,
             resampler: None,
             held: Vec::new(),
             seconds: 0.0,
@@ -103,7 +111,11 @@ impl Sink {
         let padding = usize::try_from(padding).unwrap_or(usize::MAX);
         self.track.padding = if padding < count { padding } else { self.track.padding + count };
         let held = self.held.len();
-        self.release(rate, held.saturating_sub(self.track.padding.max(self.track.hold)))?;
+        let release = held.saturating_sub(self.track.padding.max(self.track.hold));
+        self.release(rate, release)?;
+        if held - release > MAX_PADDING_S * rate as usize {
+            return Err(Fault::Damaged(format!("it leaves out more than {MAX_PADDING_S} s of audio")));
+        }
         Ok(count as u64)
     }
 
@@ -125,6 +137,7 @@ impl Sink {
             none => none.insert((rate, Resampler::new(rate, Waveform::SAMPLE_RATE).map_err(Fault::Option)?)),
         };
         resampler.push(self.held.get(..count).unwrap_or_default(), &mut self.out);
+        self.heard |= !self.out.is_empty();
         self.held.drain(..count.min(self.held.len()));
         Ok(())
     }
@@ -132,6 +145,7 @@ impl Sink {
     fn flush(&mut self) {
         if let Some((rate, mut resampler)) = self.resampler.take() {
             resampler.finish(&mut self.out);
+            self.heard |= !self.out.is_empty();
             self.seconds += self.kept as f64 / f64::from(rate);
             self.kept = 0;
         }
@@ -146,12 +160,13 @@ impl Sink {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<Vec<f32>, Fault> {
+    /// Ends the recording.
+    pub(super) fn finish(&mut self) -> Result<(), Fault> {
         self.flush();
-        if self.out.is_empty() {
+        if !self.heard {
             return Err(Fault::NoAudio("no sample".to_owned()));
         }
-        Ok(self.out)
+        Ok(())
     }
 }
 

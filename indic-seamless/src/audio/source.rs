@@ -1,4 +1,4 @@
-//! Where the bytes of a recording come from: a file read as it is decoded, or memory.
+//! Where the bytes of a recording come from: a file read as it is decoded, memory, or a pipe.
 
 use std::{
     fs::File,
@@ -8,17 +8,16 @@ use std::{
 
 use symphonia::core::io::MediaSource;
 
-use super::fault::Fault;
+use super::{fault::Fault, pipe::Pipe};
 use crate::error::Error;
 
-/// A stretch of a file or of memory, a few bytes of which can be overridden.
+/// A stretch of a file or of memory.
 #[derive(Debug)]
 pub(super) struct Source {
     inner: Inner,
     start: u64,
     end: u64,
     pos: u64,
-    patches: Vec<(u64, [u8; 4])>,
     /// Whether a demuxer may know the length and seek.
     seekable: bool,
 }
@@ -27,6 +26,8 @@ pub(super) struct Source {
 enum Inner {
     File(File),
     Bytes(Cursor<Vec<u8>>),
+    /// Has no length and goes forward only.
+    Pipe(Pipe),
 }
 
 impl Source {
@@ -47,12 +48,21 @@ impl Source {
         Self::new(Inner::Bytes(Cursor::new(bytes)), length)
     }
 
+    pub(super) fn from_pipe(pipe: Pipe) -> Self {
+        Self::new(Inner::Pipe(pipe), u64::MAX)
+    }
+
     fn new(inner: Inner, end: u64) -> Self {
-        Self { inner, start: 0, end, pos: 0, patches: Vec::new(), seekable: true }
+        Self { inner, start: 0, end, pos: 0, seekable: true }
     }
 
     pub(super) fn length(&self) -> u64 {
         self.end - self.start
+    }
+
+    /// Whether nobody knows where it ends, and nothing can be read twice.
+    pub(super) fn is_pipe(&self) -> bool {
+        matches!(self.inner, Inner::Pipe(_))
     }
 
     /// Leaves only the bytes from `start` to `end`.
@@ -61,11 +71,6 @@ impl Source {
         self.start = end.min(self.start.saturating_add(start));
         self.end = end;
         self.pos = 0;
-    }
-
-    /// Reads as if `bytes` stood at `at`.
-    pub(super) fn patch(&mut self, at: u64, bytes: [u8; 4]) {
-        self.patches.push((at, bytes));
     }
 
     pub(super) fn forbid_seeking(&mut self) {
@@ -85,7 +90,9 @@ impl Source {
     pub(super) fn scan(&mut self) -> Scan<'_> {
         self.pos = 0;
         let length = self.length();
-        Scan { reader: BufReader::with_capacity(1 << 16, self), pos: 0, length }
+        // What is read from a pipe in advance would be lost.
+        let buffer = if self.is_pipe() { 0 } else { 1 << 16 };
+        Scan { reader: BufReader::with_capacity(buffer, self), pos: 0, length }
     }
 }
 
@@ -104,15 +111,8 @@ impl Read for Source {
                 bytes.set_position(at);
                 bytes.read(buffer)?
             }
+            Inner::Pipe(pipe) => pipe.read_at(at, buffer)?,
         };
-        for (from, patch) in &self.patches {
-            for (offset, byte) in (*from..).zip(patch) {
-                let place = offset.checked_sub(self.pos).and_then(|place| usize::try_from(place).ok());
-                if let Some(slot) = place.and_then(|place| buffer.get_mut(..count)?.get_mut(place)) {
-                    *slot = *byte;
-                }
-            }
-        }
         self.pos += count as u64;
         Ok(count)
     }

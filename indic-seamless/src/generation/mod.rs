@@ -4,19 +4,21 @@
 //! `LogitsProcessor`s. All sequences begin with the same prompt of every item, end with `</s>` or at the length limit,
 //! and are returned whole, prompt included, without padding.
 
+mod alignment;
 mod beam;
+mod cancel;
 mod config;
 mod greedy;
+mod guard;
 mod processors;
 mod scores;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
+pub(crate) use alignment::align;
+pub use cancel::{CancelToken, StopReason};
 pub(crate) use config::CheckpointGeneration;
 pub use config::{EarlyStopping, GenerationConfig};
+
+pub(crate) use guard::{NO_REPEAT, is_loop, most_tokens};
 
 use crate::error::{Error, Result};
 
@@ -65,41 +67,6 @@ pub struct TokenEvent {
     pub logprob: f32,
 }
 
-/// Stops a running transcription from another thread.
-///
-/// ```
-/// let cancel = indic_seamless::CancelToken::new();
-/// let other = cancel.clone();
-/// std::thread::spawn(move || other.cancel()).join().unwrap();
-/// assert!(cancel.is_cancelled());
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
-
-impl CancelToken {
-    /// A token that nobody has cancelled yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Asks for the end of the work, which ends within one decoder step.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether [`cancel`](Self::cancel) was called.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// # Errors
-    ///
-    /// [`Error::Cancelled`] after [`cancel`](Self::cancel).
-    pub(crate) fn check(&self) -> Result<()> {
-        if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
-    }
-}
-
 /// What a search reports to, and asks.
 pub struct Observer<'a> {
     /// Called for each accepted token.
@@ -119,7 +86,7 @@ impl std::fmt::Debug for Observer<'_> {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidOption`] for a configuration or prompts that make no sense, [`Error::Cancelled`].
+/// [`Error::InvalidOption`] for a configuration or prompts that make no sense, [`Error::Stopped`].
 pub fn generate(
     decoder: &mut dyn StepDecoder,
     prompts: &[Vec<u32>],

@@ -8,6 +8,8 @@ pub mod config;
 pub mod decoder;
 pub mod encoder;
 
+use std::ops::ControlFlow;
+
 use burn::{
     module::Module,
     tensor::{Device, Tensor, TensorData},
@@ -16,7 +18,7 @@ use burn::{
 use self::{
     config::ModelConfig,
     decoder::{DecoderState, TextDecoder},
-    encoder::{SpeechEncoder, Stage},
+    encoder::{Inspect, SpeechEncoder},
 };
 use crate::{
     features::{FeatureBatch, STACKED},
@@ -58,14 +60,40 @@ impl ModelConfig {
     }
 }
 
+impl Encoded {
+    /// Clips that were encoded one by one as a batch: shorter ones get zeros behind them, at which no decoder looks.
+    ///
+    /// Encoding clips together would change them: the last position of a padded clip reads rows of the padding.
+    ///
+    /// # Panics
+    ///
+    /// Without a clip.
+    pub fn batch(clips: Vec<Self>) -> Self {
+        let longest = clips.iter().map(|clip| clip.hidden.dims()[1]).max().unwrap_or(0);
+        let lengths = clips.iter().flat_map(|clip| clip.lengths.iter().copied()).collect();
+        let padded = |clip: Self| {
+            let [items, time, hidden] = clip.hidden.dims();
+            if time == longest {
+                return clip.hidden;
+            }
+            let padding = Tensor::zeros([items, longest - time, hidden], &clip.hidden.device());
+            Tensor::cat(vec![clip.hidden, padding], 1)
+        };
+        Self { hidden: Tensor::cat(clips.into_iter().map(padded).collect(), 0), lengths }
+    }
+}
+
 impl SpeechToText {
     /// Runs the encoder over a batch of features.
     pub fn encode(&self, features: &FeatureBatch) -> Encoded {
-        self.encode_inspected(features, &mut |_, _| {})
+        match self.encode_inspected(features, &mut |_, _| ControlFlow::Continue(())) {
+            ControlFlow::Continue(encoded) => encoded,
+            ControlFlow::Break(()) => unreachable!("nobody broke it off"),
+        }
     }
 
-    /// [`encode`](Self::encode), showing the output of every stage to `inspect`.
-    pub fn encode_inspected(&self, features: &FeatureBatch, inspect: &mut dyn FnMut(Stage, &Tensor<3>)) -> Encoded {
+    /// [`encode`](Self::encode), showing the output of every stage to `inspect`, which may break the computation off.
+    pub fn encode_inspected(&self, features: &FeatureBatch, inspect: Inspect<'_>) -> ControlFlow<(), Encoded> {
         let shape = [features.lengths().len(), features.time(), STACKED];
         let data = TensorData::new(features.rows().to_vec(), shape);
         let input = Tensor::from_data(data, &self.shared.weight.device());
@@ -93,6 +121,13 @@ impl SpeechToText {
         inspect: &mut dyn FnMut(usize, &Tensor<3>),
     ) -> Tensor<3> {
         self.text_decoder.forward(&self.shared.weight, state, tokens, inspect)
+    }
+
+    /// How the last layer's cross-attention looks at the encoder's output while the decoder reads `tokens` of one hypothesis:
+    /// `[heads, tokens, T']`. Row `i` belongs to the step that predicts token `i + 1`.
+    pub fn cross_attention(&self, encoded: &Encoded, tokens: &[u32]) -> Tensor<3> {
+        let mut state = self.start(encoded, 1, tokens.len());
+        self.text_decoder.cross_attention(&self.shared.weight, &mut state, tokens)
     }
 
     /// The scores of all tokens: `[rows, time, hidden] -> [rows, time, vocabulary]`.

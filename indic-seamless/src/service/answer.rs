@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     subtitles::{SubtitleOptions, srt, vtt},
-    transcript::{Segment, Timings, Transcript},
+    transcript::{Flag, Segment, Timings, Transcript, Word},
 };
 
 /// The form of the answer.
@@ -64,6 +64,29 @@ pub(crate) struct SpeechSegment {
     text: String,
     /// The mean log-probability of its tokens: how sure the model is; 0 is certain.
     avg_logprob: f32,
+    /// What is wrong with the text; left out when nothing is. `retried`: a first search went wrong, this is the text of a
+    /// second, stricter one. `loop`: the text repeats itself. `run_away`: it is longer than anybody can say in the time.
+    /// `truncated`: it was cut off at the limit of tokens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    flags: Vec<Flag>,
+    /// What was asked for with `words=true`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    words: Vec<SpeechWord>,
+}
+
+/// A word of a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+struct SpeechWord {
+    /// The word, with its punctuation.
+    text: String,
+    /// Where it begins, in seconds.
+    start: f64,
+    /// Where it ends, in seconds.
+    end: f64,
+    /// The mean probability of its tokens, 0 to 1.
+    confidence: f32,
 }
 
 /// Milliseconds.
@@ -79,8 +102,14 @@ struct SpeechTimings {
 
 impl From<&Segment> for SpeechSegment {
     fn from(segment: &Segment) -> Self {
-        let Segment { start, end, ref text, avg_logprob, .. } = *segment;
-        Self { start, end, text: text.clone(), avg_logprob }
+        let Segment { start, end, ref text, avg_logprob, ref flags, ref words, .. } = *segment;
+        let words = words.iter().map(|Word { text, start, end, confidence }| SpeechWord {
+            text: text.clone(),
+            start: *start,
+            end: *end,
+            confidence: *confidence,
+        });
+        Self { start, end, text: text.clone(), avg_logprob, flags: flags.clone(), words: words.collect() }
     }
 }
 

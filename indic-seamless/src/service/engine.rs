@@ -14,9 +14,9 @@ use crate::{
     audio::Waveform,
     backend::{Backend, Precision},
     error::{Error, Result},
-    generation::{CancelToken, GenerationConfig},
+    generation::{CancelToken, GenerationConfig, StopReason},
     language::Language,
-    transcriber::{TranscribeOptions, Transcriber},
+    transcriber::{Retry, TranscribeOptions, Transcriber},
     transcript::{Segment, Transcript},
 };
 
@@ -29,15 +29,24 @@ pub(crate) enum Event {
     Done(Result<Transcript>),
 }
 
+/// A recording and what is asked of it.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pub(crate) audio: Waveform,
+    /// How long decoding it took.
+    pub(crate) audio_ms: f64,
+    pub(crate) language: Language,
+    pub(crate) beams: Option<usize>,
+    pub(crate) words: bool,
+    /// When nobody waits for the result any more.
+    pub(crate) deadline: Instant,
+}
+
 /// A recording that waits for the model.
 #[derive(Debug)]
 struct Job {
     request_id: Arc<str>,
-    audio: Waveform,
-    /// How long decoding it took.
-    audio_ms: f64,
-    language: Language,
-    beams: Option<usize>,
+    recording: Recording,
     cancel: CancelToken,
     events: tokio_mpsc::UnboundedSender<Event>,
     since: Instant,
@@ -157,28 +166,24 @@ impl Engine {
 
     /// Room for work that can wait for it.
     pub(crate) async fn turn(&self) -> Result<Slot> {
-        self.slots.clone().acquire_owned().await.map_err(|_| Error::Cancelled)
+        self.slots.clone().acquire_owned().await.map_err(|_| ended())
     }
 
     /// Lets a recording wait for its turn.
-    pub(crate) fn submit(
-        &self,
-        request_id: &Arc<str>,
-        audio: Waveform,
-        audio_ms: f64,
-        language: Language,
-        beams: Option<usize>,
-        slot: Slot,
-    ) -> Result<Running> {
+    pub(crate) fn submit(&self, request_id: &Arc<str>, recording: Recording, slot: Slot) -> Result<Running> {
         let (events, receiver) = tokio_mpsc::unbounded_channel();
         let cancel = CancelToken::new();
         let (request_id, since) = (request_id.clone(), Instant::now());
-        let job =
-            Job { request_id, audio, audio_ms, language, beams, cancel: cancel.clone(), events, since, _slot: slot };
+        let job = Job { request_id, recording, cancel: cancel.clone(), events, since, _slot: slot };
         // The thread ends only after the last sender, unless the model could not be loaded.
-        self.jobs.send(job).map_err(|_| Error::Cancelled)?;
+        self.jobs.send(job).map_err(|_| ended())?;
         Ok(Running { events: receiver, cancel })
     }
+}
+
+/// There is nobody left to do the work.
+pub(crate) fn ended() -> Error {
+    Error::Stopped { reason: StopReason::Cancelled, partial: None }
 }
 
 /// Those that both the checkpoint and this crate know.
@@ -229,14 +234,25 @@ fn serve(transcriber: &Transcriber, waiting: &mpsc::Receiver<Job>, metrics: &Met
 }
 
 fn transcribe(transcriber: &Transcriber, job: &Job) -> Result<Transcript> {
+    let Recording { ref audio, audio_ms, language, beams, words, deadline } = job.recording;
     let default = transcriber.checkpoint().generation();
-    let generation = job.beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() });
-    let options = TranscribeOptions { generation, cancel: job.cancel.clone(), ..Default::default() };
-    let mut transcript = transcriber.transcribe_with(&job.audio, job.language, options)?;
-    transcript.timings.audio_ms = job.audio_ms;
-    transcript.timings.total_ms += job.audio_ms;
-    for segment in &transcript.segments {
+    let generation = beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() });
+    let mut tell = |segment: &Segment| {
+        // The client may have gone away.
         let _ = job.events.send(Event::Segment(segment.clone()));
-    }
+    };
+    let options = TranscribeOptions {
+        generation,
+        words,
+        // A client has no use for a loop, whatever the reference would do.
+        retry: Retry::Always,
+        cancel: job.cancel.clone(),
+        deadline: Some(deadline),
+        on_segment: Some(&mut tell),
+        ..Default::default()
+    };
+    let mut transcript = transcriber.transcribe_with(audio, language, options)?;
+    transcript.timings.audio_ms = audio_ms;
+    transcript.timings.total_ms += audio_ms;
     Ok(transcript)
 }

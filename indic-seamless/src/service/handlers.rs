@@ -19,14 +19,14 @@ use utoipa::{OpenApi, ToSchema};
 use super::{
     Shared,
     answer::{SpeechAnswer, SpeechSegment},
-    engine::{Event, Running, decoded},
+    engine::{Event, Recording, Running, decoded},
     metrics::CONTENT_TYPE,
     observe::{ClientGuard, Deadline, RequestId, client},
     openapi::ApiDoc,
     problem::{Partial, Problem, ProblemBody},
     request::{Speech, SpeechBytes, SpeechForm, SpeechJson, SpeechOptions, drain},
 };
-use crate::{backend::Backend, language::Language, transcript::Transcript};
+use crate::{backend::Backend, error::Error, generation::StopReason, language::Language, transcript::Transcript};
 
 /// What the pages may do: nothing but what is in them, and ask this service.
 const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
@@ -269,7 +269,9 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         let max = settings.max_audio;
         let decoded = decoded(move || Speech::decode(audio, hint.as_deref(), max)).await;
         let (audio, audio_ms) = decoded.ok_or_else(Problem::internal)??;
-        let running = shared.engine.submit(&id, audio, audio_ms, language, options.beams, slot)?;
+        let (beams, words) = (options.beams, options.words);
+        let recording = Recording { audio, audio_ms, language, beams, words, deadline };
+        let running = shared.engine.submit(&id, recording, slot)?;
         Ok::<_, Problem>((running, options))
     };
     let prepared = tokio::time::timeout_at(deadline.into(), prepared).await;
@@ -279,7 +281,7 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         return Ok(transcription.stream(&id));
     }
     let transcript = transcription.finish().await?;
-    Ok(options.format.respond(&transcript, options.segments))
+    Ok(options.format.respond(&transcript, options.segments || options.words))
 }
 
 /// A transcription that is waited for.
@@ -302,6 +304,10 @@ impl Transcription {
             Err(_) => Err(Problem::deadline(std::mem::take(&mut self.partial))),
             // The engine's thread ends only with the service.
             Ok(None) => Err(Problem::internal()),
+            // The engine looks at the clock, too.
+            Ok(Some(Event::Done(Err(Error::Stopped { reason: StopReason::Deadline, .. })))) => {
+                Err(Problem::deadline(std::mem::take(&mut self.partial)))
+            }
             Ok(Some(Event::Done(result))) => Ok(Next::Done(Box::new(result?))),
             Ok(Some(Event::Segment(segment))) => {
                 if !self.partial.transcription.is_empty() {

@@ -68,7 +68,7 @@ use tower_http::{
 use uuid::Uuid;
 
 use self::{
-    engine::{Engine, Event, decoded},
+    engine::{Engine, Event, Recording, decoded, ended},
     metrics::Metrics,
     observe::{ClientGuard, Clients, observe, panicked},
     problem::Problem,
@@ -82,6 +82,7 @@ pub use self::{
 use crate::{
     audio::AudioOptions,
     error::{Error, Result},
+    generation::StopReason,
     language::Language,
     transcriber::Transcriber,
     transcript::Transcript,
@@ -192,24 +193,27 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// What is wrong with the recording or the language; [`Error::Cancelled`] if there is no result by `deadline`.
+    /// What is wrong with the recording or the language; [`Error::Stopped`] if there is no result by `deadline`.
     pub async fn transcribe(&self, audio: Vec<u8>, language: Language, deadline: Instant) -> Result<Transcript> {
         let shared = &self.0;
         let work = async {
             let slot = shared.engine.turn().await?;
             let max = shared.settings.max_audio;
             let decoded = decoded(move || AudioOptions::new().max_duration(max).from_bytes(audio, None)).await;
-            let (audio, audio_ms) = decoded.ok_or(Error::Cancelled)??;
+            let (audio, audio_ms) = decoded.ok_or_else(ended)??;
             let id = Uuid::new_v4().to_string().into();
-            let mut running = shared.engine.submit(&id, audio, audio_ms, language, None, slot)?;
+            let recording = Recording { audio, audio_ms, language, beams: None, words: false, deadline };
+            let mut running = shared.engine.submit(&id, recording, slot)?;
             while let Some(event) = running.events.recv().await {
                 if let Event::Done(result) = event {
                     return result;
                 }
             }
-            Err(Error::Cancelled)
+            Err(ended())
         };
-        tokio::time::timeout_at(deadline.into(), work).await.unwrap_or(Err(Error::Cancelled))
+        tokio::time::timeout_at(deadline.into(), work)
+            .await
+            .unwrap_or(Err(Error::Stopped { reason: StopReason::Deadline, partial: None }))
     }
 
     /// Everything that must hold for every endpoint.

@@ -42,6 +42,9 @@ pub(crate) struct SpeechOptions {
     pub(crate) beams: Option<usize>,
     /// Whether JSON has segments, language, duration and timings too.
     pub(crate) segments: bool,
+    /// Whether segments list their words with times and confidence; gives `segments`, too, and subtitles that keep time
+    /// with the words.
+    pub(crate) words: bool,
 }
 
 /// A form with a file.
@@ -75,7 +78,7 @@ pub(crate) struct SpeechJson {
 pub(crate) struct SpeechBytes(Vec<u8>);
 
 /// The fields of [`SpeechOptions`].
-const FIELDS: [&str; 4] = ["target_lang", "format", "beams", "segments"];
+const FIELDS: [&str; 5] = ["target_lang", "format", "beams", "segments", "words"];
 
 /// Beams cost time and memory; more than this many do not help.
 const MAX_BEAMS: usize = 10;
@@ -223,7 +226,7 @@ fn query_fields(uri: &Uri) -> Result<Map<String, Value>, Problem> {
 fn add(fields: &mut Map<String, Value>, name: &str, text: String) -> Result<(), Problem> {
     let invalid = |wanted: &str| Problem::invalid_field(format!("{name} is {text:?}, wanted {wanted}"));
     let value = match name {
-        "segments" => Value::Bool(text.parse().map_err(|_| invalid("true or false"))?),
+        "segments" | "words" => Value::Bool(text.parse().map_err(|_| invalid("true or false"))?),
         "beams" => Value::from(text.parse::<u32>().map_err(|_| invalid("a whole number"))?),
         _ => Value::String(text),
     };

@@ -5,6 +5,8 @@ mod encoder;
 mod files;
 mod pieces;
 mod tokenizer;
+mod words;
 
 pub use files::TokenizerFiles;
 pub use tokenizer::{DecodeOptions, Tokenizer};
+pub use words::Word;

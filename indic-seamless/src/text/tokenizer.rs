@@ -193,6 +193,11 @@ impl Tokenizer {
         self.added.get(&id).map(|token| token.text.as_str()).or_else(|| self.pieces.get(id))
     }
 
+    /// Whether a token is no text, such as a language or the end of a sentence.
+    pub(super) fn is_special(&self, id: u32) -> bool {
+        self.added.get(&id).is_some_and(|token| token.special)
+    }
+
     /// The token that stands for a language; `None` if the checkpoint does not know it.
     pub fn language_id(&self, language: Language) -> Option<u32> {
         self.languages.get(language.index()).copied().flatten()

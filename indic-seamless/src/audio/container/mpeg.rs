@@ -8,6 +8,8 @@ use crate::audio::{
 
 /// How far to look for the first frame of a stream that starts in the middle of one.
 const SEARCH: usize = 1 << 16;
+/// The samples of an AAC frame, per channel and at the rate in its header.
+const ADTS_SAMPLES: u64 = 1024;
 
 /// The length of the `ID3v2` tags at the start.
 pub(super) fn skip_id3(source: &mut Source) -> Result<u64, Fault> {
@@ -156,8 +158,8 @@ pub(super) fn inspect(source: &mut Source) -> Result<Mpeg, Fault> {
     }
 }
 
-/// Walks from ADTS frame to frame.
-pub(super) fn inspect_adts(source: &mut Source) -> Result<(), Fault> {
+/// Walks from ADTS frame to frame, and counts them.
+pub(super) fn inspect_adts(source: &mut Source) -> Result<Mpeg, Fault> {
     let mut scan = source.scan();
     let mut count = 0;
     let end = loop {
@@ -180,7 +182,7 @@ pub(super) fn inspect_adts(source: &mut Source) -> Result<(), Fault> {
         count += 1;
     };
     source.narrow(0, end);
-    Ok(())
+    Ok(Mpeg { frames: count, frame_samples: ADTS_SAMPLES })
 }
 
 fn no_frame(scan: &Scan<'_>, at: u64, count: u64) -> Fault {

@@ -85,16 +85,8 @@ impl TextDecoder {
         tokens: &[u32],
         inspect: &mut dyn FnMut(usize, &Tensor<3>),
     ) -> Tensor<3> {
-        let rows = state.hypotheses();
-        let time = tokens.len() / rows.max(1);
-        let past = state.len();
-        let device = embedding.device();
-        let positions = positions::encode(tokens, time, past, self.padding, self.hidden);
-        let positions = Tensor::<2>::from_data(TensorData::new(positions, [rows * time, self.hidden]), &device);
-        let mut x = (embedding.rows(tokens) * self.scale + positions).reshape([rows, time, self.hidden]);
+        let mut x = self.embed(embedding, state, tokens);
         inspect(0, &x);
-
-        state.append(time);
         let own = state.own_rows();
         let encoder = state.encoder_rows();
         let last = self.layers.len();
@@ -107,6 +99,31 @@ impl TextDecoder {
         let x = self.layer_norm.forward(&x);
         inspect(last, &x);
         x
+    }
+}
+
+impl TextDecoder {
+    /// Counts the tokens in and returns their embeddings with positions, `[hypotheses, time, hidden]`.
+    fn embed(&self, embedding: &Weight, state: &mut DecoderState, tokens: &[u32]) -> Tensor<3> {
+        let rows = state.hypotheses();
+        let time = tokens.len() / rows.max(1);
+        let device = embedding.device();
+        let positions = positions::encode(tokens, time, state.len(), self.padding, self.hidden);
+        let positions = Tensor::<2>::from_data(TensorData::new(positions, [rows * time, self.hidden]), &device);
+        state.append(time);
+        (embedding.rows(tokens) * self.scale + positions).reshape([rows, time, self.hidden])
+    }
+
+    /// The weights of the last layer's cross-attention for the tokens of the only hypothesis of `state`:
+    /// `[heads, time, T']`.
+    pub fn cross_attention(&self, embedding: &Weight, state: &mut DecoderState, tokens: &[u32]) -> Tensor<3> {
+        let mut x = self.embed(embedding, state, tokens);
+        let (own, encoder) = (state.own_rows(), state.encoder_rows());
+        let last = self.layers.len().saturating_sub(1);
+        for (number, layer) in self.layers.iter().enumerate().take(last) {
+            x = layer.forward(x, state, number, &own, &encoder, self.heads);
+        }
+        self.layers[last].cross_weights(x, state, last, &own, self.heads)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The adapter: an attention layer on a time axis shortened by strided convolutions.
 
+use std::ops::ControlFlow;
+
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
@@ -80,30 +82,35 @@ impl AdapterConfig {
 
 impl Adapter {
     /// `[batch, T, hidden] -> [batch, T', hidden]`, and the valid positions of each item after it.
-    pub(super) fn forward(&self, mut x: Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> (Tensor<3>, Vec<usize>) {
+    pub(super) fn forward(
+        &self,
+        mut x: Tensor<3>,
+        lengths: &[usize],
+        inspect: Inspect<'_>,
+    ) -> ControlFlow<(), (Tensor<3>, Vec<usize>)> {
         let mut lengths = lengths.to_vec();
         for layer in &self.layers {
             lengths.iter_mut().for_each(|length| *length = layer.residual_conv.length(*length));
-            x = layer.forward(&x, &lengths, inspect);
+            x = layer.forward(&x, &lengths, inspect)?;
         }
-        (x, lengths)
+        ControlFlow::Continue((x, lengths))
     }
 }
 
 impl AdapterLayer {
-    fn forward(&self, x: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> Tensor<3> {
+    fn forward(&self, x: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> ControlFlow<(), Tensor<3>> {
         let residual = self.residual_conv.forward(self.residual_layer_norm.forward(x));
-        inspect(Stage::ResidualConvolution, &residual);
+        inspect(Stage::ResidualConvolution, &residual)?;
         let x = self.self_attn_conv.forward(self.self_attn_layer_norm.forward(x));
-        inspect(Stage::AttentionConvolution, &x);
+        inspect(Stage::AttentionConvolution, &x)?;
         let x = glu(x);
         let [_, time, _] = x.dims();
         let y = self.self_attn.forward(&x, &Context { lengths, window: &|_| 0..time, valid: None });
-        inspect(Stage::AdapterAttention, &y);
+        inspect(Stage::AdapterAttention, &y)?;
         let x = add_scaled(glu(residual), y, 1.0);
         let y = self.ffn.forward(&self.ffn_layer_norm.forward(&x));
-        inspect(Stage::AdapterFfn, &y);
-        add_scaled(x, y, 1.0)
+        inspect(Stage::AdapterFfn, &y)?;
+        ControlFlow::Continue(add_scaled(x, y, 1.0))
     }
 }
 

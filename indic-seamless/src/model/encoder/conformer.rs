@@ -1,5 +1,7 @@
 //! A conformer layer.
 
+use std::ops::ControlFlow;
+
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
@@ -63,18 +65,24 @@ impl ConformerConfig {
 
 impl ConformerLayer {
     /// `[batch, T, hidden] -> [batch, T, hidden]`
-    pub(super) fn forward(&self, x: Tensor<3>, context: &Context<'_>, layer: usize, inspect: Inspect<'_>) -> Tensor<3> {
+    pub(super) fn forward(
+        &self,
+        x: Tensor<3>,
+        context: &Context<'_>,
+        layer: usize,
+        inspect: Inspect<'_>,
+    ) -> ControlFlow<(), Tensor<3>> {
         let y = self.ffn1.forward(&self.ffn1_layer_norm.forward(&x));
-        inspect(Stage::Ffn1(layer), &y);
+        inspect(Stage::Ffn1(layer), &y)?;
         let x = add_scaled(x, y, 0.5);
         let y = self.self_attn.forward(&self.self_attn_layer_norm.forward(&x), context);
-        inspect(Stage::SelfAttention(layer), &y);
+        inspect(Stage::SelfAttention(layer), &y)?;
         let x = add_scaled(x, y, 1.0);
-        let y = self.conv_module.forward(&x, context, layer, inspect);
-        inspect(Stage::Convolution(layer), &y);
+        let y = self.conv_module.forward(&x, context, layer, inspect)?;
+        inspect(Stage::Convolution(layer), &y)?;
         let x = add_scaled(x, y, 1.0);
         let y = self.ffn2.forward(&self.ffn2_layer_norm.forward(&x));
-        inspect(Stage::Ffn2(layer), &y);
-        self.final_layer_norm.forward(&add_scaled(x, y, 0.5))
+        inspect(Stage::Ffn2(layer), &y)?;
+        ControlFlow::Continue(self.final_layer_norm.forward(&add_scaled(x, y, 0.5)))
     }
 }

@@ -1,5 +1,7 @@
 //! The convolution module of a conformer layer.
 
+use std::ops::ControlFlow;
+
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
@@ -50,13 +52,13 @@ impl Convolution {
         context: &Context<'_>,
         layer: usize,
         inspect: super::Inspect<'_>,
-    ) -> Tensor<3> {
+    ) -> ControlFlow<(), Tensor<3>> {
         // Padding must not leak into valid positions; its own output is kept, as in the reference.
         let x = context.zero_padding(self.layer_norm.forward(x));
         let x = glu(self.pointwise_conv1.forward(&x));
         let x = causal_depthwise(x, self.depthwise_conv.weight.val());
-        inspect(Stage::Depthwise(layer), &x);
+        inspect(Stage::Depthwise(layer), &x)?;
         let x = self.depthwise_layer_norm.forward_activated(&x, self.activation);
-        self.pointwise_conv2.forward(&x)
+        ControlFlow::Continue(self.pointwise_conv2.forward(&x))
     }
 }

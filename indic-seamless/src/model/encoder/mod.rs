@@ -6,6 +6,8 @@ mod conformer;
 mod convolution;
 mod projection;
 
+use std::ops::ControlFlow;
+
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
@@ -56,8 +58,8 @@ pub enum Stage {
     Output,
 }
 
-/// Shows an output to whoever wants to look.
-pub type Inspect<'a> = &'a mut dyn FnMut(Stage, &Tensor<3>);
+/// Shows an output to whoever wants to look; who has seen enough breaks the computation off.
+pub type Inspect<'a> = &'a mut dyn FnMut(Stage, &Tensor<3>) -> ControlFlow<()>;
 
 /// Sizes of the [`SpeechEncoder`].
 #[derive(Debug, Clone, PartialEq)]
@@ -121,27 +123,27 @@ impl SpeechEncoder {
     ///
     /// Rows beyond an item's length are computed as the reference computes them: no key beyond it is seen, but the rows
     /// themselves live on and reach the adapter's last window.
-    pub fn forward(&self, features: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> Encoded {
+    pub fn forward(&self, features: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> ControlFlow<(), Encoded> {
         let [_, time, _] = features.dims();
         let window = self.encoder.window(time);
         let context = Context { lengths, window: &window, valid: valid(lengths, time, &features.device()) };
 
         let x = self.feature_projection.forward(features);
-        inspect(Stage::FeatureProjection, &x);
+        inspect(Stage::FeatureProjection, &x)?;
         let mut x = context.zero_padding(x);
         for (number, layer) in self.encoder.layers.iter().enumerate() {
-            x = layer.forward(x, &context, number, inspect);
-            inspect(Stage::Conformer(number), &x);
+            x = layer.forward(x, &context, number, inspect)?;
+            inspect(Stage::Conformer(number), &x)?;
         }
         let x = self.encoder.layer_norm.forward(&x);
-        inspect(Stage::LayerNorm, &x);
+        inspect(Stage::LayerNorm, &x)?;
         let y = self.intermediate_ffn.forward(&x);
-        inspect(Stage::IntermediateFfn, &y);
-        let (x, lengths) = self.adapter.forward(add_scaled(x, y, 0.5), lengths, inspect);
-        inspect(Stage::Adapter, &x);
+        inspect(Stage::IntermediateFfn, &y)?;
+        let (x, lengths) = self.adapter.forward(add_scaled(x, y, 0.5), lengths, inspect)?;
+        inspect(Stage::Adapter, &x)?;
         let hidden = self.inner_layer_norm.forward(&x);
-        inspect(Stage::Output, &hidden);
-        Encoded { hidden, lengths }
+        inspect(Stage::Output, &hidden)?;
+        ControlFlow::Continue(Encoded { hidden, lengths })
     }
 }
 

@@ -1,0 +1,100 @@
+//! Where the results of `transcribe` go.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use indic_seamless::{Error, Result};
+
+use crate::args::Args;
+
+/// Where results go.
+pub(crate) enum Results {
+    /// All to the standard output, each as soon as it is there.
+    Stdout,
+    /// All to one file, which is written at the end.
+    File { path: PathBuf, bytes: Vec<u8> },
+    /// One file for each recording.
+    Folder { paths: HashMap<PathBuf, PathBuf> },
+}
+
+impl Results {
+    /// What `--output` means.
+    pub(crate) fn new(args: &Args) -> Result<Self> {
+        let Some(output) = &args.output else { return Ok(Self::Stdout) };
+        let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
+        if !output.is_dir() && !ends_in_slash {
+            return Ok(Self::File { path: output.clone(), bytes: Vec::new() });
+        }
+        let mut paths = HashMap::new();
+        let mut owners: HashMap<PathBuf, &Path> = HashMap::new();
+        for file in &args.files {
+            let name = if file == Path::new("-") { Path::new("stdin") } else { file.as_path() };
+            let mut result = output.join(name.file_stem().unwrap_or(name.as_os_str()));
+            result.as_mut_os_string().push(format!(".{}", args.format.extension()));
+            if let Some(other) = owners.insert(result.clone(), file).filter(|other| other != file) {
+                return Err(Error::InvalidOption {
+                    option: "output",
+                    found: format!("{} for both {} and {}", result.display(), other.display(), file.display()),
+                    wanted: "recordings of different names".to_owned(),
+                });
+            }
+            paths.insert(file.clone(), result);
+        }
+        fs::create_dir_all(output).map_err(|source| Error::Io { action: "create", path: output.clone(), source })?;
+        Ok(Self::Folder { paths })
+    }
+
+    /// Whether each recording has a result of its own.
+    pub(crate) fn are_apart(&self) -> bool {
+        matches!(self, Self::Folder { .. })
+    }
+
+    /// Whether the result of a recording is there from an earlier run.
+    pub(crate) fn has(&self, file: &Path) -> bool {
+        matches!(self, Self::Folder { paths } if paths.get(file).is_some_and(|path| path.exists()))
+    }
+
+    /// Takes a result.
+    pub(crate) fn put(&mut self, file: &Path, result: &[u8]) -> Result<()> {
+        match self {
+            Self::Stdout => to_stdout(result),
+            Self::File { bytes, .. } => {
+                bytes.extend_from_slice(result);
+                Ok(())
+            }
+            Self::Folder { paths } => paths.get(file).map_or(Ok(()), |path| write(path, result)),
+        }
+    }
+
+    /// Takes the end of all results.
+    pub(crate) fn finish(self) -> Result<()> {
+        match self {
+            Self::File { path, bytes } => write(&path, &bytes),
+            Self::Stdout | Self::Folder { .. } => Ok(()),
+        }
+    }
+}
+
+/// Shows something at once.
+pub(crate) fn to_stdout(bytes: &[u8]) -> Result<()> {
+    let mut out = io::stdout();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    written.map_err(|source| Error::Io { action: "write", path: "standard output".into(), source })
+}
+
+/// Writes a file whole or not at all: under another name first.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|source| Error::Io { action: "write", path: path.into(), source })
+}

@@ -1,0 +1,199 @@
+//! Where segments begin and end, from nothing but probabilities. All positions are frames, the chunks of the detector.
+
+mod stretches;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::VecDeque, mem, ops::Range};
+
+use self::stretches::{SHORTEST_PAUSE, Stretches};
+use super::{SAMPLE_RATE, SegmentationOptions, silero::CHUNK};
+
+/// No part of a segment that is cut in two is shorter than this, in seconds; nor than a quarter of the longest segment.
+const SHORTEST_PART_S: f64 = 2.0;
+/// The probability at a cut is the mean of this many frames before it and behind it.
+const SMOOTHING: usize = 2;
+
+/// A segment that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// The speech.
+    pub(super) speech: Range<usize>,
+    /// What surrounds it: from the end of the segment before to where the next one can begin at the earliest.
+    pub(super) free: Range<usize>,
+}
+
+/// Gathers speech to segments, and cuts those that get too long.
+#[derive(Debug, Clone)]
+pub(super) struct Cutter {
+    stretches: Stretches,
+    leave: f32,
+    limits: Limits,
+    /// The segment that has not ended.
+    open: Option<Open>,
+    /// The end of the segment before.
+    previous: usize,
+    /// The probabilities from `first` on.
+    probabilities: VecDeque<f32>,
+    first: usize,
+}
+
+/// The options, in frames.
+#[derive(Debug, Clone)]
+struct Limits {
+    pause: usize,
+    target_min: usize,
+    target_max: usize,
+    most: usize,
+    part: usize,
+    /// How far behind its start a segment without a pause can be cut.
+    first_cut: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    start: usize,
+    end: usize,
+    pauses: Vec<Range<usize>>,
+    /// The next frame to be looked at as a place for a cut.
+    next: usize,
+    /// Where, among those looked at, speech is least likely, and how likely.
+    least: Option<(usize, f32)>,
+}
+
+impl Open {
+    fn new(start: usize, end: usize, pauses: Vec<Range<usize>>, limits: &Limits) -> Self {
+        Self { start, end, pauses, next: start + limits.first_cut, least: None }
+    }
+
+    fn len(&self) -> usize {
+        self.end - self.start
+    }
+}
+
+impl Cutter {
+    /// The options have been checked.
+    pub(super) fn new(options: &SegmentationOptions) -> Self {
+        let frames = |seconds: f64| (seconds * f64::from(SAMPLE_RATE) / CHUNK as f64) as usize;
+        let (target_min, most) = (frames(options.target_min_s), frames(options.max_s));
+        let part = frames(SHORTEST_PART_S.min(options.max_s / 4.0));
+        let leave = options.leave();
+        Self {
+            stretches: Stretches::new(options.threshold, leave),
+            leave,
+            limits: Limits {
+                pause: frames(options.max_pause_s),
+                target_min,
+                target_max: frames(options.target_max_s),
+                most,
+                part,
+                first_cut: target_min.min(most / 2).max(part),
+            },
+            open: None,
+            previous: 0,
+            probabilities: VecDeque::new(),
+            first: 0,
+        }
+    }
+
+    /// The first frame whose sound can still become part of a segment.
+    pub(super) fn needed_from(&self) -> usize {
+        let next = self.stretches.next_start().max(self.previous);
+        self.open.as_ref().map_or(next, |open| open.start)
+    }
+
+    /// Takes in the probability of the next frame and appends the segments that it ends.
+    pub(super) fn push(&mut self, probability: f32, cuts: &mut Vec<Cut>) {
+        self.probabilities.push_back(probability);
+        self.stretches.push(probability);
+        self.take_speech();
+        self.shorten(cuts);
+        self.end_at_pause(cuts);
+        let unneeded = self.needed_from().saturating_sub(SMOOTHING).saturating_sub(self.first);
+        self.probabilities.drain(..unneeded.min(self.probabilities.len()));
+        self.first += unneeded;
+    }
+
+    /// Ends the recording: appends the segment that is still open.
+    pub(super) fn finish(mut self, cuts: &mut Vec<Cut>) {
+        if let Some(open) = self.open.take() {
+            self.close(open.start..open.end, usize::MAX, cuts);
+        }
+    }
+
+    /// Adds the current stretch of speech to the open segment, or opens one.
+    fn take_speech(&mut self) {
+        let Some(speech) = self.stretches.speech() else { return };
+        match &mut self.open {
+            Some(open) => {
+                if speech.start > open.end {
+                    open.pauses.push(open.end..speech.start);
+                }
+                open.end = speech.end;
+            }
+            None => {
+                let start = speech.start.max(self.previous);
+                self.open = Some(Open::new(start, speech.end, Vec::new(), &self.limits));
+            }
+        }
+    }
+
+    /// Cuts the open segment while it is too long.
+    fn shorten(&mut self, cuts: &mut Vec<Cut>) {
+        while let Some(mut open) = self.open.take() {
+            let Some(gap) = self.gap(&mut open) else {
+                self.open = Some(open);
+                return;
+            };
+            self.close(open.start..gap.start, gap.end, cuts);
+            open.pauses.retain(|pause| pause.start >= gap.end);
+            self.open = Some(Open::new(gap.end, open.end, open.pauses, &self.limits));
+        }
+    }
+
+    /// What to leave out between the two parts of a segment that is too long: a pause, or nothing.
+    fn gap(&self, open: &mut Open) -> Option<Range<usize>> {
+        let Limits { target_max, most, part, .. } = self.limits;
+        if open.len() <= target_max {
+            return None;
+        }
+        if let Some(pause) = open.pauses.iter().rfind(|pause| pause.start >= open.start + part) {
+            return Some(pause.clone());
+        }
+        while open.next + part <= open.end.min(open.start + most) {
+            let probability = self.around(open.next);
+            if open.least.is_none_or(|(_, least)| probability < least) {
+                open.least = Some((open.next, probability));
+            }
+            open.next += 1;
+        }
+        let (cut, _) = open.least.filter(|&(_, probability)| probability < self.leave || open.len() > most)?;
+        let pause = open.pauses.iter().find(|pause| pause.start <= cut && cut <= pause.end);
+        Some(pause.map_or(cut..cut, Clone::clone))
+    }
+
+    /// The probability of speech around the start of a frame.
+    fn around(&self, frame: usize) -> f32 {
+        let at = frame - self.first;
+        self.probabilities.range(at - SMOOTHING..at + SMOOTHING).sum::<f32>() / (2 * SMOOTHING) as f32
+    }
+
+    /// Closes the open segment if the pause behind it is long enough.
+    fn end_at_pause(&mut self, cuts: &mut Vec<Cut>) {
+        let next = self.stretches.next_start();
+        let limits = &self.limits;
+        let ends = |open: &mut Open| {
+            let pause = next.saturating_sub(open.end);
+            pause >= SHORTEST_PAUSE && (pause > limits.pause || open.len() >= limits.target_min)
+        };
+        if let Some(open) = self.open.take_if(ends) {
+            self.close(open.start..open.end, next, cuts);
+        }
+    }
+
+    /// Appends a segment that the next one follows at `next` or later.
+    fn close(&mut self, speech: Range<usize>, next: usize, cuts: &mut Vec<Cut>) {
+        let before = mem::replace(&mut self.previous, speech.end);
+        cuts.push(Cut { speech, free: before..next });
+    }
+}

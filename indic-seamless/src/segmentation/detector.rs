@@ -1,0 +1,88 @@
+//! Probabilities of speech from a stream of samples.
+
+use super::{
+    level::Level,
+    silero::{BLOCK, CHUNK, CONTEXT, Silero},
+};
+
+/// Tells for each 32 ms of a recording how probably somebody speaks: Silero VAD v6, behind a gain for quiet recordings.
+///
+/// A probability follows the sound by about 64 ms. Samples may be pushed in pieces of any size: the probabilities are
+/// the same, bit by bit. Many samples at once are faster than a few.
+///
+/// ```
+/// use indic_seamless::segmentation::SpeechDetector;
+///
+/// let mut probabilities = Vec::new();
+/// let mut detector = SpeechDetector::new();
+/// detector.push(&[0.0; 1000], &mut probabilities);
+/// assert_eq!(probabilities.len(), 1);
+/// detector.finish(&mut probabilities);
+/// assert_eq!(probabilities.len(), 2);
+/// assert!(probabilities.iter().all(|&p| p < 0.1));
+/// ```
+#[derive(Debug, Clone)]
+pub struct SpeechDetector {
+    silero: Silero,
+    level: Level,
+    /// The last 64 samples of the chunk before, then those that fill no chunk yet.
+    samples: Vec<f32>,
+    gains: Vec<f32>,
+}
+
+impl Default for SpeechDetector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SpeechDetector {
+    /// Samples per probability: 32 ms at 16 kHz.
+    pub const CHUNK: usize = CHUNK;
+
+    /// A detector that has heard nothing yet. The weights are inside the crate; all detectors share them.
+    pub fn new() -> Self {
+        Self {
+            silero: Silero::new(),
+            level: Level::default(),
+            samples: vec![0.0; CONTEXT],
+            gains: Vec::with_capacity(BLOCK),
+        }
+    }
+
+    /// Takes the next samples at 16 kHz, finite and within ±1, and appends a probability, from 0 to 1, for each 512 of
+    /// them.
+    pub fn push(&mut self, mut samples: &[f32], probabilities: &mut Vec<f32>) {
+        while !samples.is_empty() {
+            let room = CONTEXT + BLOCK * CHUNK - self.samples.len();
+            let (head, rest) = samples.split_at(samples.len().min(room));
+            self.samples.extend_from_slice(head);
+            samples = rest;
+            self.run(probabilities);
+        }
+    }
+
+    /// Ends the recording: appends the probability of the last chunk, filled up with silence, if there is one. The
+    /// detector is then ready for another recording.
+    pub fn finish(&mut self, probabilities: &mut Vec<f32>) {
+        if self.samples.len() > CONTEXT {
+            self.samples.resize(CONTEXT + CHUNK, 0.0);
+            self.run(probabilities);
+        }
+        self.silero.reset();
+        self.level = Level::default();
+        self.samples.fill(0.0);
+    }
+
+    /// Computes all chunks that are full.
+    fn run(&mut self, probabilities: &mut Vec<f32>) {
+        let Self { silero, level, samples, gains } = self;
+        let (_, heard) = samples.split_at(CONTEXT);
+        gains.clear();
+        gains.extend(heard.chunks_exact(CHUNK).map(|chunk| level.gain(chunk)));
+        if !gains.is_empty() {
+            silero.run(samples, gains, probabilities);
+            samples.drain(..gains.len() * CHUNK);
+        }
+    }
+}

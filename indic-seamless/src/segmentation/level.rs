@@ -1,0 +1,39 @@
+//! How loud a recording is, and what brings a quiet one to the level that the network was trained with.
+
+/// Where the gain brings the louder parts of a recording to, in dB below full scale.
+const TARGET: f32 = -23.0;
+/// The largest gain, in dB.
+const MOST: f32 = 40.0;
+/// No chunk is made louder than this: what follows a long silence may not come out far above full scale.
+const CEILING: f32 = -13.0;
+/// How far a louder chunk raises the level, and how far a quieter one lowers it, in dB. Their ratio makes the level the
+/// one that a twentieth of the last half minute exceeds: a door that slams moves it by next to nothing.
+const RISE: f32 = 1.0;
+const FALL: f32 = 0.05;
+/// The level after the first chunk is no higher, in dB: that may be the click of a switch.
+const START: f32 = -35.0;
+/// Stands for digital silence.
+const FLOOR: f32 = -120.0;
+
+/// Follows the level.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Level {
+    /// In dB; `None` before the first sound.
+    level: Option<f32>,
+}
+
+impl Level {
+    /// The gain of the next chunk, from 1 to 100.
+    pub(super) fn gain(&mut self, chunk: &[f32]) -> f32 {
+        let power = chunk.iter().map(|s| s * s).sum::<f32>() / chunk.len().max(1) as f32;
+        let heard = (10.0 * power.log10()).max(FLOOR);
+        let level = match self.level {
+            None => heard.min(START),
+            Some(level) if heard > level => (level + RISE).min(heard),
+            Some(level) => (level - FALL).max(heard),
+        };
+        self.level = (heard > FLOOR || self.level.is_some()).then_some(level);
+        let gain = (TARGET - level).min(CEILING - heard).clamp(0.0, MOST);
+        10f32.powf(gain / 20.0)
+    }
+}

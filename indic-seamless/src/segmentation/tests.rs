@@ -1,0 +1,202 @@
+use super::{
+    silero::{BLOCK, CHUNK, CONTEXT, Silero},
+    *,
+};
+
+/// What silero-vad 6.2.3 (`silero_vad.onnx` in onnxruntime 1.32, with the 64 samples
+/// before each chunk) gives for `spoken()`, chunk after chunk.
+const GOLDEN: [f32; 101] = [
+    0.0017, 0.0288, 0.3657, 0.9318, 0.9940, 0.9770, 0.8991, 0.9889, 0.9890, 0.9963, 0.9948, 0.9946, 0.9901, 0.9942,
+    0.9996, 0.9996, 0.9997, 0.9996, 0.9990, 0.9983, 0.9989, 0.9995, 0.9999, 0.9999, 1.0000, 1.0000, 1.0000, 1.0000,
+    0.9999, 0.9999, 1.0000, 1.0000, 1.0000, 1.0000, 1.0000, 1.0000, 1.0000, 1.0000, 0.9942, 0.8396, 0.0842, 0.0500,
+    0.0107, 0.0049, 0.0040, 0.0046, 0.0050, 0.0054, 0.0058, 0.0060, 0.0062, 0.0062, 0.0061, 0.0061, 0.0060, 0.0489,
+    0.1024, 0.9384, 0.9815, 0.9868, 0.9938, 0.9815, 0.9709, 0.9953, 0.9956, 0.9943, 0.9941, 0.9953, 0.9960, 0.9923,
+    0.9751, 0.9289, 0.8987, 0.8625, 0.8637, 0.9728, 0.9914, 0.9897, 0.9861, 0.9916, 0.9971, 0.9974, 0.9971, 0.9969,
+    0.9983, 0.9990, 0.9987, 0.9993, 0.9990, 0.9993, 0.9995, 0.9981, 0.8870, 0.7926, 0.5192, 0.2471, 0.0951, 0.0413,
+    0.0237, 0.0173, 0.0142,
+];
+
+/// An example clip of synthetic speech, 1.2 s long.
+fn clip() -> Vec<f32> {
+    let file = include_bytes!("../../../examples/audio/hindi-1.wav");
+    file[44..].as_chunks().0.iter().map(|&bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0).collect()
+}
+
+/// The clip, half a second of silence, the clip again at a twentieth of its loudness, a quarter of a second of silence.
+fn spoken() -> Vec<f32> {
+    let clip = clip();
+    let quiet: Vec<f32> = clip.iter().map(|s| s * 0.05).collect();
+    [clip, vec![0.0; 8000], quiet, vec![0.0; 4000]].concat()
+}
+
+/// White noise of a loudness.
+fn noise(samples: usize, loudness: f32) -> Vec<f32> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..samples).map(|_| loudness * next()).collect()
+}
+
+fn probabilities(samples: &[f32], piece: usize) -> Vec<f32> {
+    let mut probabilities = Vec::new();
+    let mut detector = SpeechDetector::new();
+    samples.chunks(piece).for_each(|piece| detector.push(piece, &mut probabilities));
+    detector.finish(&mut probabilities);
+    probabilities
+}
+
+fn segments(samples: &[f32], piece: usize) -> Vec<SpeechSegment> {
+    let mut segments = Vec::new();
+    let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
+    samples.chunks(piece).for_each(|piece| segmenter.push(piece, &mut segments));
+    segmenter.finish(&mut segments);
+    segments
+}
+
+#[test]
+fn the_network_is_that_of_onnx() {
+    let mut samples = vec![0.0; CONTEXT];
+    samples.extend(spoken());
+    samples.resize(CONTEXT + GOLDEN.len() * CHUNK, 0.0);
+    let mut silero = Silero::new();
+    let mut found = Vec::new();
+    for first in (0..GOLDEN.len()).step_by(BLOCK) {
+        let count = BLOCK.min(GOLDEN.len() - first);
+        silero.run(&samples[first * CHUNK..(first + count) * CHUNK + CONTEXT], &vec![1.0; count], &mut found);
+    }
+    assert_eq!(found.len(), GOLDEN.len());
+    for (chunk, (found, wanted)) in found.iter().zip(&GOLDEN).enumerate() {
+        assert!((found - wanted).abs() < 2e-4, "chunk {chunk}: {found}, by ONNX {wanted}");
+    }
+}
+
+#[test]
+fn pieces_of_any_size_give_the_same() {
+    let samples = [spoken(), noise(20_000, 0.01), spoken()].concat();
+    let (wanted, segmented) = (probabilities(&samples, usize::MAX), segments(&samples, usize::MAX));
+    assert_eq!(wanted.len(), samples.len().div_ceil(CHUNK));
+    assert!(segmented.len() > 1);
+    for piece in [1, 160, 511, 512, 513, 16_000] {
+        assert!(probabilities(&samples, piece) == wanted, "pieces of {piece}");
+        assert_eq!(segments(&samples, piece), segmented, "pieces of {piece}");
+    }
+}
+
+#[test]
+fn after_the_end_nothing_is_remembered() {
+    let samples = spoken();
+    let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
+    let mut twice = [Vec::new(), Vec::new()];
+    for segments in &mut twice {
+        segmenter.push(&samples, segments);
+        assert_eq!(segmenter.position(), samples.len() as f64 / 16_000.0);
+        segmenter.finish(segments);
+        assert_eq!(segmenter.position(), 0.0);
+    }
+    assert_eq!(twice[0], twice[1]);
+    let mut nothing = Vec::new();
+    segmenter.finish(&mut nothing);
+    assert!(nothing.is_empty());
+}
+
+#[test]
+fn a_quiet_recording_is_heard() {
+    let samples: Vec<f32> = spoken().iter().map(|s| s * 0.01).collect();
+    let (loud, quiet) = (segments(&spoken(), 16_000), segments(&samples, 16_000));
+    assert_eq!(loud.len(), quiet.len());
+    for (loud, quiet) in loud.iter().zip(&quiet) {
+        assert!((loud.start - quiet.start).abs() < 0.1 && (loud.end - quiet.end).abs() < 0.2, "{loud:?}, {quiet:?}");
+    }
+    // What comes out is what went in, not what was made louder.
+    assert!(quiet.iter().all(|segment| segment.samples.iter().all(|s| s.abs() <= 0.01)));
+}
+
+#[test]
+fn a_click_does_not_hide_quiet_speech() {
+    let mut quiet: Vec<f32> = [vec![0.0; 16_000], clip(), vec![0.0; 16_000]].concat();
+    quiet.iter_mut().for_each(|s| *s *= 0.003);
+    for click in [0, 8000] {
+        let mut samples = quiet.clone();
+        samples[click..click + 200].fill(0.9);
+        let found = segments(&samples, 16_000);
+        let (start, end) = (found.first().map_or(0.0, |s| s.start), found.last().map_or(0.0, |s| s.end));
+        assert!((start - 1.0).abs() < 0.2 && (end - 2.23).abs() < 0.2, "click at {click}: {found:?}");
+    }
+}
+
+#[test]
+fn noise_is_no_speech() {
+    for loudness in [0.0, 1e-4, 0.01, 0.5] {
+        assert!(segments(&noise(480_000, loudness), 16_000).is_empty(), "{loudness}");
+    }
+}
+
+#[test]
+fn segments_hold_the_audio_around_their_speech() {
+    let silence = noise(5 * 16_000, 1e-3);
+    let samples = [silence.clone(), clip(), silence.clone(), clip(), silence].concat();
+    let segments = segments(&samples, 4096);
+    assert_eq!(segments.len(), 2, "{segments:?}");
+    for (segment, begins) in segments.iter().zip([5.0, 5.0 + 5.0 + 19_610.0 / 16_000.0]) {
+        let SpeechSegment { start, end, audio_start, samples: heard } = segment;
+        assert!((start - begins).abs() < 0.2 && (end - begins - 1.2).abs() < 0.2, "{segment:?}");
+        assert!((start - audio_start - CONTEXT_S).abs() < 1e-9, "{segment:?}");
+        assert!((audio_start + heard.len() as f64 / 16_000.0 - end - CONTEXT_S).abs() < 1e-9, "{segment:?}");
+        let first = (audio_start * 16_000.0).round() as usize;
+        assert_eq!(heard[..], samples[first..first + heard.len()]);
+    }
+}
+
+#[test]
+fn no_segment_is_longer_than_asked_for() {
+    let options = SegmentationOptions { target_min_s: 1.5, target_max_s: 2.0, max_s: 3.0, ..Default::default() };
+    let mut segmenter = Segmenter::new(options).expect("options");
+    let mut segments = Vec::new();
+    let samples = clip().repeat(20);
+    segmenter.push(&samples, &mut segments);
+    segmenter.finish(&mut segments);
+    assert!(segments.len() > 8, "{segments:?}");
+    for segment in &segments {
+        assert!(segment.end - segment.start <= 3.0 && segment.samples.len() <= 48_000, "{segment:?}");
+    }
+    for pair in segments.windows(2) {
+        let [before, after] = pair else { continue };
+        assert!(before.end <= after.start && before.end <= after.audio_start, "{pair:?}");
+        assert!(before.audio_start + before.samples.len() as f64 / 16_000.0 <= after.start + 1e-9, "{pair:?}");
+    }
+}
+
+#[test]
+fn a_segmenter_can_move_to_another_thread() {
+    fn check<T: Send + Clone>(_: &T) {}
+    check(&Segmenter::new(SegmentationOptions::default()).expect("options"));
+    check(&SpeechDetector::new());
+}
+
+#[test]
+fn silence_is_not_kept() {
+    let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
+    let mut segments = Vec::new();
+    segmenter.push(&vec![0.0; 3_600_000], &mut segments);
+    let kept = format!("{segmenter:?}");
+    let kept: usize =
+        kept.split("kept: ").nth(1).and_then(|kept| kept.split(',').next()).expect("count").parse().expect("count");
+    assert!(kept < 30_000, "{segmenter:?}");
+}
+
+#[test]
+fn options_out_of_order_are_refused() {
+    let wrong = [
+        SegmentationOptions { threshold: 0.0, ..Default::default() },
+        SegmentationOptions { threshold: f32::NAN, ..Default::default() },
+        SegmentationOptions { max_pause_s: -1.0, ..Default::default() },
+        SegmentationOptions { target_min_s: 16.0, ..Default::default() },
+        SegmentationOptions { target_max_s: 25.0, ..Default::default() },
+        SegmentationOptions { max_s: f64::INFINITY, ..Default::default() },
+    ];
+    for options in wrong {
+        assert!(options.check().is_err() && Segmenter::new(options.clone()).is_err(), "{options:?}");
+    }
+}

@@ -3,14 +3,16 @@
 mod common;
 
 use std::{
-    ops::Range,
+    ops::{ControlFlow, Range},
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use indic_seamless::{
     AudioOptions, CancelToken, Error, Flag, GenerationConfig, Language, Progress, Retry, Segment, Segmentation,
-    StopReason, TokenEvent, TranscribeOptions, Transcriber, Transcript, Waveform, segmentation::SegmentationOptions,
+    StopReason, TokenEvent, TranscribeOptions, Transcriber, Transcript, Waveform,
+    features::{FeatureBatch, Features},
+    segmentation::SegmentationOptions,
 };
 
 const RATE: f64 = 16_000.0;
@@ -296,6 +298,19 @@ fn what_was_finished_before_a_stop_is_returned() {
         let Error::Stopped { reason: StopReason::Deadline, partial: Some(partial) } = error else { panic!("{error}") };
         assert!(partial.segments.len() < whole.len());
     }
+}
+
+#[test]
+fn the_encoder_can_be_broken_off_between_blocks() {
+    let transcriber = Transcriber::demo().expect("model");
+    let features = Features::extract(Waveform::open(common::example("hindi-1.wav")).expect("clip").samples());
+    let features = FeatureBatch::new(&[features.expect("features")], 0.0);
+    let mut blocks = 0;
+    let encoded = transcriber.model().encode_inspected(&features, &mut |_, _| {
+        blocks += 1;
+        if blocks == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(encoded.is_break() && blocks == 3, "{blocks} blocks");
 }
 
 #[test]

@@ -24,6 +24,15 @@ pub struct Transcript {
 impl Transcript {
     /// A transcript of segments, such as those of a [`TranscriptStream`](crate::TranscriptStream); their texts are joined by
     /// blanks.
+    ///
+    /// ```
+    /// use indic_seamless::{Language, Segment, Timings, Transcript};
+    ///
+    /// let segment = |text: &str| Segment { text: text.to_owned(), ..Segment::default() };
+    /// let segments = vec![segment("one two"), segment("three")];
+    /// let transcript = Transcript::new(12.5, Language::ENGLISH, segments, Timings::default());
+    /// assert_eq!(transcript.text, "one two three");
+    /// ```
     pub fn new(duration_s: f64, language: Language, segments: Vec<Segment>, timings: Timings) -> Self {
         let texts = segments.iter().map(|segment| segment.text.as_str()).filter(|text| !text.is_empty());
         let text = texts.collect::<Vec<_>>().join(" ");

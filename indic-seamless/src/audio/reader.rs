@@ -62,7 +62,7 @@ pub struct AudioReader {
 }
 
 impl AudioOptions {
-    /// Opens a file to be decoded piece by piece.
+    /// Opens a file to be decoded piece by piece; [`AudioReader`] has an example.
     ///
     /// What the file is, whether its headers are sound, and where its format can tell, whether it is whole, is checked
     /// here; what lies behind the headers, as the iterator goes on. [`AudioOptions::max_duration`] counts, too: set it

@@ -65,6 +65,25 @@ impl Encoded {
     ///
     /// Encoding clips together would change them: the last position of a padded clip reads rows of the padding.
     ///
+    /// ```
+    /// use indic_seamless::{
+    ///     Transcriber, Waveform,
+    ///     features::{FeatureBatch, Features},
+    ///     model::Encoded,
+    /// };
+    ///
+    /// let transcriber = Transcriber::demo()?;
+    /// let encode = |clip: &str| {
+    ///     let clip = Waveform::open(format!("../examples/audio/{clip}"))?;
+    ///     let features = FeatureBatch::new(&[Features::extract(clip.samples())?], 0.0);
+    ///     Ok::<Encoded, indic_seamless::Error>(transcriber.model().encode(&features))
+    /// };
+    /// let batch = Encoded::batch(vec![encode("hindi-1.wav")?, encode("telugu-1.wav")?]);
+    /// assert_eq!(batch.hidden.dims()[0], 2);
+    /// assert!(batch.lengths[0] < batch.lengths[1]);
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    ///
     /// # Panics
     ///
     /// Without a clip.
@@ -125,6 +144,20 @@ impl SpeechToText {
 
     /// How the last layer's cross-attention looks at the encoder's output while the decoder reads `tokens` of one hypothesis:
     /// `[heads, tokens, T']`. Row `i` belongs to the step that predicts token `i + 1`.
+    ///
+    /// ```
+    /// use indic_seamless::{
+    ///     Transcriber, Waveform,
+    ///     features::{FeatureBatch, Features},
+    /// };
+    ///
+    /// let transcriber = Transcriber::demo()?;
+    /// let clip = Waveform::open("../examples/audio/hindi-1.wav")?;
+    /// let encoded = transcriber.model().encode(&FeatureBatch::new(&[Features::extract(clip.samples())?], 0.0));
+    /// let looks = transcriber.model().cross_attention(&encoded, &[3, 803]);
+    /// assert_eq!(looks.dims()[1..], [2, encoded.lengths[0]]);
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
     pub fn cross_attention(&self, encoded: &Encoded, tokens: &[u32]) -> Tensor<3> {
         let mut state = self.start(encoded, 1, tokens.len());
         self.text_decoder.cross_attention(&self.shared.weight, &mut state, tokens)

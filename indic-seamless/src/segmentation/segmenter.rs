@@ -17,6 +17,22 @@ const DELAY: usize = 2;
 const PIECE: usize = 24 * SpeechDetector::CHUNK;
 
 /// A stretch of speech.
+///
+/// ```
+/// use indic_seamless::{
+///     Waveform,
+///     segmentation::{CONTEXT_S, SegmentationOptions, Segmenter},
+/// };
+///
+/// let clip = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let padded = [&[0.0; 16_000], clip.samples(), &[0.0; 16_000]].concat();
+/// let (mut segmenter, mut segments) = (Segmenter::new(SegmentationOptions::default())?, Vec::new());
+/// segmenter.push(&padded, &mut segments);
+/// segmenter.finish(&mut segments);
+/// let speech = &segments[0];
+/// assert!((speech.start - 1.0).abs() < 0.1 && (speech.start - speech.audio_start - CONTEXT_S).abs() < 1e-9);
+/// # Ok::<(), indic_seamless::Error>(())
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct SpeechSegment {
     /// Where speech begins, in seconds from the start of the recording.

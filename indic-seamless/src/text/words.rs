@@ -5,7 +5,12 @@ use std::ops::Range;
 use super::{Tokenizer, charsmap::BLANK, tokenizer::DecodeOptions};
 use crate::Result;
 
-/// A word and its tokens.
+/// A word and its tokens, from [`Tokenizer::words`].
+///
+/// ```
+/// let word = indic_seamless::text::Word { text: "मौसम".to_owned(), tokens: 5..6 };
+/// assert_eq!(word.tokens.len(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
     /// The word, with the punctuation that belongs to it.

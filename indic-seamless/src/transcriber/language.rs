@@ -10,7 +10,14 @@ use crate::{
     segmentation::{SegmentationOptions, Segmenter},
 };
 
-/// How likely it is that a language is spoken.
+/// How likely it is that a language is spoken, by [`Transcriber::detect_language`].
+///
+/// ```
+/// use indic_seamless::{Language, LanguageScore};
+///
+/// let sure = |guess: &[LanguageScore]| guess.first().is_some_and(|best| best.probability > 0.9);
+/// assert!(sure(&[LanguageScore { language: Language::HINDI, probability: 0.97 }]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LanguageScore {
     /// The language.

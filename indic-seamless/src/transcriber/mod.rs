@@ -220,7 +220,8 @@ impl Transcriber {
         })
     }
 
-    /// Starts a transcription of speech that comes piece by piece. It is always cut at pauses.
+    /// Starts a transcription of speech that comes piece by piece. It is always cut at pauses. [`TranscriptStream`] has an
+    /// example.
     ///
     /// # Errors
     ///

@@ -116,7 +116,7 @@ impl TextDecoder {
 
     /// The weights of the last layer's cross-attention for the tokens of the only hypothesis of `state`:
     /// `[heads, time, T']`.
-    pub fn cross_attention(&self, embedding: &Weight, state: &mut DecoderState, tokens: &[u32]) -> Tensor<3> {
+    pub(super) fn cross_attention(&self, embedding: &Weight, state: &mut DecoderState, tokens: &[u32]) -> Tensor<3> {
         let mut x = self.embed(embedding, state, tokens);
         let (own, encoder) = (state.own_rows(), state.encoder_rows());
         let last = self.layers.len().saturating_sub(1);

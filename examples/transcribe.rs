@@ -23,10 +23,13 @@ mod model;
 mod results;
 
 use std::{
-    io,
+    borrow::Cow,
+    fs, io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::mpsc::sync_channel,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -34,7 +37,7 @@ use clap::Parser;
 use indic_seamless::{
     Error, Flag, GenerationConfig, Language, Progress, Segment, Segmentation, Timings, TranscribeOptions, Transcriber,
     TranscriberBuilder, Transcript, Waveform,
-    audio::AudioReader,
+    audio::{AudioReader, PipeFormat},
     subtitles::{srt, vtt},
 };
 use serde::Serialize;
@@ -46,10 +49,13 @@ use self::{
     results::{Results, to_stdout},
 };
 
+/// Pieces of a pipe, of 20 ms or more, that may wait for the model: minutes.
+const WAITING: usize = 1 << 14;
+
 /// A line of `--format json`.
 #[derive(Serialize)]
 struct Line<'a> {
-    file: &'a Path,
+    file: Cow<'a, str>,
     #[serde(flatten)]
     transcript: &'a Transcript,
     precision: &'static str,
@@ -92,17 +98,26 @@ struct Work<'a> {
 
 /// Transcribes all files; returns how many failed.
 fn run(args: &Args) -> indic_seamless::Result<usize> {
+    let wrong = |option, found: &str, wanted: &str| {
+        Err(Error::InvalidOption { option, found: found.to_owned(), wanted: wanted.to_owned() })
+    };
+    let inputs = args.files.iter().filter(|file| *file == Path::new("-")).count();
+    if inputs > 1 {
+        return wrong("files", "- twice", "it once: the standard input is read only once");
+    }
+    if args.pcm.is_some() && inputs == 0 {
+        return wrong("pcm", "no -", "the standard input among the recordings");
+    }
+    if matches!(args.lang, TextLanguage::Spoken) && args.files.iter().any(|file| is_pipe(file)) {
+        return wrong("lang", "auto", "a language: a pipe is read only once");
+    }
+    let segmentation = args.cutting.segmentation()?;
     let mut results = Results::new(args)?;
     if matches!(args.format, Format::Srt | Format::Vtt) && args.files.len() > 1 && !results.are_apart() {
         let found = format!("{} files", args.files.len());
         let wanted = "one file for subtitles, or --output with a folder".to_owned();
         return Err(Error::InvalidOption { option: "format", found, wanted });
     }
-    if matches!(args.lang, TextLanguage::Spoken) && args.files.iter().any(|file| file == Path::new("-")) {
-        let wanted = "a language: the standard input is read only once".to_owned();
-        return Err(Error::InvalidOption { option: "lang", found: "auto".to_owned(), wanted });
-    }
-    let segmentation = args.cutting.segmentation()?;
     let started = Instant::now();
     let done: Vec<&PathBuf> = args.files.iter().filter(|file| !args.overwrite && results.has(file)).collect();
     let files: Vec<&PathBuf> = args.files.iter().filter(|file| !done.contains(file)).collect();
@@ -116,17 +131,19 @@ fn run(args: &Args) -> indic_seamless::Result<usize> {
         }
         let work = Work { args, transcriber, generation, segmentation };
         for &file in &files {
-            match work.transcribe(file, &results) {
-                Ok((transcript, shown)) => {
-                    transcribed_s += transcript.duration_s;
-                    if !shown {
-                        results.put(file, &work.result(file, &transcript))?;
-                    }
+            let Done { transcript, shown, error } = work.transcribe(file, &results);
+            let mut error = error;
+            if let Some(transcript) = transcript.filter(|_| !shown) {
+                transcribed_s += transcript.duration_s;
+                match results.put(file, &work.result(file, &transcript)) {
+                    // One file that cannot be written says nothing of the others.
+                    Err(refused) if results.are_apart() => error = Some(refused),
+                    put => put?,
                 }
-                Err(error) => {
-                    eprintln!("error: {}: {error}", file.display());
-                    failed.push(file);
-                }
+            }
+            if let Some(error) = error {
+                eprintln!("error: {}: {error}", file.display());
+                failed.push(file);
             }
         }
     }
@@ -176,31 +193,61 @@ fn demo(_: TranscriberBuilder) -> indic_seamless::Result<Transcriber> {
     Err(model::no_demo())
 }
 
+/// What became of a file. What came before an error in a pipe counts all the same: nobody can say it again.
+#[derive(Default)]
+struct Done {
+    transcript: Option<Transcript>,
+    /// Whether the text has been shown already.
+    shown: bool,
+    error: Option<Error>,
+}
+
+/// Whether a file can be read only once.
+fn is_pipe(file: &Path) -> bool {
+    file == Path::new("-") || fs::metadata(file).is_ok_and(|about| !about.is_file() && !about.is_dir())
+}
+
 impl Work<'_> {
-    /// Transcribes a file; tells, too, whether its text has been shown already.
-    fn transcribe(&self, file: &Path, results: &Results) -> indic_seamless::Result<(Transcript, bool)> {
+    fn transcribe(&self, file: &Path, results: &Results) -> Done {
+        let mut done = Done::default();
+        if let Err(error) = self.try_transcribe(file, results, &mut done) {
+            done.error = Some(error);
+        }
+        for segment in done.transcript.iter().flat_map(|transcript| &transcript.segments) {
+            segment.flags.iter().for_each(|flag| warn(file, segment, *flag));
+        }
+        done
+    }
+
+    fn try_transcribe(&self, file: &Path, results: &Results, done: &mut Done) -> indic_seamless::Result<()> {
         let started = Instant::now();
         let audio = self.args.audio_options();
         let reader = if file == Path::new("-") {
             audio.reader_from_pipe(io::stdin(), self.args.pipe_format())?
+        } else if is_pipe(file) {
+            let pipe = fs::File::open(file);
+            let pipe = pipe.map_err(|source| Error::Io { action: "open", path: file.to_owned(), source })?;
+            audio.reader_from_pipe(pipe, PipeFormat::Detect)?
         } else {
             audio.reader(file)?
         };
-        // A pipe that has not ended, such as one from a microphone, does not know how long it will be.
-        let live = file == Path::new("-") && reader.duration_hint().is_none();
         let language = self.language(file)?;
-        // What is spoken into a pipe is shown as soon as it is understood.
-        let live = live && !matches!(self.segmentation, Segmentation::None);
-        let shown = live && self.args.format == Format::Text && matches!(results, Results::Stdout);
+        // A pipe that has not ended, such as one from a microphone, does not know how long it will be. What is spoken
+        // into it is shown as soon as it is understood.
+        let live = is_pipe(file) && reader.duration_hint().is_none() && self.segmentation != Segmentation::None;
+        done.shown = live && self.args.format == Format::Text && matches!(results, Results::Stdout);
         let open_ms = started.elapsed().as_secs_f64() * 1000.0;
-        let mut transcript =
-            if live { self.listen(reader, language, shown)? } else { self.read(file, reader, language)? };
+        let transcript = if live {
+            let (transcript, error) = self.listen(reader, language, done.shown)?;
+            done.error = error;
+            transcript
+        } else {
+            self.read(file, reader, language)?
+        };
+        let transcript = done.transcript.insert(transcript);
         transcript.timings.audio_ms += open_ms;
         transcript.timings.total_ms += open_ms;
-        for segment in &transcript.segments {
-            segment.flags.iter().for_each(|flag| warn(file, segment, *flag));
-        }
-        Ok((transcript, shown))
+        Ok(())
     }
 
     fn language(&self, file: &Path) -> indic_seamless::Result<Language> {
@@ -242,9 +289,18 @@ impl Work<'_> {
         transcript
     }
 
-    /// Transcribes what is still being spoken.
-    fn listen(&self, reader: AudioReader, language: Language, shown: bool) -> indic_seamless::Result<Transcript> {
+    /// Transcribes what is still being spoken, until it ends or breaks off; tells how it broke off.
+    fn listen(
+        &self,
+        reader: AudioReader,
+        language: Language,
+        shown: bool,
+    ) -> indic_seamless::Result<(Transcript, Option<Error>)> {
         let started = Instant::now();
+        // Read on a thread of its own: a microphone does not wait until the model has time.
+        let (sender, pieces) = sync_channel(WAITING);
+        thread::spawn(move || reader.into_iter().try_for_each(|piece| sender.send(piece)));
+        let mut broken = None;
         let mut stream = self.transcriber.stream(language, self.options())?;
         let mut all = Vec::new();
         let mut show = |segments: Vec<Segment>| {
@@ -252,12 +308,15 @@ impl Work<'_> {
             all.extend(segments);
             if shown { to_stdout(lines.as_bytes()) } else { Ok(()) }
         };
-        for piece in reader {
-            show(stream.feed(&piece?)?)?;
+        for piece in pieces {
+            match piece {
+                Ok(piece) => show(stream.feed(&piece)?)?,
+                Err(error) => broken = Some(error),
+            }
         }
         show(stream.finish()?)?;
         let timings = Timings { total_ms: started.elapsed().as_secs_f64() * 1000.0, ..stream.timings() };
-        Ok(Transcript::new(stream.position(), language, all, timings))
+        Ok((Transcript::new(stream.position(), language, all, timings), broken))
     }
 
     /// What is written for a file.
@@ -269,7 +328,7 @@ impl Work<'_> {
             Format::Text => transcript.text.clone().into_bytes(),
             Format::Json => {
                 let line = Line {
-                    file,
+                    file: file.to_string_lossy(),
                     transcript,
                     precision: self.transcriber.precision().name(),
                     backend: self.transcriber.backend().name(),

@@ -161,7 +161,7 @@ fn a_bad_file_does_not_stop_the_others() {
 #[test]
 fn wrong_usage_exits_with_2() {
     let clip = clip();
-    let cases: [&[&str]; 16] = [
+    let cases: [&[&str]; 19] = [
         &["--lang", "klingon"],
         &["--no-such-option"],
         &["--num-beams", "0"],
@@ -178,6 +178,9 @@ fn wrong_usage_exits_with_2() {
         &["--speech-threshold", "2"],
         &["--batch-size", "0"],
         &["--retry", "often"],
+        &["--pcm", "5"],
+        &["--pcm", "16000"],
+        &["-", "-"],
     ];
     for arguments in cases {
         let output = run(arguments, std::slice::from_ref(&clip));
@@ -201,6 +204,11 @@ fn output_is_written_whole_or_not_at_all() {
     let file = dir.path().join("out.txt");
     let output = run(&["--output", file.to_str().expect("path")], &[clip()]);
     assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(&file).expect("file"), "please the weather today\n");
+
+    // Where nothing could be transcribed, what is there stays.
+    let output = run(&["--output", file.to_str().expect("path")], &[dir.path().join("nothing.wav")]);
+    assert_eq!(output.status.code(), Some(1));
     assert_eq!(fs::read_to_string(&file).expect("file"), "please the weather today\n");
 
     let missing = dir.path().join("no/such/folder/out.txt");
@@ -300,6 +308,13 @@ fn the_standard_input_is_a_recording() {
     assert_eq!((&line["file"], &line["text"]), (&"-".into(), &"कृपया आज का मौसम आठ पाँच दो".into()));
     assert_eq!(line["segments"].as_array().map(Vec::len), Some(2));
     assert!(line["segments"][1]["start"].as_f64() > line["segments"][0]["end"].as_f64());
+
+    // What came before the end in the middle of a sample is not lost.
+    let broken = [&live[..], &[0]].concat();
+    let output = run_with_input(&["--lang", "hin", "--format", "json"], broken);
+    assert_eq!(output.status.code(), Some(1));
+    let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(line["segments"].as_array().map(Vec::len), Some(2), "{}", stderr(&output));
 
     // The same without a header.
     let output = run_with_input(&["--pcm", "16000", "--format", "srt"], live[44..].to_vec());

@@ -3,14 +3,15 @@
 mod common;
 
 use std::{
+    io::Write,
     ops::{ControlFlow, Range},
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use indic_seamless::{
-    AudioOptions, CancelToken, Error, Flag, GenerationConfig, Language, Progress, Retry, Segment, Segmentation,
-    StopReason, TokenEvent, TranscribeOptions, Transcriber, Transcript, Waveform,
+    AudioOptions, CancelToken, Error, Flag, GenerationConfig, Language, PipeFormat, Progress, Retry, Segment,
+    Segmentation, StopReason, TokenEvent, TranscribeOptions, Transcriber, Transcript, Waveform,
     features::{FeatureBatch, Features},
     segmentation::SegmentationOptions,
 };
@@ -298,6 +299,34 @@ fn what_was_finished_before_a_stop_is_returned() {
         let Error::Stopped { reason: StopReason::Deadline, partial: Some(partial) } = error else { panic!("{error}") };
         assert!(partial.segments.len() < whole.len());
     }
+}
+
+#[test]
+fn a_silent_pipe_is_not_waited_for() {
+    let transcriber = Transcriber::builder().threads(1).build_demo().expect("model");
+    let (pipe, mut microphone) = std::io::pipe().expect("pipe");
+    microphone.write_all(&[0; 32_000]).expect("a second");
+    let reader = AudioOptions::new().reader_from_pipe(pipe, PipeFormat::Pcm16 { rate: 16_000, channels: 1 });
+    let deadline = Some(Instant::now() + Duration::from_millis(50));
+    let options = TranscribeOptions { deadline, ..Default::default() };
+    let stopped = transcriber.transcribe_reader(reader.expect("reader"), hindi(), options);
+    assert!(matches!(stopped, Err(Error::Stopped { reason: StopReason::Deadline, .. })), "{stopped:?}");
+
+    // Nor does anybody else have to wait, with one thread for all.
+    let (pipe, microphone) = std::io::pipe().expect("pipe");
+    let cancel = CancelToken::new();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let reader = AudioOptions::new().reader_from_pipe(pipe, PipeFormat::Pcm16 { rate: 16_000, channels: 1 });
+            let options = TranscribeOptions { cancel: cancel.clone(), ..Default::default() };
+            transcriber.transcribe_reader(reader.expect("reader"), hindi(), options)
+        });
+        let clip = Waveform::open(common::example("hindi-1.wav")).expect("clip");
+        assert_eq!(transcriber.transcribe(&clip, hindi()).expect("text").text, "कृपया आज का मौसम");
+        cancel.cancel();
+        assert!(matches!(waiting.join().expect("no panic"), Err(Error::Stopped { .. })));
+    });
+    drop(microphone);
 }
 
 #[test]

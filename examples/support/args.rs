@@ -16,7 +16,8 @@ use crate::model::ModelArgs;
 #[derive(Parser)]
 #[command(version)]
 pub(crate) struct Args {
-    /// Recordings: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV; - for the standard input
+    /// Recordings: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV; - for the standard input, which is cut at pauses while it
+    /// comes if it does not say how long it is
     #[arg(required = true, value_name = "AUDIO")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
@@ -37,8 +38,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     channel: Option<usize>,
     /// The standard input has bare samples: 16-bit integers, little-endian, mono, at HZ
-    #[arg(long, value_name = "HZ")]
-    pcm: Option<u32>,
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=768_000))]
+    pub(crate) pcm: Option<u32>,
     #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
@@ -115,7 +116,7 @@ pub(crate) struct Search {
     /// When a search that ended in a loop is done again without repetitions: auto (where recordings are cut), always or never
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub(crate) retry: Retry,
-    /// Segments that are decoded together [default: as many as make 40 s, or 40 s over the number of beams]
+    /// Segments that are decoded together [default: as many as make 40 s, 16 at most, both divided by the beams]
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<NonZeroUsize>,
 }

@@ -53,9 +53,10 @@ impl Results {
         matches!(self, Self::Folder { .. })
     }
 
-    /// Whether the result of a recording is there from an earlier run.
+    /// Whether the result of a recording is there from an earlier run. The standard input is another one each time.
     pub(crate) fn has(&self, file: &Path) -> bool {
-        matches!(self, Self::Folder { paths } if paths.get(file).is_some_and(|path| path.exists()))
+        file != Path::new("-")
+            && matches!(self, Self::Folder { paths } if paths.get(file).is_some_and(|path| path.exists()))
     }
 
     /// Takes a result.
@@ -70,11 +71,11 @@ impl Results {
         }
     }
 
-    /// Takes the end of all results.
+    /// Takes the end of all results. Without any, a file stays as it was.
     pub(crate) fn finish(self) -> Result<()> {
         match self {
-            Self::File { path, bytes } => write(&path, &bytes),
-            Self::Stdout | Self::Folder { .. } => Ok(()),
+            Self::File { path, bytes } if !bytes.is_empty() => write(&path, &bytes),
+            Self::File { .. } | Self::Stdout | Self::Folder { .. } => Ok(()),
         }
     }
 }
@@ -86,13 +87,28 @@ pub(crate) fn to_stdout(bytes: &[u8]) -> Result<()> {
     written.map_err(|source| Error::Io { action: "write", path: "standard output".into(), source })
 }
 
-/// Writes a file whole or not at all: under another name first.
+/// Writes a file whole or not at all: under another name first. What is no file, such as a pipe, is written to.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let known = fs::metadata(path).ok();
+        if known.as_ref().is_some_and(|known| !known.is_file() && !known.is_dir()) {
+            return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        }
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut new = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            // As for any new file, less what the user's mask takes away.
+            new.permissions(fs::Permissions::from_mode(0o666));
+        }
+        let mut file = new.tempfile_in(dir)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
+        if let Some(known) = known {
+            file.as_file().set_permissions(known.permissions())?;
+        }
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };

@@ -67,7 +67,10 @@ pub fn cues(segments: &[Segment], options: &SubtitleOptions) -> Vec<Cue> {
         let latest = cues.get(i + 1).map_or(f64::INFINITY, |next| next.start);
         let cue = &mut cues[i];
         let graphemes: usize = cue.lines.iter().map(|line| length(line)).sum();
-        let needed = (graphemes as f64 / options.max_reading_speed).max(options.min_duration_s);
+        let reading = graphemes as f64 / options.max_reading_speed;
+        // A speed of 0, or a duration that is none, asks for nothing.
+        let finite = |seconds: f64| if seconds.is_finite() { seconds } else { 0.0 };
+        let needed = finite(reading).max(finite(options.min_duration_s));
         cue.end = cue.end.max((cue.start + needed).min(latest));
     }
     cues

@@ -78,7 +78,7 @@ pub struct Segment {
 pub enum Flag {
     /// A first search went wrong; this is the text of a second one, in which no four tokens come twice.
     Retried,
-    /// The text repeats itself: the same few tokens come five times or more in a row.
+    /// The text repeats itself: the same few tokens come five times or more in a row, one or two tokens eight times.
     Loop,
     /// The text is longer than anybody can say in the time.
     RunAway,

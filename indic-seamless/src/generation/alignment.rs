@@ -54,7 +54,7 @@ fn best(attention: &[Vec<f32>], positions: usize) -> Option<Vec<Range<usize>>> {
         before.push(from);
     }
     let mut state = if sums[states - 1] >= sums[states.saturating_sub(2)] { states - 1 } else { states - 2 };
-    if sums[state] == f32::NEG_INFINITY {
+    if !sums[state].is_finite() {
         return None;
     }
     let mut intervals = vec![0..0; attention.len()];

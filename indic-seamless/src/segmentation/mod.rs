@@ -3,7 +3,7 @@
 //!
 //! # How it works
 //!
-//! 1. A gain brings quiet recordings to -23 dBFS; it is between 1 and 50 and follows the level that the louder parts
+//! 1. A gain brings quiet recordings to -23 dBFS; it is between 1 and 100 and follows the level that the louder parts
 //!    of the last half minute had. Only the detector hears it: segments hold the audio as it came.
 //! 2. [`SpeechDetector`], which is Silero VAD v6 (MIT; the licence is in `src/segmentation/README.md`), gives a
 //!    probability of speech for each 32 ms.

@@ -1,6 +1,10 @@
 //! The endpoints.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json,
@@ -32,6 +36,9 @@ use crate::{backend::Backend, error::Error, generation::StopReason, language::La
 const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
                            script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
                            frame-ancestors 'none'";
+
+/// How long the engine may take to end what it is at when the time is up.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// The service and where to go on.
 #[derive(Debug, Serialize, ToSchema)]
@@ -301,7 +308,15 @@ enum Next {
 impl Transcription {
     async fn next(&mut self) -> Result<Next, Problem> {
         match tokio::time::timeout_at(self.deadline.into(), self.running.events.recv()).await {
-            Err(_) => Err(Problem::deadline(std::mem::take(&mut self.partial))),
+            Err(_) => {
+                // What the engine was about to hand out when it looked at the clock.
+                while let Ok(Some(Event::Segment(segment))) =
+                    tokio::time::timeout(GRACE, self.running.events.recv()).await
+                {
+                    self.partial.push(&segment);
+                }
+                Err(Problem::deadline(std::mem::take(&mut self.partial)))
+            }
             // The engine's thread ends only with the service.
             Ok(None) => Err(Problem::internal()),
             // The engine looks at the clock, too.
@@ -310,11 +325,7 @@ impl Transcription {
             }
             Ok(Some(Event::Done(result))) => Ok(Next::Done(Box::new(result?))),
             Ok(Some(Event::Segment(segment))) => {
-                if !self.partial.transcription.is_empty() {
-                    self.partial.transcription.push(' ');
-                }
-                self.partial.transcription.push_str(&segment.text);
-                self.partial.segments.push((&segment).into());
+                self.partial.push(&segment);
                 Ok(Next::Segment((&segment).into()))
             }
         }

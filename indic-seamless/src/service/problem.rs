@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::SpeechSegment;
-use crate::error::Error;
+use crate::{error::Error, transcript::Segment};
 
 /// Seconds after which a client that was refused for lack of room may try again.
 const RETRY_AFTER_S: u32 = 2;
@@ -35,6 +35,17 @@ pub(crate) struct Partial {
     pub(crate) transcription: String,
     /// The segments.
     pub(crate) segments: Vec<SpeechSegment>,
+}
+
+impl Partial {
+    /// Adds the next segment.
+    pub(crate) fn push(&mut self, segment: &Segment) {
+        if !self.transcription.is_empty() {
+            self.transcription.push(' ');
+        }
+        self.transcription.push_str(&segment.text);
+        self.segments.push(segment.into());
+    }
 }
 
 /// A problem on its way to the client. The middleware of `observe` writes the body, since it knows the request's id.

@@ -9,4 +9,4 @@ mod words;
 
 pub use files::TokenizerFiles;
 pub use tokenizer::{DecodeOptions, Tokenizer};
-pub use words::Word;
+pub use words::WordTokens;

@@ -9,17 +9,20 @@ mod session;
 mod stream;
 mod timing;
 
-use std::{path::Path, time::Instant};
+use std::{panic::resume_unwind, path::Path, sync::mpsc::sync_channel, thread, time::Instant};
 
 use rayon::ThreadPool;
 
-use self::session::{Clip, Session, with_partial};
 pub use self::{
     builder::TranscriberBuilder,
     decoder::ModelDecoder,
     language::LanguageScore,
     options::{Progress, Retry, Segmentation, TranscribeOptions},
     stream::TranscriptStream,
+};
+use self::{
+    recording::{AHEAD, Message, hear, receive},
+    session::{Clip, Session, with_partial},
 };
 use crate::{
     audio::{AudioReader, Waveform},
@@ -28,7 +31,7 @@ use crate::{
     error::{Error, Result},
     language::Language,
     model::SpeechToText,
-    segmentation::{SegmentationOptions, Segmenter},
+    segmentation::SegmentationOptions,
     transcript::{Timings, Transcript},
 };
 
@@ -159,13 +162,24 @@ impl Transcriber {
         options: TranscribeOptions<'_>,
     ) -> Result<Transcript> {
         let duration_s = seconds(audio.len());
-        self.in_pool(|| match options.segmentation.of(duration_s) {
-            None => self.whole(audio, language, options, 0.0),
-            Some(segmentation) => {
-                let pieces = audio.samples().chunks(Waveform::SAMPLE_RATE as usize).map(|piece| Ok(piece.to_vec()));
-                self.cut(pieces, Some(duration_s), language, options, segmentation)
-            }
-        })
+        let Some(segmentation) = options.segmentation.of(duration_s) else {
+            return self.whole(audio, language, options, 0.0);
+        };
+        let started = Instant::now();
+        let mut session = Session::new(self, language, options, true)?;
+        session.total_s = Some(duration_s);
+        let pieces = audio.samples().chunks(Waveform::SAMPLE_RATE as usize).map(|piece| Ok(piece.to_vec()));
+        let segmentation = Segmentation::Always(segmentation);
+        let mut segments = Vec::new();
+        let outcome = thread::scope(|scope| {
+            let (sender, messages) = sync_channel(AHEAD);
+            scope.spawn(move || hear(&segmentation, pieces, &sender));
+            recording::transcribe(&mut session, &messages, None, &mut segments)
+        });
+        match outcome {
+            Some((run, read_s)) => session.result(run, read_s, segments, started),
+            None => unreachable!("the thread says when it ends, and a panic of it has gone on"),
+        }
     }
 
     /// Transcribes a recording while it is decoded, so that however long it is, only a part of it is in memory.
@@ -189,35 +203,40 @@ impl Transcriber {
     /// [`on_segment`](TranscribeOptions::on_segment) was called with before such an error are not the whole recording.
     pub fn transcribe_reader(
         &self,
-        mut audio: AudioReader,
+        audio: AudioReader,
         language: Language,
         options: TranscribeOptions<'_>,
     ) -> Result<Transcript> {
-        self.in_pool(|| {
-            let started = Instant::now();
-            let total_s = audio.duration_hint().map(|duration| duration.as_secs_f64());
-            // What is short enough to stay whole is only known when it ends.
-            let mut head = Vec::new();
-            let mut taken = 0;
-            let segmentation = loop {
-                if let Some(segmentation) = options.segmentation.of(seconds(taken)) {
-                    break Some(segmentation);
-                }
-                let Some(piece) = audio.next().transpose()? else { break None };
-                taken += piece.len();
-                head.push(piece);
-            };
-            let audio_ms = milliseconds(started);
-            let Some(segmentation) = segmentation else {
-                let audio = Waveform::from_samples(head.concat(), Waveform::SAMPLE_RATE)?;
-                return self.whole(&audio, language, options, audio_ms);
-            };
-            let pieces = head.into_iter().map(Ok).chain(audio);
-            let mut transcript = self.cut(pieces, total_s, language, options, segmentation)?;
-            transcript.timings.audio_ms += audio_ms;
-            transcript.timings.total_ms += audio_ms;
-            Ok(transcript)
-        })
+        let started = Instant::now();
+        let total_s = audio.duration_hint().map(|duration| duration.as_secs_f64());
+        let segmentation = options.segmentation.clone();
+        if let Segmentation::Auto(segmentation) | Segmentation::Always(segmentation) = &segmentation {
+            segmentation.check()?;
+        }
+        let (sender, messages) = sync_channel(AHEAD);
+        // Not waited for when the work is stopped: a pipe may be silent for ever.
+        let reading = thread::spawn(move || hear(&segmentation, audio, &sender));
+        let stop = options.stop();
+        let first = match receive(&messages, || stop.check()) {
+            Ok(first) => first,
+            Err(error) => {
+                return with_partial(Err(error), Transcript::new(0.0, language, Vec::new(), Timings::default()));
+            }
+        };
+        if let Some(Message::Whole { samples, audio_ms }) = first {
+            let audio = Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?;
+            return self.whole(&audio, language, options, audio_ms);
+        }
+        let mut session = Session::new(self, language, options, true)?;
+        session.total_s = total_s;
+        let mut segments = Vec::new();
+        match recording::transcribe(&mut session, &messages, first, &mut segments) {
+            Some((run, read_s)) => session.result(run, read_s, segments, started),
+            None => match reading.join() {
+                Err(panic) => resume_unwind(panic),
+                Ok(()) => unreachable!("the thread says when it ends"),
+            },
+        }
     }
 
     /// Starts a transcription of speech that comes piece by piece. It is always cut at pauses. [`TranscriptStream`] has an
@@ -246,25 +265,6 @@ impl Transcriber {
             Some(pool) => pool.install(work),
             None => rayon::scope(|_| work()),
         }
-    }
-
-    /// Transcribes a recording in segments.
-    fn cut(
-        &self,
-        pieces: impl Iterator<Item = Result<Vec<f32>>> + Send,
-        total_s: Option<f64>,
-        language: Language,
-        options: TranscribeOptions<'_>,
-        segmentation: SegmentationOptions,
-    ) -> Result<Transcript> {
-        let started = Instant::now();
-        let segmenter = Segmenter::new(segmentation)?;
-        let mut session = Session::new(self, language, options, true)?;
-        session.total_s = total_s;
-        let mut segments = Vec::new();
-        let (run, duration_s) = recording::transcribe(&mut session, segmenter, pieces, &mut segments);
-        let timings = Timings { total_ms: milliseconds(started), ..session.timings };
-        with_partial(run, Transcript::new(duration_s, language, segments, timings))
     }
 
     /// Transcribes a recording as one segment.

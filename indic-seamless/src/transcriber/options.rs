@@ -28,8 +28,8 @@ pub struct TranscribeOptions<'a> {
     pub generation: Option<GenerationConfig>,
     /// Which recordings are cut at pauses, and how.
     pub segmentation: Segmentation,
-    /// Segments that are decoded together; `None` for as many as make 40 s, or 40 s over the number of beams. The weights are
-    /// read once for all of them, which is most of the work of a step. The text does not depend on it.
+    /// Segments that are decoded together; `None` for as many as make 40 s, and 16 at most, both divided by the number of
+    /// beams. The weights are read once for all of them, which is most of the work of a step. The text does not depend on it.
     pub batch_size: Option<usize>,
     /// Whether segments list their words, with times and confidence.
     pub words: bool,
@@ -40,12 +40,20 @@ pub struct TranscribeOptions<'a> {
     /// Stops the work at this time.
     pub deadline: Option<Instant>,
     /// Called for each token that the search accepts. [`TokenEvent::item`] is the place of a segment among those that are
-    /// decoded together.
+    /// decoded together, 0 in a second search.
     pub on_token: Option<&'a mut (dyn FnMut(TokenEvent) + Send)>,
-    /// Called for each segment as soon as it and all before it are done.
+    /// Called for each segment as soon as it and all before it are done; when the work is stopped, for what is finished
+    /// behind a gap, too.
     pub on_segment: Option<&'a mut (dyn FnMut(&Segment) + Send)>,
     /// Called when more of the recording is done.
     pub on_progress: Option<&'a mut (dyn FnMut(Progress) + Send)>,
+}
+
+impl TranscribeOptions<'_> {
+    /// What stops the work.
+    pub(super) fn stop(&self) -> CancelToken {
+        self.deadline.map_or(self.cancel.clone(), |deadline| self.cancel.with_deadline(deadline))
+    }
 }
 
 impl fmt::Debug for TranscribeOptions<'_> {

@@ -11,8 +11,8 @@ use crate::{
     error::{Error, Result},
     features::{FRAME_SHIFT, FeatureBatch, Features},
     generation::{
-        CancelToken, EarlyStopping, GenerationConfig, Hypothesis, NO_REPEAT, Observer, StopReason, TokenEvent, align,
-        generate, is_loop, most_tokens,
+        CancelToken, GenerationConfig, Hypothesis, NO_REPEAT, Observer, StopReason, TokenEvent, align, generate,
+        is_loop, most_tokens,
     },
     language::Language,
     model::Encoded,
@@ -58,6 +58,7 @@ impl Clip<'_> {
 /// A transcription under way: its settings, checked, and what has been measured.
 pub(super) struct Session<'t, 'o> {
     pub(super) transcriber: &'t Transcriber,
+    language: Language,
     prompt: Vec<u32>,
     generation: GenerationConfig,
     batch_size: Option<usize>,
@@ -70,7 +71,7 @@ pub(super) struct Session<'t, 'o> {
     on_progress: Option<&'o mut (dyn FnMut(Progress) + Send)>,
     pub(super) total_s: Option<f64>,
     /// The progress that was told.
-    done_s: f64,
+    pub(super) done_s: f64,
     pub(super) timings: Timings,
 }
 
@@ -82,6 +83,7 @@ impl<'t, 'o> Session<'t, 'o> {
         options: TranscribeOptions<'o>,
         cut: bool,
     ) -> Result<Self> {
+        let cancel = options.stop();
         let generation = options.generation.unwrap_or_else(|| transcriber.checkpoint().generation().clone());
         generation.check()?;
         if options.batch_size == Some(0) {
@@ -91,8 +93,8 @@ impl<'t, 'o> Session<'t, 'o> {
                 wanted: "at least 1".to_owned(),
             });
         }
-        let cancel = options.deadline.map_or(options.cancel.clone(), |deadline| options.cancel.with_deadline(deadline));
         Ok(Self {
+            language,
             prompt: vec![generation.decoder_start_token_id, transcriber.checkpoint().language_token(language)?],
             batch_size: options.batch_size,
             window_s: WINDOW_S.0,
@@ -127,11 +129,23 @@ impl<'t, 'o> Session<'t, 'o> {
         finished.push(segment);
     }
 
+    /// The transcript of a recording that was cut, of which `read_s` seconds were read.
+    pub(super) fn result(
+        &self,
+        run: Result<()>,
+        read_s: f64,
+        segments: Vec<Segment>,
+        started: Instant,
+    ) -> Result<Transcript> {
+        let timings = Timings { total_ms: milliseconds(started), ..self.timings };
+        with_partial(run, Transcript::new(read_s, self.language, segments, timings))
+    }
+
     /// Whether so much speech is there that it should be transcribed. More than a batch is gathered, so that stretches of like
     /// length can be put together.
     pub(super) fn is_enough(&self, speech: &[SpeechSegment]) -> bool {
         match self.batch_size {
-            Some(size) => speech.len() >= 2 * size,
+            Some(size) => speech.len() >= size.saturating_mul(2),
             None => speech.iter().map(|segment| seconds(segment.samples.len())).sum::<f64>() >= self.window_s,
         }
     }
@@ -202,6 +216,12 @@ impl<'t, 'o> Session<'t, 'o> {
     /// They are encoded one by one, as encoding is bound by arithmetic and padding changes its result, and decoded in one
     /// batch, as decoding is bound by reading the weights.
     pub(super) fn transcribe(&mut self, clips: &[Clip<'_>]) -> Result<Vec<Option<Segment>>> {
+        // Only here: a thread of the pool that waits for a recording would wait for everybody.
+        let transcriber = self.transcriber;
+        transcriber.in_pool(|| self.transcribe_here(clips))
+    }
+
+    fn transcribe_here(&mut self, clips: &[Clip<'_>]) -> Result<Vec<Option<Segment>>> {
         let encoded = clips.iter().map(|clip| self.encode(clip.samples)).collect::<Result<Vec<_>>>()?;
         let started = Instant::now();
         let generation = self.bounded(clips);
@@ -260,16 +280,17 @@ impl<'t, 'o> Session<'t, 'o> {
         generation: &GenerationConfig,
     ) -> Result<Option<Segment>> {
         let mut flags = self.flags(clip, found.first(), generation);
-        if self.retries && flags.iter().any(|flag| matches!(flag, Flag::Loop | Flag::RunAway)) {
+        let strict = (1..=NO_REPEAT).contains(&self.generation.no_repeat_ngram_size);
+        if self.retries && !strict && flags.iter().any(|flag| matches!(flag, Flag::Loop | Flag::RunAway)) {
             tracing::debug!(start = clip.start, end = clip.end, ?flags, "searching again without repetitions");
-            let no_repeat_ngram_size = match self.generation.no_repeat_ngram_size {
-                0 => NO_REPEAT,
-                size => size.min(NO_REPEAT),
-            };
-            let strict = GenerationConfig { no_repeat_ngram_size, ..self.bounded(std::slice::from_ref(clip)) };
-            found = self.search(std::slice::from_ref(encoded), &strict)?.pop().unwrap_or_default();
-            flags = self.flags(clip, found.first(), &strict);
-            flags.insert(0, Flag::Retried);
+            let one = std::slice::from_ref(clip);
+            let strict = GenerationConfig { no_repeat_ngram_size: NO_REPEAT, ..self.bounded(one) };
+            let again = self.search(std::slice::from_ref(encoded), &strict)?.pop().unwrap_or_default();
+            if !again.is_empty() {
+                found = again;
+                flags = self.flags(clip, found.first(), &strict);
+                flags.insert(0, Flag::Retried);
+            }
         }
         let Some((best, others)) = found.split_first() else { return Ok(None) };
         self.timings.new_tokens += best.logprobs.len();
@@ -293,8 +314,8 @@ impl<'t, 'o> Session<'t, 'o> {
     /// The search, which ends where it is clear that it will be done again.
     fn bounded(&self, clips: &[Clip<'_>]) -> GenerationConfig {
         let longest = clips.iter().map(Clip::seconds).fold(0.0, f64::max);
-        // With early_stopping "never" the limit decides about shorter hypotheses, too.
-        let may = self.retries && self.generation.early_stopping != EarlyStopping::Never;
+        // In beam search the limit, which depends on the other clips, decides about shorter hypotheses, too.
+        let may = self.retries && self.generation.num_beams == 1;
         let most = if may { most_tokens(longest) + 1 } else { usize::MAX };
         let max_new_tokens = self.generation.max_new_tokens.min(most.max(self.generation.min_new_tokens));
         GenerationConfig { max_new_tokens, ..self.generation.clone() }
@@ -318,7 +339,9 @@ impl<'t, 'o> Session<'t, 'o> {
     /// The words of a hypothesis and when they are said.
     fn words(&self, clip: &Clip<'_>, encoded: &Encoded, best: &Hypothesis) -> Result<Vec<Word>> {
         let checkpoint = &self.transcriber.checkpoint;
-        let words = checkpoint.tokenizer().words(&best.tokens)?;
+        let mut words = checkpoint.tokenizer().words(&best.tokens)?;
+        // The prompt is no text, whatever tokens it is made of.
+        words.retain(|word| word.tokens.start >= self.prompt.len());
         if words.is_empty() {
             return Ok(Vec::new());
         }
@@ -336,7 +359,7 @@ impl<'t, 'o> Session<'t, 'o> {
         let times = timing::refine(clip.samples, &rough, &texts);
         let inside =
             |time: f64| ((clip.offset + time) * 1000.0).round().clamp(clip.start * 1000.0, clip.end * 1000.0) / 1000.0;
-        let word = |(word, time): (&crate::text::Word, Range<f64>)| {
+        let word = |(word, time): (&crate::text::WordTokens, Range<f64>)| {
             let range = word.tokens.start - self.prompt.len()..word.tokens.end - self.prompt.len();
             let logprobs = best.logprobs.get(range).unwrap_or_default();
             let confidence = logprobs.iter().map(|p| p.exp()).sum::<f32>() / logprobs.len().max(1) as f32;

@@ -77,12 +77,12 @@ impl<'a> TranscriptStream<'a> {
     /// when the work was cancelled or the deadline has passed.
     pub fn feed(&mut self, samples: &[f32]) -> Result<Vec<Segment>> {
         if std::mem::take(&mut self.ended) {
-            self.taken = 0;
+            (self.taken, self.session.done_s) = (0, 0.0);
         }
         if let Some((index, &value)) = samples.iter().enumerate().find(|(_, x)| !x.is_finite()) {
             return Err(Error::InvalidSample { source_name: "audio".to_owned(), index: self.taken + index, value });
         }
-        self.in_pool(|stream, finished| {
+        self.run(|stream, finished| {
             let mut closed = Vec::new();
             for piece in samples.chunks(PIECE) {
                 stream.session.cancel.check()?;
@@ -104,7 +104,7 @@ impl<'a> TranscriptStream<'a> {
     ///
     /// As [`feed`](Self::feed).
     pub fn finish(&mut self) -> Result<Vec<Segment>> {
-        self.in_pool(|stream, finished| {
+        self.run(|stream, finished| {
             let mut closed = Vec::new();
             stream.segmenter.finish(&mut closed);
             stream.ended = true;
@@ -112,7 +112,7 @@ impl<'a> TranscriptStream<'a> {
         })
     }
 
-    /// Where the time went until now. Decoding the audio is not known here, nor the time between the calls.
+    /// Where the time went until now, in all recordings. Decoding the audio is not known here, nor the time between the calls.
     pub fn timings(&self) -> Timings {
         self.session.timings
     }
@@ -126,13 +126,9 @@ impl<'a> TranscriptStream<'a> {
         self.session.transcribe_all(closed, seconds(self.taken), finished)
     }
 
-    fn in_pool(
-        &mut self,
-        work: impl FnOnce(&mut Self, &mut Vec<Segment>) -> Result<()> + Send,
-    ) -> Result<Vec<Segment>> {
-        let transcriber = self.session.transcriber;
+    fn run(&mut self, work: impl FnOnce(&mut Self, &mut Vec<Segment>) -> Result<()>) -> Result<Vec<Segment>> {
         let mut finished = Vec::new();
-        let run = transcriber.in_pool(|| work(self, &mut finished));
+        let run = work(self, &mut finished);
         let transcript = Transcript::new(seconds(self.taken), self.language, finished, self.session.timings);
         with_partial(run, transcript).map(|transcript| transcript.segments)
     }

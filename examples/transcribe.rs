@@ -131,8 +131,7 @@ fn run(args: &Args) -> indic_seamless::Result<usize> {
         }
         let work = Work { args, transcriber, generation, segmentation };
         for &file in &files {
-            let Done { transcript, shown, error } = work.transcribe(file, &results);
-            let mut error = error;
+            let Done { transcript, shown, mut error } = work.transcribe(file, &results);
             if let Some(transcript) = transcript.filter(|_| !shown) {
                 transcribed_s += transcript.duration_s;
                 match results.put(file, &work.result(file, &transcript)) {

@@ -144,14 +144,8 @@ fn stalled() -> (Body, oneshot::Receiver<()>) {
 }
 
 /// A hum at 16 kHz as WAV.
-fn wav(samples: usize) -> Vec<u8> {
-    let bytes = (samples * 2) as u32;
-    let mut wav = Vec::from(*b"RIFF");
-    wav.extend((36 + bytes).to_le_bytes());
-    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data");
-    wav.extend(bytes.to_le_bytes());
-    wav.extend((0..samples).flat_map(|i| ((i as f32 * 0.05).sin() * 3000.0).to_bits().to_le_bytes()[2..].to_vec()));
-    wav
+fn hum(samples: usize) -> Vec<u8> {
+    common::wav(&(0..samples).map(|i| 0.1 * (i as f32 * 0.05).sin()).collect::<Vec<_>>())
 }
 
 #[tokio::test]
@@ -376,7 +370,7 @@ async fn recordings_that_are_none() {
     ask(&router, form(b"", &[])).await.problem(422, "no_audio");
     ask(&router, form(b"this is a letter, not a recording", &[])).await.problem(415, "unsupported_audio");
     ask(&router, form(&CLIP[..CLIP.len() / 2], &[])).await.problem(422, "damaged_audio");
-    ask(&router, form(&wav(100), &[("target_lang", "hin")])).await.problem(422, "audio_too_short");
+    ask(&router, form(&hum(100), &[("target_lang", "hin")])).await.problem(422, "audio_too_short");
 }
 
 #[tokio::test]
@@ -400,7 +394,7 @@ async fn too_much() {
     assert_eq!(problem["detail"], "the body is longer than the limit of 60000 bytes");
     let chunks = stream::iter((0..70).map(|_| Ok::<_, Infallible>(Bytes::from(vec![0; 1000]))));
     ask(&router, post("/speech-to-text", "audio/wav", Body::from_stream(chunks))).await.problem(413, "body_too_large");
-    ask(&router, post("/speech-to-text", "audio/wav", wav(20_000))).await.problem(413, "audio_too_long");
+    ask(&router, post("/speech-to-text", "audio/wav", hum(20_000))).await.problem(413, "audio_too_long");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ import soundfile
 import torch
 
 from clips import RATE, clip, generator, noise, nothing_said, quantise, tones
+from score import align
 from vocabulary import LANGUAGES
 
 PER_LANGUAGE = 200
@@ -90,16 +91,6 @@ def crate(transcribe, model, folder, *options):
     return found
 
 
-def edits(found, wanted):
-    """Levenshtein's distance of two lists of words."""
-    row = list(range(len(wanted) + 1))
-    for i, a in enumerate(found, 1):
-        above, row = row, [i]
-        for j, b in enumerate(wanted, 1):
-            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (a != b)))
-    return row[-1]
-
-
 def word_error_rates(folder, found):
     """{spoken: {written: percent}}, and the clips without speech that gave text."""
     about = json.loads((folder / "clips.json").read_text())
@@ -110,7 +101,7 @@ def word_error_rates(folder, found):
         for language in LANGUAGES:
             text, wanted = found[name][language]["text"].split(), c["text"][language].split()
             if c["language"]:
-                errors[c["language"]][language] += edits(text, wanted)
+                errors[c["language"]][language] += align(text, wanted)[0]
                 words[c["language"]][language] += len(wanted)
             elif text:
                 noisy.append(f"{name} ({language})")

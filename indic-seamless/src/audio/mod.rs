@@ -127,8 +127,13 @@ impl Waveform {
     /// The length in time.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        Duration::from_secs_f64(self.samples.len() as f64 / f64::from(Self::SAMPLE_RATE))
+        Duration::from_secs_f64(seconds(self.samples.len()))
     }
+}
+
+/// How long samples at 16 kHz last.
+pub(crate) fn seconds(samples: usize) -> f64 {
+    samples as f64 / f64::from(Waveform::SAMPLE_RATE)
 }
 
 impl fmt::Debug for Waveform {

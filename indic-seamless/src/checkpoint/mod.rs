@@ -176,6 +176,11 @@ impl Checkpoint {
         self.generation.languages.keys().map(String::as_str)
     }
 
+    /// Those that this crate knows, too.
+    pub(crate) fn known_languages(&self) -> impl Iterator<Item = Language> {
+        self.languages().filter_map(|code| code.parse().ok())
+    }
+
     /// The token that asks for `language`.
     ///
     /// # Errors

@@ -78,4 +78,4 @@ pub use options::SegmentationOptions;
 pub use segmenter::{CONTEXT_S, Segmenter, SpeechSegment};
 
 /// Of all samples here, in Hz.
-const SAMPLE_RATE: u32 = 16_000;
+const SAMPLE_RATE: u32 = crate::audio::Waveform::SAMPLE_RATE;

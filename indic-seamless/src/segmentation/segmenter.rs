@@ -6,7 +6,7 @@ use super::{
     SAMPLE_RATE, SegmentationOptions, SpeechDetector,
     cutter::{Cut, Cutter},
 };
-use crate::error::Result;
+use crate::{audio::seconds, error::Result};
 
 /// The most surrounding audio that a segment's samples have on either side, in seconds.
 pub const CONTEXT_S: f64 = 0.2;
@@ -191,8 +191,4 @@ impl Segmenter {
 /// The sample that a frame's probability tells of.
 fn sample(frame: usize) -> usize {
     frame.saturating_mul(SpeechDetector::CHUNK).saturating_sub(DELAY * SpeechDetector::CHUNK)
-}
-
-fn seconds(samples: usize) -> f64 {
-    samples as f64 / f64::from(SAMPLE_RATE)
 }

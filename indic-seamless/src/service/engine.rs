@@ -117,7 +117,7 @@ impl Engine {
             match ready {
                 Ok(transcriber) => {
                     counted.loaded(started.elapsed());
-                    let languages = languages(&transcriber).collect();
+                    let languages = transcriber.checkpoint().known_languages().collect();
                     let (backend, precision) = (transcriber.backend(), transcriber.precision());
                     // Set once, here.
                     let _ = for_thread.set(Loaded { languages, backend, precision });
@@ -186,11 +186,6 @@ pub(crate) fn ended() -> Error {
     Error::Stopped { reason: StopReason::Cancelled, partial: None }
 }
 
-/// Those that both the checkpoint and this crate know.
-fn languages(transcriber: &Transcriber) -> impl Iterator<Item = Language> {
-    transcriber.checkpoint().languages().filter_map(|code| code.parse().ok())
-}
-
 /// Decodes on a thread that may take its time; also tells how many milliseconds it took. `None` if the decoder panicked.
 pub(crate) async fn decoded<E: Send + 'static>(
     decode: impl FnOnce() -> Result<Waveform, E> + Send + 'static,
@@ -207,7 +202,7 @@ fn prime(transcriber: &Transcriber) -> Result<()> {
     let default = transcriber.checkpoint().generation();
     let short = GenerationConfig { min_new_tokens: 0, max_new_tokens: 2, ..default.clone() };
     let options = TranscribeOptions { generation: Some(short), ..Default::default() };
-    let language = languages(transcriber).next().unwrap_or(Language::ENGLISH);
+    let language = transcriber.checkpoint().known_languages().next().unwrap_or(Language::ENGLISH);
     transcriber.transcribe_with(&hum, language, options).map(|_| ())
 }
 

@@ -1,6 +1,6 @@
 //! Which language is spoken. Experimental.
 
-use super::{ModelDecoder, Transcriber, seconds};
+use super::{ModelDecoder, Transcriber};
 use crate::{
     audio::Waveform,
     error::Result,
@@ -54,8 +54,9 @@ impl Transcriber {
     /// [`Error::AudioTooShort`](crate::Error::AudioTooShort) for a recording of less than 35 ms.
     pub fn detect_language(&self, audio: &Waveform) -> Result<Vec<LanguageScore>> {
         let options = SegmentationOptions::default();
+        let most = audio.len().min((options.max_s * f64::from(Waveform::SAMPLE_RATE)) as usize);
         let mut speech = None;
-        if seconds(audio.len()) > options.max_s {
+        if audio.len() > most {
             let mut segments = Vec::new();
             let mut segmenter = Segmenter::new(options)?;
             for piece in audio.samples().chunks(Waveform::SAMPLE_RATE as usize) {
@@ -67,8 +68,7 @@ impl Transcriber {
             segmenter.finish(&mut segments);
             speech = segments.into_iter().next().map(|segment| segment.samples);
         }
-        let most = seconds(audio.len()).min(20.0) * f64::from(Waveform::SAMPLE_RATE);
-        let samples = speech.as_deref().unwrap_or(&audio.samples()[..most as usize]);
+        let samples = speech.as_deref().unwrap_or(&audio.samples()[..most]);
         self.in_pool(|| self.language_scores(samples))
     }
 
@@ -80,12 +80,11 @@ impl Transcriber {
         let mut logits = Vec::new();
         ModelDecoder::new(&self.model, &encoded, &generation, start.len()).prompt(&start, &mut logits);
 
-        let known = self.checkpoint.languages().filter_map(|code| code.parse::<Language>().ok());
         let logit = |language| {
             let token = self.checkpoint.language_token(language).ok()?;
             Some((language, *logits.get(token as usize)?))
         };
-        let mut scores: Vec<(Language, f32)> = known.filter_map(logit).collect();
+        let mut scores: Vec<(Language, f32)> = self.checkpoint.known_languages().filter_map(logit).collect();
         scores.sort_by(|a, b| b.1.total_cmp(&a.1));
         let most = scores.first().map_or(0.0, |best| best.1);
         let total: f32 = scores.iter().map(|(_, logit)| (logit - most).exp()).sum();

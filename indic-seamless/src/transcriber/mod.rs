@@ -25,7 +25,7 @@ use self::{
     session::{Clip, Session, with_partial},
 };
 use crate::{
-    audio::{AudioReader, Waveform},
+    audio::{AudioReader, Waveform, seconds},
     backend::{Backend, Precision},
     checkpoint::Checkpoint,
     error::{Error, Result},
@@ -305,10 +305,6 @@ impl Segmentation {
             Self::None => None,
         }
     }
-}
-
-fn seconds(samples: usize) -> f64 {
-    samples as f64 / f64::from(Waveform::SAMPLE_RATE)
 }
 
 fn milliseconds(since: Instant) -> f64 {

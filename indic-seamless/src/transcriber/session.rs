@@ -58,7 +58,7 @@ impl Clip<'_> {
 /// A transcription under way: its settings, checked, and what has been measured.
 pub(super) struct Session<'t, 'o> {
     pub(super) transcriber: &'t Transcriber,
-    language: Language,
+    pub(super) language: Language,
     prompt: Vec<u32>,
     generation: GenerationConfig,
     batch_size: Option<usize>,

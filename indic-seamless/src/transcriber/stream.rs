@@ -39,7 +39,6 @@ const PIECE: usize = Waveform::SAMPLE_RATE as usize;
 /// # }
 /// ```
 pub struct TranscriptStream<'a> {
-    language: Language,
     session: Session<'a, 'a>,
     segmenter: Segmenter,
     /// Samples taken in.
@@ -51,7 +50,7 @@ pub struct TranscriptStream<'a> {
 impl fmt::Debug for TranscriptStream<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TranscriptStream")
-            .field("language", &self.language)
+            .field("language", &self.session.language)
             .field("position", &self.position())
             .finish_non_exhaustive()
     }
@@ -66,7 +65,7 @@ impl<'a> TranscriptStream<'a> {
     ) -> Result<Self> {
         let segmenter = Segmenter::new(segmentation)?;
         let session = Session::new(transcriber, language, options, true)?;
-        Ok(Self { language, session, segmenter, taken: 0, ended: false })
+        Ok(Self { session, segmenter, taken: 0, ended: false })
     }
 
     /// Takes in mono samples at 16 kHz and returns the segments that they close.
@@ -129,7 +128,7 @@ impl<'a> TranscriptStream<'a> {
     fn run(&mut self, work: impl FnOnce(&mut Self, &mut Vec<Segment>) -> Result<()>) -> Result<Vec<Segment>> {
         let mut finished = Vec::new();
         let run = work(self, &mut finished);
-        let transcript = Transcript::new(seconds(self.taken), self.language, finished, self.session.timings);
+        let transcript = Transcript::new(seconds(self.taken), self.session.language, finished, self.session.timings);
         with_partial(run, transcript).map(|transcript| transcript.segments)
     }
 }

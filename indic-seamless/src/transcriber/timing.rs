@@ -7,10 +7,8 @@
 
 use std::ops::Range;
 
-/// Samples between the starts of two frames: 10 ms.
-const SHIFT: usize = 160;
-/// Samples in a frame.
-const FRAME: usize = 400;
+use crate::features::{FRAME_LENGTH, FRAME_SHIFT};
+
 /// A frame is loud that is this far above the quietest tenth, on the way to the loudest twentieth, in decibels.
 const LOUD: f32 = 0.12;
 /// What is further below the loudest frames is silence, in dB.
@@ -26,7 +24,7 @@ const BY_LENGTH: f64 = 0.5;
 /// Moves words, given in seconds of `samples` and by their text, to where they are heard. They stay in order.
 pub(super) fn refine(samples: &[f32], words: &[Range<f64>], texts: &[&str]) -> Vec<Range<f64>> {
     let loud = loud(samples);
-    let length = samples.len() as f64 / (100 * SHIFT) as f64;
+    let length = samples.len() as f64 / (100 * FRAME_SHIFT) as f64;
     if loud.is_empty() {
         return words.to_vec();
     }
@@ -54,10 +52,10 @@ pub(super) fn refine(samples: &[f32], words: &[Range<f64>], texts: &[&str]) -> V
 /// Which frames are loud.
 fn loud(samples: &[f32]) -> Vec<bool> {
     let level = |frame: &[f32]| {
-        let mean = frame.iter().sum::<f32>() / FRAME as f32;
-        10.0 * (frame.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / FRAME as f32 + 1e-10).log10()
+        let mean = frame.iter().sum::<f32>() / FRAME_LENGTH as f32;
+        10.0 * (frame.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / FRAME_LENGTH as f32 + 1e-10).log10()
     };
-    let levels: Vec<f32> = samples.windows(FRAME).step_by(SHIFT).map(level).collect();
+    let levels: Vec<f32> = samples.windows(FRAME_LENGTH).step_by(FRAME_SHIFT).map(level).collect();
     let mut sorted = levels.clone();
     sorted.sort_by(f32::total_cmp);
     let (Some(&quiet), Some(&most)) = (sorted.get(sorted.len() / 10), sorted.get(sorted.len() * 19 / 20)) else {

@@ -5,11 +5,16 @@ mod common;
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
+    io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
-use indic_seamless::{Error, Language, Transcriber, Waveform, checkpoint::Checkpoint};
+use indic_seamless::{
+    Error, Language, Precision, Transcriber, Waveform,
+    checkpoint::{Checkpoint, WeightAccess},
+};
 use safetensors::{Dtype, SafeTensors, serialize_to_file, tensor::TensorView};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -249,4 +254,115 @@ fn a_language_that_only_this_crate_knows_is_refused() {
         matches!(&error, Error::UnknownLanguage { found, known } if found == "hin" && known == &["eng"]),
         "{error}"
     );
+}
+
+/// Puts `value` in the place of an element of a tensor of `f32`.
+fn spoil(name: &'static str, element: usize, value: f32) -> Copy {
+    Copy::of("tiny").tensors(|tensors| {
+        let bytes = &mut tensors.get_mut(name).expect(name).2;
+        bytes[4 * element..][..4].copy_from_slice(&value.to_le_bytes());
+    })
+}
+
+const NORM: &str = "text_decoder.layers.0.ffn_layer_norm.weight";
+const FC1: &str = "text_decoder.layers.0.ffn.fc1.weight";
+const EMBEDDING: &str = "shared.weight";
+
+#[test]
+fn weights_that_are_no_numbers_are_found_when_they_are_read() {
+    for (name, element, value) in [(NORM, 7, f32::NAN), (FC1, 130, f32::INFINITY), (FC1, 0, f32::NEG_INFINITY)] {
+        let error = spoil(name, element, value).error();
+        assert!(
+            matches!(&error, Error::NonFiniteWeight { name: found, index, path, .. }
+                if found == name && *index == element && path.ends_with("model.safetensors")),
+            "{error}"
+        );
+    }
+    // Mapped, a large matrix is not read before it is used; converted, it is.
+    let copy = spoil(EMBEDDING, 1000, f32::NAN);
+    for precision in [Precision::Bf16, Precision::Int8] {
+        let error = Transcriber::builder().precision(precision).build(copy.0.path()).expect_err("not a number");
+        assert!(matches!(&error, Error::NonFiniteWeight { index: 1000, .. }), "{precision}: {error}");
+    }
+    let target = copy.path("int8");
+    let error =
+        Checkpoint::open(copy.0.path()).expect("opens").quantize(&target, &mut |_, _| {}).expect_err("quantised");
+    assert!(matches!(&error, Error::NonFiniteWeight { name, .. } if name == EMBEDDING), "{error}");
+    assert!(!target.exists());
+}
+
+#[test]
+fn scores_that_are_no_numbers_end_the_search() {
+    let transcriber = spoil(EMBEDDING, 1000 * 64 + 3, f32::NAN).load().expect("loads");
+    let audio = Waveform::open(common::golden_dir().join("tiny/audio/hi_16k.wav")).expect("clip");
+    let error = transcriber.transcribe(&audio, Language::ENGLISH).expect_err("not a number");
+    assert!(matches!(error, Error::NonFiniteLogit { token: 1000, .. }), "{error}");
+}
+
+#[test]
+fn one_file_of_weights_counts_before_an_index_that_was_left_behind() {
+    let stale = r#"{"weight_map": {"shared.weight": "model-00001-of-00009.safetensors"}}"#;
+    let copy = Copy::of("tiny").write("model.safetensors.index.json", stale);
+    assert_eq!(transcribe(&copy.load().expect("loads")), TEXT);
+}
+
+#[test]
+fn every_token_of_the_model_must_have_a_text() {
+    let error = Copy::of("tiny").set("config.json", "vocab_size", 2000).error();
+    assert!(
+        matches!(&error, Error::InvalidConfig { key, wanted, .. } if key == "vocab_size" && wanted.contains("1102")),
+        "{error}"
+    );
+}
+
+#[test]
+fn without_a_map_of_languages_the_tokenizer_knows_them() {
+    let copy = Copy::of("tiny").set("generation_config.json", "text_decoder_lang_to_code_id", serde_json::json!({}));
+    let transcriber = copy.load().expect("loads");
+    let whole = Copy::of("tiny").load().expect("loads");
+    let languages = |transcriber: &Transcriber| -> Vec<String> {
+        transcriber.checkpoint().languages().map(str::to_owned).collect()
+    };
+    assert!(languages(&whole).iter().all(|code| languages(&transcriber).contains(code)));
+    assert_eq!(transcribe(&transcriber), TEXT);
+}
+
+#[test]
+fn options_of_the_checkpoint_that_are_not_followed_are_named() {
+    let copy = Copy::of("tiny").set("generation_config.json", "num_beam_groups", 2);
+    let copy = copy.set("generation_config.json", "sequence_bias", serde_json::json!([[[5], -1.0]]));
+    let checkpoint = Checkpoint::open(copy.0.path()).expect("opens");
+    assert_eq!(checkpoint.unsupported_options(), ["num_beam_groups: 2", "sequence_bias: [[[5],-1.0]]"]);
+    let error = Copy::of("tiny").set("generation_config.json", "max_new_tokens", 2_000_000_000).error();
+    assert!(matches!(&error, Error::InvalidConfig { key, .. } if key == "max_new_tokens"), "{error}");
+    let error = Copy::of("tiny").set("generation_config.json", "decoder_start_token_id", 300_000).error();
+    assert!(matches!(&error, Error::TokenOutOfRange { id: 300_000, .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_changes_under_its_mapping_is_an_error() {
+    let change = |change: &dyn Fn(&File)| {
+        let copy = Copy::of("tiny");
+        let mapped = copy.load().expect("loads");
+        let copied = Transcriber::builder().weight_access(WeightAccess::Copy).build(copy.0.path()).expect("loads");
+        assert_eq!(transcribe(&mapped), TEXT);
+        change(&File::options().write(true).open(copy.path("model.safetensors")).expect("open"));
+        let audio = Waveform::open(common::golden_dir().join("tiny/audio/hi_16k.wav")).expect("clip");
+        let error = mapped.transcribe(&audio, Language::ENGLISH).expect_err("changed");
+        assert!(matches!(&error, Error::FileChanged { path, .. } if path.ends_with("model.safetensors")), "{error}");
+        assert_eq!(transcribe(&copied), TEXT);
+    };
+    change(&|file| file.set_len(100).expect("shorten"));
+    change(&|mut file| {
+        file.seek(SeekFrom::Start(100_000)).expect("seek");
+        file.write_all(&[1; 1000]).expect("write");
+        // A clock that ticks every few milliseconds may stamp the file as it was.
+        file.set_modified(SystemTime::now() + Duration::from_secs(1)).expect("time");
+    });
+    // Renaming a new file over it is safe: the old one lives on as long as it is in use.
+    let copy = Copy::of("tiny");
+    let transcriber = copy.load().expect("loads");
+    fs::write(copy.path("new"), "no weights").expect("write");
+    fs::rename(copy.path("new"), copy.path("model.safetensors")).expect("rename");
+    assert_eq!(transcribe(&transcriber), TEXT);
 }

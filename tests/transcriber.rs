@@ -2,10 +2,14 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
 use indic_seamless::{
-    CancelToken, Error, GenerationConfig, Language, StopReason, TokenEvent, TranscribeOptions, Transcriber, Waveform,
+    CancelToken, Error, GenerationConfig, Language, Segmentation, StopReason, TokenEvent, TranscribeOptions,
+    Transcriber, Waveform,
 };
 
 fn clip() -> Waveform {
@@ -29,6 +33,60 @@ fn one_model_serves_many_threads() {
             scope.spawn(|| assert_eq!(transcriber.transcribe(&audio, language("eng")).expect("text").text, TEXT));
         }
     });
+}
+
+#[test]
+fn eight_threads_keep_their_deadlines_beside_a_long_job() {
+    let transcriber = Transcriber::demo().expect("model");
+    let short = clip();
+    // One clip of two minutes: a second and more in the encoder alone.
+    let long: Vec<f32> = short.samples().iter().copied().cycle().take(120 * 16_000).collect();
+    let long = Waveform::from_samples(long, 16_000).expect("samples");
+    let (deadline, slack) = (Duration::from_millis(200), Duration::from_millis(100));
+    let done = AtomicBool::new(false);
+    let finished = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let started = Instant::now();
+            while started.elapsed() < Duration::from_secs(3) {
+                let options = TranscribeOptions { segmentation: Segmentation::None, ..TranscribeOptions::default() };
+                transcriber.transcribe_with(&long, language("eng"), options).expect("long");
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        for _ in 0..7 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let started = Instant::now();
+                    let options =
+                        TranscribeOptions { deadline: Some(started + deadline), ..TranscribeOptions::default() };
+                    let outcome = transcriber.transcribe_with(&short, language("eng"), options);
+                    let took = started.elapsed();
+                    assert!(took < deadline + slack, "{took:?}");
+                    match outcome {
+                        Ok(transcript) => {
+                            assert_eq!(transcript.text, TEXT);
+                            finished.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(error) => {
+                            assert!(matches!(error, Error::Stopped { reason: StopReason::Deadline, .. }), "{error}")
+                        }
+                    }
+                }
+            });
+        }
+    });
+    println!("{} short clips finished meanwhile", finished.load(Ordering::Relaxed));
+}
+
+#[test]
+fn a_pool_of_the_callers_own_can_share_a_transcriber() {
+    use rayon::prelude::*;
+    let transcriber = Transcriber::demo().expect("model");
+    let audio = clip();
+    let texts: Vec<String> =
+        (0..12).into_par_iter().map(|_| transcriber.transcribe(&audio, language("eng")).expect("text").text).collect();
+    assert_eq!(texts, vec![TEXT; 12]);
 }
 
 #[test]
@@ -103,11 +161,27 @@ fn searches_that_make_no_sense_are_refused() {
         GenerationConfig { repetition_penalty: f32::NAN, ..base.clone() },
         GenerationConfig { length_penalty: f64::INFINITY, num_beams: 2, ..base.clone() },
         GenerationConfig { min_new_tokens: 9, max_new_tokens: 8, ..base.clone() },
+        GenerationConfig { max_new_tokens: 4095, ..base.clone() },
+        GenerationConfig { max_new_tokens: usize::MAX, ..base.clone() },
+        GenerationConfig { num_beams: 1 << 40, ..base.clone() },
+        GenerationConfig { num_beams: usize::MAX, ..base.clone() },
     ] {
         let options = TranscribeOptions { generation: Some(generation), ..TranscribeOptions::default() };
         let error = transcriber.transcribe_with(&clip(), language("eng"), options).expect_err("refused");
         assert!(matches!(error, Error::InvalidOption { .. }), "{error}");
     }
+    for generation in [
+        GenerationConfig { decoder_start_token_id: 300_000, ..base.clone() },
+        GenerationConfig { suppress_tokens: vec![5, 809], ..base.clone() },
+        GenerationConfig { eos_token_id: vec![u32::MAX], ..base.clone() },
+    ] {
+        let options = TranscribeOptions { generation: Some(generation), ..TranscribeOptions::default() };
+        let error = transcriber.transcribe_with(&clip(), language("eng"), options).expect_err("refused");
+        assert!(matches!(error, Error::TokenOutOfRange { vocabulary: 809, .. }), "{error}");
+    }
+    let generation = GenerationConfig { max_new_tokens: 4094, ..base.clone() };
+    let options = TranscribeOptions { generation: Some(generation), ..TranscribeOptions::default() };
+    assert_eq!(transcriber.transcribe_with(&clip(), language("eng"), options).expect("text").text, TEXT);
     let generation = GenerationConfig { max_new_tokens: 0, ..base };
     let options = TranscribeOptions { generation: Some(generation), ..TranscribeOptions::default() };
     let transcript = transcriber.transcribe_with(&clip(), language("eng"), options).expect("no tokens");

@@ -189,6 +189,40 @@ pub enum Error {
         found: String,
     },
 
+    /// A weight is not a finite number: the file is damaged, or its training diverged.
+    #[error("{}: tensor {name} has {value} at element {index}, wanted finite numbers", path.display())]
+    NonFiniteWeight {
+        /// The file that holds it.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Which element, row after row from 0.
+        index: usize,
+        /// Its value: NaN or an infinity.
+        value: f32,
+    },
+
+    /// The model gave a score that is not a finite number: some weight is not one, or far too large.
+    #[error("the model's score of token {token} is {value}, wanted a finite number: the checkpoint is damaged")]
+    NonFiniteLogit {
+        /// The token.
+        token: u32,
+        /// Its score: NaN or an infinity.
+        value: f32,
+    },
+
+    /// A file of the checkpoint was written to or cut short after it was opened. What the model computes is no longer
+    /// defined; load the checkpoint again.
+    #[error("{}: changed since it was opened ({found}, then {wanted}); load the checkpoint again", path.display())]
+    FileChanged {
+        /// The file.
+        path: PathBuf,
+        /// Its size and time of change now.
+        found: String,
+        /// Those when it was opened.
+        wanted: String,
+    },
+
     /// Something is in the place where a result should go.
     #[error("{}: exists already; nothing was written", path.display())]
     AlreadyExists {

@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 #[cfg(feature = "hub")]
 pub use hub::{DownloadProgress, HubModel, OnDownload};
+pub use mapped::WeightAccess;
 
 use self::{source::Source, weights::Weights};
 use crate::{
@@ -73,13 +74,25 @@ impl Default for Preprocessor {
 }
 
 impl Checkpoint {
-    /// Reads the small files of a folder and maps the weights.
+    /// Reads the small files of a folder and maps the weights: [`open_with`](Self::open_with) [`WeightAccess::Map`].
+    ///
+    /// The weight files must not be written to or cut short while they are in use; a change is an
+    /// [`Error::FileChanged`] at the next step of whatever is being transcribed.
     ///
     /// # Errors
     ///
     /// What is missing, broken or contradictory, with the file's name.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
-        Self::from_source(Source::folder(dir.as_ref())?)
+        Self::open_with(dir, WeightAccess::default())
+    }
+
+    /// Reads the small files of a folder; maps the weights, or copies them.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(dir: impl AsRef<Path>, access: WeightAccess) -> Result<Self> {
+        Self::from_source(Source::folder(dir.as_ref(), access)?)
     }
 
     /// A checkpoint in memory: the files of the folder by name. `name` is what errors call it.
@@ -114,7 +127,11 @@ impl Checkpoint {
         let source = Arc::new(source);
         let config = ModelConfig::from_json(&source.read("config.json")?, &source.path("config.json"))?;
         let name = "generation_config.json";
-        let generation = CheckpointGeneration::from_json(&source.read(name)?, &source.path(name), &config)?;
+        let mut generation = CheckpointGeneration::from_json(&source.read(name)?, &source.path(name), &config)?;
+        if !generation.ignored.is_empty() {
+            let (path, keys) = (source.path(name), generation.ignored.join(", "));
+            tracing::warn!(path = %path.display(), keys, "transformers would search otherwise: these keys are not supported");
+        }
         let name = "preprocessor_config.json";
         let preprocessor = match source.read_if_there(name)? {
             Some(json) => preprocessor(&json, &source.path(name))?,
@@ -122,6 +139,19 @@ impl Checkpoint {
         };
         let read = |name: &str| Ok(source.read_if_there(name)?.map(|bytes| Cow::Owned(bytes.into())));
         let tokenizer = Tokenizer::load(TokenizerFiles::read_with(source.dir(), read)?, source.dir())?;
+        let (tokens, texts) = (config.vocab_size, tokenizer.vocab_size());
+        if texts < tokens {
+            return Err(Error::InvalidConfig {
+                path: source.path("config.json"),
+                key: "vocab_size".to_owned(),
+                found: tokens.to_string(),
+                wanted: format!("at most {texts}, the tokens that the tokenizer has a text for"),
+            });
+        }
+        if generation.languages.is_empty() {
+            let known = |language| Some((Language::code(language).to_owned(), tokenizer.language_id(language)?));
+            generation.languages = tokenizer.languages().filter_map(known).collect();
+        }
         Ok(Self {
             tokenizer,
             weights: Weights::open(Arc::clone(&source))?,
@@ -161,6 +191,19 @@ impl Checkpoint {
         &self.generation.config
     }
 
+    /// Keys of `generation_config.json`, with their values, that would change the search of transformers and are not
+    /// supported here, such as `bad_words_ids`.
+    pub fn unsupported_options(&self) -> &[String] {
+        &self.generation.ignored
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::FileChanged`] if a file that a loaded model reads from was written to since it was opened.
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
+        self.weights.check_unchanged()
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
@@ -171,7 +214,8 @@ impl Checkpoint {
         self.padding_value
     }
 
-    /// The languages that the checkpoint can write, by code.
+    /// The languages that the checkpoint can write, by code: those of `generation_config.json`, or of the tokenizer if that
+    /// has none.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.generation.languages.keys().map(String::as_str)
     }

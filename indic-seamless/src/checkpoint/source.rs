@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::mapped;
+use super::mapped::{FileBytes, WeightAccess};
 use crate::error::{Error, Result};
 
 pub(super) const CONFIG: &str = "config.json";
@@ -32,6 +32,7 @@ pub(super) struct Source {
     /// The folder; for files in memory, what errors call them.
     dir: PathBuf,
     memory: Option<BTreeMap<String, Bytes>>,
+    access: WeightAccess,
 }
 
 impl fmt::Debug for Source {
@@ -41,11 +42,11 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
-    pub(super) fn folder(dir: &Path) -> Result<Self> {
+    pub(super) fn folder(dir: &Path, access: WeightAccess) -> Result<Self> {
         if !dir.is_dir() {
             return Err(Error::MissingFile { dir: dir.into(), wanted: "the checkpoint's folder".to_owned() });
         }
-        Ok(Self { dir: dir.into(), memory: None })
+        Ok(Self { dir: dir.into(), memory: None, access })
     }
 
     pub(super) fn memory(name: &str, files: impl IntoIterator<Item = (String, Cow<'static, [u8]>)>) -> Self {
@@ -54,7 +55,7 @@ impl Source {
             Cow::Owned(content) => Bytes::from(content),
         };
         let files = files.into_iter().map(|(name, content)| (name, bytes(content))).collect();
-        Self { dir: name.into(), memory: Some(files) }
+        Self { dir: name.into(), memory: Some(files), access: WeightAccess::default() }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -98,19 +99,19 @@ impl Source {
         }
     }
 
-    /// A large file, mapped if it is on disk.
-    pub(super) fn map(&self, name: &str) -> Result<Bytes> {
+    /// A large file, mapped or copied if it is on disk.
+    pub(super) fn open(&self, name: &str) -> Result<FileBytes> {
         match &self.memory {
-            None if self.has(name) => mapped::map(&self.path(name)),
+            None if self.has(name) => FileBytes::open(&self.path(name), self.access),
             None => Err(self.missing(name)),
-            Some(_) => self.read(name),
+            Some(_) => self.read(name).map(FileBytes::in_memory),
         }
     }
 
-    /// A part of a file that [`map`](Self::map) gave, for a single use. Touching the mapping instead would keep its pages
+    /// A part of a file that [`open`](Self::open) gave, for a single use. Touching the mapping instead would keep its pages
     /// in memory until the file is unmapped.
     pub(super) fn read_part<'a>(&self, name: &str, file: &'a [u8], range: Range<usize>) -> Result<Cow<'a, [u8]>> {
-        if self.memory.is_some() {
+        if self.memory.is_some() || self.access == WeightAccess::Copy {
             return Ok(Cow::Borrowed(&file[range]));
         }
         let read = || {

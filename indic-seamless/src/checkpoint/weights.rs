@@ -8,10 +8,11 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use super::source::Source;
+use super::{mapped::FileBytes, source::Source};
 use crate::{
     backend::Precision,
     error::{Error, Result},
+    finite::first_non_finite,
     quantization::{self, PANEL, packed_shape},
 };
 
@@ -37,7 +38,7 @@ struct Stored {
 #[derive(Debug)]
 struct WeightFile {
     name: String,
-    bytes: Bytes,
+    content: FileBytes,
     /// What the metadata says of quantisation.
     scheme: Option<String>,
 }
@@ -48,6 +49,10 @@ pub(super) const SCHEME_KEY: &str = "quantization";
 
 /// Bytes read at a time.
 const CHUNK: usize = 16 << 20;
+
+/// Tensors of so many bytes are looked through when they are used where they lie. Of the larger ones, the weights of
+/// products, nothing is read before it is needed; what is wrong with them shows in the scores.
+const SMALL: usize = 128 << 10;
 
 /// The name of the scales of a quantised weight.
 pub(super) fn scale_name(weight: &str) -> String {
@@ -82,9 +87,10 @@ impl FloatType {
             Self::F32 => (Dtype::F32, align_of::<f32>()),
             Self::Bf16 => (Dtype::BF16, align_of::<bf16>()),
         };
-        let bytes = stored.file.bytes.slice(stored.range.clone());
+        let bytes = &stored.file.content.bytes()[stored.range.clone()];
         let aligned = cfg!(target_endian = "little") && bytes.as_ptr().align_offset(alignment) == 0;
         (stored.dtype == dtype && aligned).then(|| {
+            let bytes = stored.file.content.in_place(stored.range.clone());
             TensorData::from_bytes(TensorBytes::from_shared(bytes, AllocationProperty::File), shape, self.dtype())
         })
     }
@@ -96,7 +102,7 @@ struct Index {
 }
 
 impl Weights {
-    /// Maps the files: the shards that the index names if there is one, else `model.safetensors`.
+    /// Opens the files: `model.safetensors` if it is there, as transformers does, else the shards that the index names.
     ///
     /// # Errors
     ///
@@ -104,7 +110,9 @@ impl Weights {
     pub(super) fn open(source: Arc<Source>) -> Result<Self> {
         let mut weights = Self { source, tensors: BTreeMap::new() };
         let source = Arc::clone(&weights.source);
-        if source.has(INDEX) {
+        if source.has(SINGLE) {
+            weights.add(SINGLE)?;
+        } else if source.has(INDEX) {
             let invalid = |reason: String| Error::InvalidFile { path: source.path(INDEX), reason };
             let Index { weight_map } =
                 serde_json::from_slice(&source.read(INDEX)?).map_err(|error| invalid(error.to_string()))?;
@@ -122,8 +130,6 @@ impl Weights {
                     }
                 }
             }
-        } else if source.has(SINGLE) {
-            weights.add(SINGLE)?;
         } else {
             return Err(source.missing(format!("{SINGLE} or {INDEX}")));
         }
@@ -131,13 +137,13 @@ impl Weights {
     }
 
     fn add(&mut self, name: &str) -> Result<()> {
-        let bytes = self.source.map(name)?;
-        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| Error::InvalidFile {
+        let content = self.source.open(name)?;
+        let (header, metadata) = SafeTensors::read_metadata(content.bytes()).map_err(|error| Error::InvalidFile {
             path: self.source.path(name),
             reason: format!("not safetensors: {error}"),
         })?;
         let scheme = metadata.metadata().as_ref().and_then(|metadata| metadata.get(SCHEME_KEY).cloned());
-        let file = Arc::new(WeightFile { name: name.to_owned(), bytes, scheme });
+        let file = Arc::new(WeightFile { name: name.to_owned(), content, scheme });
         // Offsets count from the end of the header, which follows its length.
         let data = size_of::<u64>() + header;
         for (name, info) in metadata.tensors().into_iter().filter(|(name, _)| is_needed(name)) {
@@ -146,6 +152,15 @@ impl Weights {
             self.tensors.insert(name, Stored { file, dtype: info.dtype, shape, range: data + start..data + end });
         }
         Ok(())
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::FileChanged`] if a file that the model reads from was written to.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        let mut files: Vec<_> = self.tensors.values().map(|tensor| &tensor.file).collect();
+        files.dedup_by_key(|file| Arc::as_ptr(file));
+        files.into_iter().try_for_each(|file| file.content.check_unchanged())
     }
 
     /// Bytes of all tensors that speech-to-text needs.
@@ -178,6 +193,10 @@ impl Weights {
         }
         self.check_shape(name, stored, shape)?;
         if let Some(data) = wanted.in_place(stored, shape) {
+            if stored.range.len() <= SMALL {
+                let values = to_f32(stored.dtype, &stored.file.content.bytes()[stored.range.clone()]);
+                self.check_finite(name, stored, 0, &values.unwrap_or_default())?;
+            }
             return Ok((data, size));
         }
         let values = self.numbers(name, stored, 0..shape.iter().product())?;
@@ -234,35 +253,33 @@ impl Weights {
         Err(Error::TensorShape { path, name: name.to_owned(), found: stored.shape.clone(), wanted: wanted.to_vec() })
     }
 
-    /// Some elements of a tensor of floating point numbers, as `f32`.
+    /// Some elements of a tensor of floating point numbers, as `f32`; all of them finite.
     fn numbers(&self, name: &str, stored: &Stored, elements: Range<usize>) -> Result<Vec<f32>> {
-        match stored.dtype {
-            Dtype::F32 => self.convert(stored, elements, f32::from_le_bytes),
-            Dtype::F16 => self.convert(stored, elements, |b| f16::from_le_bytes(b).to_f32()),
-            Dtype::BF16 => self.convert(stored, elements, |b| bf16::from_le_bytes(b).to_f32()),
-            other => Err(Error::TensorType {
-                path: self.source.path(&stored.file.name),
-                name: name.to_owned(),
-                found: format!("{other:?}"),
-            }),
-        }
-    }
-
-    fn convert<const N: usize>(
-        &self,
-        stored: &Stored,
-        elements: Range<usize>,
-        value: impl Fn([u8; N]) -> f32,
-    ) -> Result<Vec<f32>> {
+        let width = match stored.dtype {
+            Dtype::F32 => size_of::<f32>(),
+            Dtype::F16 | Dtype::BF16 => size_of::<f16>(),
+            other => {
+                let path = self.source.path(&stored.file.name);
+                return Err(Error::TensorType { path, name: name.to_owned(), found: format!("{other:?}") });
+            }
+        };
         let mut values = Vec::with_capacity(elements.len());
-        let (start, end) = (stored.range.start + elements.start * N, stored.range.start + elements.end * N);
+        let (start, end) = (stored.range.start + elements.start * width, stored.range.start + elements.end * width);
         // In pieces, so that the bytes of a large tensor are not in memory beside its values.
         for start in (start..end).step_by(CHUNK) {
             let part = start..end.min(start + CHUNK);
-            let bytes = self.source.read_part(&stored.file.name, &stored.file.bytes, part)?;
-            values.extend(bytes.as_chunks::<N>().0.iter().map(|&bytes| value(bytes)));
+            let bytes = self.source.read_part(&stored.file.name, stored.file.content.bytes(), part)?;
+            values.extend(to_f32(stored.dtype, &bytes).unwrap_or_default());
         }
+        self.check_finite(name, stored, elements.start, &values)?;
         Ok(values)
+    }
+
+    /// Whether `values`, which begin with element `first` of a tensor, are numbers.
+    fn check_finite(&self, name: &str, stored: &Stored, first: usize, values: &[f32]) -> Result<()> {
+        let Some(place) = first_non_finite(values) else { return Ok(()) };
+        let path = self.source.path(&stored.file.name);
+        Err(Error::NonFiniteWeight { path, name: name.to_owned(), index: first + place, value: values[place] })
     }
 
     /// The bytes, in place, and scales of a quantised matrix `[output, input]`.
@@ -286,8 +303,22 @@ impl Weights {
         let (_, scales) = self.find(&[&scale_name], &[output])?;
         self.check_shape(&scale_name, scales, &[output])?;
         let size = stored.range.len() + scales.range.len();
-        Ok((stored.file.bytes.slice(stored.range.clone()), self.numbers(&scale_name, scales, 0..output)?, size as u64))
+        Ok((
+            stored.file.content.in_place(stored.range.clone()),
+            self.numbers(&scale_name, scales, 0..output)?,
+            size as u64,
+        ))
     }
+}
+
+/// The numbers that `bytes` are; nothing if they are of no floating point type.
+fn to_f32(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    Some(match dtype {
+        Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+        Dtype::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
+        Dtype::BF16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+        _ => return None,
+    })
 }
 
 /// Whether a tensor of the full model belongs to speech-to-text.

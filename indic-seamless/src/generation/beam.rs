@@ -1,11 +1,14 @@
 //! Beam search, as `generate()` of transformers 4.50 and later has it (`_beam_search`, the vectorised form).
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::{
-    EarlyStopping, GenerationConfig, Hypothesis, Observer, Result, StepDecoder, TokenEvent,
+    EarlyStopping, GenerationConfig, Hypothesis, TokenEvent,
     processors::{LogitsProcessor, processors},
     scores::{largest, log_sum_exp, subtract},
+    steps::{Next, Search},
 };
 
 /// Stands for "impossible" among scores, as in the reference: finite, so that sums stay comparable.
@@ -33,8 +36,8 @@ struct Candidate {
 
 /// The search for one item.
 #[derive(Debug)]
-struct Search<'a> {
-    config: &'a GenerationConfig,
+struct Item {
+    config: Arc<GenerationConfig>,
     prompt: usize,
     running: Vec<Beam>,
     done: Vec<Beam>,
@@ -42,51 +45,62 @@ struct Search<'a> {
 }
 
 /// The best sequences by the sum of log-probabilities. Items that have ended leave the batch.
-pub(super) fn search(
-    decoder: &mut dyn StepDecoder,
-    prompts: &[Vec<u32>],
-    config: &GenerationConfig,
-    observer: &mut Observer<'_>,
-) -> Result<Vec<Vec<Hypothesis>>> {
-    let processors = processors(config, prompts[0].len());
-    let beams = config.num_beams;
-    let mut searches: Vec<Search<'_>> = prompts.iter().map(|prompt| Search::new(prompt, config)).collect();
-    let mut running: Vec<usize> = (0..prompts.len()).collect();
-    observer.cancel.check()?;
-    let mut logits = Vec::new();
-    decoder.prompt(&prompts.concat(), &mut logits);
-    // After the prompt all beams of an item share one row of logits.
-    let mut rows_per_item = 1;
-    for step in 0..config.max_new_tokens {
-        let vocabulary = logits.len() / (running.len() * rows_per_item);
-        let candidates = candidates(&searches, &running, &mut logits, rows_per_item, vocabulary, &processors);
-        let (mut parents, mut tokens, mut still_running) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, (&item, candidates)) in running.iter().zip(candidates).enumerate() {
+pub(super) struct Beams {
+    processors: Vec<Box<dyn LogitsProcessor>>,
+    beams: usize,
+    step: usize,
+    items: Vec<Item>,
+    /// The items still running, in the order of the decoder's hypotheses.
+    running: Vec<usize>,
+    /// After the prompt all beams of an item share one row of logits.
+    rows_per_item: usize,
+}
+
+impl Beams {
+    pub(super) fn new(prompts: &[Vec<u32>], config: &GenerationConfig) -> Self {
+        let shared = Arc::new(config.clone());
+        Self {
+            processors: processors(config, prompts[0].len()),
+            beams: config.num_beams,
+            step: 0,
+            items: prompts.iter().map(|prompt| Item::new(prompt, &shared)).collect(),
+            running: (0..prompts.len()).collect(),
+            rows_per_item: 1,
+        }
+    }
+}
+
+impl Search for Beams {
+    fn advance(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Option<Next> {
+        let rows_per_item = self.rows_per_item;
+        let vocabulary = logits.len() / (self.running.len() * rows_per_item);
+        let candidates = candidates(&self.items, &self.running, logits, rows_per_item, vocabulary, &self.processors);
+        let (mut next, mut still_running) = (Next::default(), Vec::new());
+        for (place, (&item, candidates)) in self.running.iter().zip(candidates).enumerate() {
             if let Some(&Candidate { token, logprob, .. }) = candidates.first() {
-                (observer.on_token)(TokenEvent { item, step, token, logprob });
+                on_token(TokenEvent { item, step: self.step, token, logprob });
             }
-            let search = &mut searches[item];
-            let (chosen, ended) = search.advance(&candidates);
+            let (chosen, ended) = self.items[item].advance(&candidates);
             if !ended {
                 still_running.push(item);
-                parents.extend(chosen.iter().map(|c| place * rows_per_item + c.beam.min(rows_per_item - 1)));
-                tokens.extend(chosen.iter().map(|c| c.token));
+                next.parents.extend(chosen.iter().map(|c| place * rows_per_item + c.beam.min(rows_per_item - 1)));
+                next.tokens.extend(chosen.iter().map(|c| c.token));
             }
         }
-        running = still_running;
-        if running.is_empty() {
-            break;
-        }
-        observer.cancel.check()?;
-        decoder.step(&parents, &tokens, &mut logits);
-        rows_per_item = beams;
+        self.running = still_running;
+        self.rows_per_item = self.beams;
+        self.step += 1;
+        (!self.running.is_empty()).then_some(next)
     }
-    Ok(searches.into_iter().map(Search::results).collect())
+
+    fn results(self: Box<Self>) -> Vec<Vec<Hypothesis>> {
+        self.items.into_iter().map(Item::results).collect()
+    }
 }
 
 /// The best `max(2, 1 + end tokens) · beams` continuations of each running item.
 fn candidates(
-    searches: &[Search<'_>],
+    items: &[Item],
     running: &[usize],
     logits: &mut [f32],
     rows_per_item: usize,
@@ -100,15 +114,15 @@ fn candidates(
             return total;
         }
         subtract(logits, total);
-        let beam = &searches[running[row / rows_per_item]].running[row % rows_per_item];
+        let beam = &items[running[row / rows_per_item]].running[row % rows_per_item];
         processors.iter().for_each(|processor| processor.process(&beam.tokens, logits));
         0.0
     };
     let totals: Vec<f32> = logits.par_chunks_exact_mut(vocabulary).enumerate().map(log_probabilities).collect();
     let logits = &*logits;
     let of_item = |(place, &item): (usize, &usize)| {
-        let search = &searches[item];
-        let count = (1 + search.config.eos_token_id.len()).max(2) * search.config.num_beams;
+        let item = &items[item];
+        let count = (1 + item.config.eos_token_id.len()).max(2) * item.config.num_beams;
         let of_beam = |(number, beam): (usize, &Beam)| {
             let row = place * rows_per_item + number.min(rows_per_item - 1);
             let (logits, total) = (&logits[row * vocabulary..(row + 1) * vocabulary], totals[row]);
@@ -117,11 +131,11 @@ fn candidates(
                 beam: number,
                 token: token as u32,
                 logprob: logits[token] - total,
-                hit: search.ends(token as u32),
+                hit: item.ends(token as u32),
             };
             largest(logits, total, beam.score, count).into_iter().map(candidate)
         };
-        let mut all: Vec<Candidate> = search.running.par_iter().enumerate().flat_map_iter(of_beam).collect();
+        let mut all: Vec<Candidate> = item.running.par_iter().enumerate().flat_map_iter(of_beam).collect();
         // Stable: of equals the one of the first beam, and in it of the first token, comes first.
         all.sort_by(|a, b| b.score.total_cmp(&a.score));
         all.truncate(count);
@@ -130,12 +144,12 @@ fn candidates(
     running.iter().enumerate().map(of_item).collect()
 }
 
-impl<'a> Search<'a> {
-    fn new(prompt: &[u32], config: &'a GenerationConfig) -> Self {
+impl Item {
+    fn new(prompt: &[u32], config: &Arc<GenerationConfig>) -> Self {
         let beam = |score| Beam { score, tokens: prompt.to_vec(), logprobs: Vec::new(), finished: false };
         let beams = config.num_beams;
         Self {
-            config,
+            config: Arc::clone(config),
             prompt: prompt.len(),
             // Only the first beam counts at first, else all would stay equal.
             running: (0..beams).map(|i| beam(if i == 0 { 0.0 } else { IMPOSSIBLE })).collect(),

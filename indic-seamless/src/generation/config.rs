@@ -1,9 +1,14 @@
 //! `generation_config.json`, and what may be changed of it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
 
+use super::limits::{Limits, PROMPT};
 use crate::{
     error::{Error, Result},
     model::config::ModelConfig,
@@ -136,11 +141,13 @@ impl GenerationConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CheckpointGeneration {
     pub(crate) config: GenerationConfig,
-    /// Language code -> token, `text_decoder_lang_to_code_id`.
+    /// Language code -> token, `text_decoder_lang_to_code_id`; empty if the file has no such map.
     pub(crate) languages: BTreeMap<String, u32>,
+    /// Keys that would change the reference's search and are not followed here, each with its value.
+    pub(crate) ignored: Vec<String>,
 }
 
-/// The keys of the file that matter here. The published one also maps every token to its text: 10 MB, skipped.
+/// The keys of the file that matter here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct File {
@@ -162,8 +169,74 @@ struct File {
     #[serde(deserialize_with = "one_or_many")]
     eos_token_id: Vec<u32>,
     decoder_start_token_id: Option<u32>,
-    do_sample: Option<bool>,
     text_decoder_lang_to_code_id: BTreeMap<String, u32>,
+}
+
+/// Keys of Hugging Face's `GenerationConfig` that change what its search finds, and that this crate does not know, with the
+/// value at which they do nothing; `null` does nothing for any.
+/// <https://github.com/huggingface/transformers/blob/v4.57.6/src/transformers/generation/configuration_utils.py>
+const NOT_FOLLOWED: [(&str, &str); 22] = [
+    ("do_sample", "false"),
+    ("num_beam_groups", "1"),
+    ("diversity_penalty", "0"),
+    ("penalty_alpha", "0"),
+    ("encoder_repetition_penalty", "1"),
+    ("encoder_no_repeat_ngram_size", "0"),
+    ("renormalize_logits", "false"),
+    ("remove_invalid_values", "false"),
+    ("guidance_scale", "1"),
+    ("token_healing", "false"),
+    ("bad_words_ids", "null"),
+    ("force_words_ids", "null"),
+    ("constraints", "null"),
+    ("sequence_bias", "null"),
+    ("exponential_decay_length_penalty", "null"),
+    ("forced_decoder_ids", "null"),
+    ("stop_strings", "null"),
+    ("max_time", "null"),
+    ("watermarking_config", "null"),
+    ("dola_layers", "null"),
+    ("prompt_lookup_num_tokens", "null"),
+    ("assistant_early_exit", "null"),
+];
+
+/// Those of [`NOT_FOLLOWED`] in a file that are not at their neutral value.
+fn not_followed(keys: &Map<String, Value>) -> Vec<String> {
+    let found = NOT_FOLLOWED.iter().filter_map(|&(key, neutral)| Some((key, neutral, keys.get(key)?)));
+    let acts = found.filter(|(_, neutral, value)| {
+        let number = value.as_f64().is_some_and(|value| neutral.parse() == Ok(value));
+        !(value.is_null() || value.to_string() == *neutral || number)
+    });
+    acts.map(|(key, _, value)| format!("{key}: {value}")).collect()
+}
+
+/// The keys of the file, but for the maps of every token to its text, which are nearly all of its 10 MB.
+struct Keys(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Keys, A::Error> {
+                let mut keys = Map::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if ["id_to_text", "char_to_id"].contains(&key.as_str()) {
+                        map.next_value::<IgnoredAny>()?;
+                    } else {
+                        keys.insert(key, map.next_value()?);
+                    }
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -188,23 +261,20 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Resul
     })
 }
 
-/// Tokens in the decoder's prompt, start token and language; lengths in the file may count them.
-const PROMPT: usize = 2;
-
 impl CheckpointGeneration {
     /// Reads `generation_config.json`; what it leaves out comes from `model`, as in the reference.
     pub(crate) fn from_json(json: &[u8], path: &Path, model: &ModelConfig) -> Result<Self> {
-        let file: File = serde_json::from_slice(json)
-            .map_err(|error| Error::InvalidFile { path: path.into(), reason: error.to_string() })?;
+        let invalid = |error: serde_json::Error| Error::InvalidFile { path: path.into(), reason: error.to_string() };
+        let Keys(keys) = serde_json::from_slice(json).map_err(invalid)?;
+        let ignored = not_followed(&keys);
+        let file: File = serde_json::from_value(Value::Object(keys)).map_err(invalid)?;
         let early_stopping = match file.early_stopping {
             None => EarlyStopping::default(),
             Some(Early::Bool(early)) => early.to_string().parse()?,
             Some(Early::Word(word)) => word.parse()?,
         };
-        if file.do_sample == Some(true) {
-            tracing::warn!(path = %path.display(), "do_sample is ignored: there is no sampling here");
-        }
         let default = GenerationConfig::default();
+        // Lengths that count the prompt.
         let total = |length: usize| length.saturating_sub(PROMPT);
         let config = GenerationConfig {
             num_beams: file.num_beams.unwrap_or(default.num_beams),
@@ -222,27 +292,61 @@ impl CheckpointGeneration {
             eos_token_id: if file.eos_token_id.is_empty() { vec![model.eos_token_id] } else { file.eos_token_id },
             decoder_start_token_id: file.decoder_start_token_id.unwrap_or(model.decoder_start_token_id),
         };
-        let generation = Self { config, languages: file.text_decoder_lang_to_code_id };
-        generation.check(path, model.vocab_size)?;
+        let generation = Self { config, languages: file.text_decoder_lang_to_code_id, ignored };
+        generation.check(path, &model.limits())?;
         Ok(generation)
     }
 
-    /// Every token id must be in the vocabulary.
-    fn check(&self, path: &Path, vocabulary: usize) -> Result<()> {
-        let config = &self.config;
-        let ids = [config.decoder_start_token_id]
-            .into_iter()
-            .chain(config.forced_bos_token_id)
-            .chain(config.eos_token_id.iter().copied())
-            .chain(config.forced_eos_token_id.iter().copied())
-            .chain(config.suppress_tokens.iter().copied())
-            .chain(config.begin_suppress_tokens.iter().copied())
-            .chain(self.languages.values().copied());
-        for id in ids {
-            if id as usize >= vocabulary {
-                return Err(Error::TokenOutOfRange { what: path.display().to_string(), id, vocabulary });
-            }
+    /// What the search asks for must exist in the checkpoint.
+    fn check(&self, path: &Path, limits: &Limits) -> Result<()> {
+        let vocabulary = limits.vocabulary;
+        let languages = self.languages.values().map(|&id| ("text_decoder_lang_to_code_id", id));
+        if let Some((key, id)) = self.config.ids().chain(languages).find(|&(_, id)| id as usize >= vocabulary) {
+            return Err(Error::TokenOutOfRange { what: format!("{}: {key}", path.display()), id, vocabulary });
         }
-        config.check()
+        let most = limits.new_tokens();
+        if self.config.max_new_tokens > most {
+            return Err(Error::InvalidConfig {
+                path: path.into(),
+                key: "max_new_tokens".to_owned(),
+                found: self.config.max_new_tokens.to_string(),
+                wanted: format!("at most {most}: max_position_embeddings less the prompt"),
+            });
+        }
+        self.config.check()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failure of a test tells the line")]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<CheckpointGeneration> {
+        CheckpointGeneration::from_json(json.as_bytes(), Path::new("generation_config.json"), &ModelConfig::default())
+    }
+
+    #[test]
+    fn keys_that_would_change_the_search_are_noticed_unless_they_do_nothing() {
+        let neutral = r#"{"do_sample": false, "num_beam_groups": 1, "diversity_penalty": 0.0, "bad_words_ids": null,
+            "guidance_scale": 1.0, "temperature": 0.7, "id_to_text": {"0": "<pad>"}, "transformers_version": "4.40"}"#;
+        assert_eq!(read(neutral).unwrap().ignored, [""; 0]);
+        let acting = r#"{"do_sample": true, "bad_words_ids": [[5]], "num_beam_groups": 2, "renormalize_logits": true}"#;
+        let wanted = ["do_sample: true", "num_beam_groups: 2", "renormalize_logits: true", "bad_words_ids: [[5]]"];
+        assert_eq!(read(acting).unwrap().ignored, wanted);
+    }
+
+    #[test]
+    fn lengths_and_ids_beyond_the_model_are_refused() {
+        assert_eq!(read(r#"{"max_length": 4096}"#).unwrap().config.max_new_tokens, 4094);
+        for json in [r#"{"max_new_tokens": 2000000000}"#, r#"{"max_length": 4097}"#] {
+            assert!(matches!(read(json), Err(Error::InvalidConfig { key, .. }) if key == "max_new_tokens"), "{json}");
+        }
+        for json in [r#"{"decoder_start_token_id": 300000}"#, r#"{"forced_eos_token_id": [256102]}"#] {
+            assert!(matches!(read(json), Err(Error::TokenOutOfRange { .. })), "{json}");
+        }
+        for json in [r#"{"max_new_tokens": -1}"#, r#"{"num_beams": "many"}"#, "[]", "{"] {
+            assert!(matches!(read(json), Err(Error::InvalidFile { .. })), "{json}");
+        }
     }
 }

@@ -1,50 +1,61 @@
 //! Greedy search.
 
 use super::{
-    GenerationConfig, Hypothesis, Observer, Result, StepDecoder, TokenEvent,
-    processors::processors,
+    GenerationConfig, Hypothesis, TokenEvent,
+    processors::{LogitsProcessor, processors},
     scores::{argmax, log_sum_exp},
+    steps::{Next, Search},
 };
 
 /// The most likely token at each step. Items that have ended leave the batch.
-pub(super) fn search(
-    decoder: &mut dyn StepDecoder,
-    prompts: &[Vec<u32>],
-    config: &GenerationConfig,
-    observer: &mut Observer<'_>,
-) -> Result<Vec<Vec<Hypothesis>>> {
-    let processors = processors(config, prompts[0].len());
-    let mut all: Vec<Hypothesis> =
-        prompts.iter().map(|prompt| Hypothesis { tokens: prompt.clone(), score: 0.0, logprobs: Vec::new() }).collect();
-    // The items still running, in the order of the decoder's hypotheses.
-    let mut running: Vec<usize> = (0..prompts.len()).collect();
-    observer.cancel.check()?;
-    let mut logits = Vec::new();
-    decoder.prompt(&prompts.concat(), &mut logits);
-    for step in 0..config.max_new_tokens {
-        let vocabulary = logits.len() / running.len();
-        let mut parents = Vec::with_capacity(running.len());
-        let mut tokens = Vec::with_capacity(running.len());
-        for (row, (logits, &item)) in logits.chunks_exact_mut(vocabulary).zip(&running).enumerate() {
-            let hypothesis = &mut all[item];
-            processors.iter().for_each(|processor| processor.process(&hypothesis.tokens, logits));
+pub(super) struct Greedy {
+    processors: Vec<Box<dyn LogitsProcessor>>,
+    eos: Vec<u32>,
+    max_new_tokens: usize,
+    step: usize,
+    all: Vec<Hypothesis>,
+    /// The items still running, in the order of the decoder's hypotheses.
+    running: Vec<usize>,
+}
+
+impl Greedy {
+    pub(super) fn new(prompts: &[Vec<u32>], config: &GenerationConfig) -> Self {
+        let empty = |prompt: &Vec<u32>| Hypothesis { tokens: prompt.clone(), score: 0.0, logprobs: Vec::new() };
+        Self {
+            processors: processors(config, prompts[0].len()),
+            eos: config.eos_token_id.clone(),
+            max_new_tokens: config.max_new_tokens,
+            step: 0,
+            all: prompts.iter().map(empty).collect(),
+            running: (0..prompts.len()).collect(),
+        }
+    }
+}
+
+impl Search for Greedy {
+    fn advance(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Option<Next> {
+        let vocabulary = logits.len() / self.running.len();
+        let mut next = Next::default();
+        for (row, (logits, &item)) in logits.chunks_exact_mut(vocabulary).zip(&self.running).enumerate() {
+            let hypothesis = &mut self.all[item];
+            self.processors.iter().for_each(|processor| processor.process(&hypothesis.tokens, logits));
             let best = argmax(logits);
             let (token, logprob) = (best as u32, logits[best] - log_sum_exp(logits));
             hypothesis.tokens.push(token);
             hypothesis.logprobs.push(logprob);
-            (observer.on_token)(TokenEvent { item, step, token, logprob });
-            if !config.eos_token_id.contains(&token) {
-                parents.push(row);
-                tokens.push(token);
+            on_token(TokenEvent { item, step: self.step, token, logprob });
+            if !self.eos.contains(&token) {
+                next.parents.push(row);
+                next.tokens.push(token);
             }
         }
-        running = parents.iter().map(|&row| running[row]).collect();
-        if running.is_empty() || step + 1 == config.max_new_tokens {
-            break;
-        }
-        observer.cancel.check()?;
-        decoder.step(&parents, &tokens, &mut logits);
+        self.running = next.parents.iter().map(|&row| self.running[row]).collect();
+        self.step += 1;
+        (!self.running.is_empty() && self.step < self.max_new_tokens).then_some(next)
     }
-    all.iter_mut().for_each(|hypothesis| hypothesis.score = hypothesis.avg_logprob());
-    Ok(all.into_iter().map(|hypothesis| vec![hypothesis]).collect())
+
+    fn results(mut self: Box<Self>) -> Vec<Vec<Hypothesis>> {
+        self.all.iter_mut().for_each(|hypothesis| hypothesis.score = hypothesis.avg_logprob());
+        self.all.into_iter().map(|hypothesis| vec![hypothesis]).collect()
+    }
 }

@@ -10,8 +10,10 @@ mod cancel;
 mod config;
 mod greedy;
 mod guard;
+mod limits;
 mod processors;
 mod scores;
+mod steps;
 
 pub(crate) use alignment::align;
 pub use cancel::{CancelToken, StopReason};
@@ -19,18 +21,28 @@ pub(crate) use config::CheckpointGeneration;
 pub use config::{EarlyStopping, GenerationConfig};
 
 pub(crate) use guard::{NO_REPEAT, is_loop, most_tokens};
+pub(crate) use limits::Limits;
+pub(crate) use steps::Steps;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A decoder that can be fed one token at a time to each of several hypotheses.
 pub trait StepDecoder {
     /// Feeds the prompt, `time` tokens to each item (`[items, time]`, row after row), and replaces `logits` by those after
     /// the last one, `[items, vocabulary]`. There is one hypothesis per item after it.
-    fn prompt(&mut self, tokens: &[u32], logits: &mut Vec<f32>);
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the decoder from giving logits; it ends the search.
+    fn prompt(&mut self, tokens: &[u32], logits: &mut Vec<f32>) -> Result<()>;
 
     /// Makes hypothesis `parents[i]` the new hypothesis `i`, then feeds `tokens[i]` to it; replaces `logits` by
     /// `[hypotheses, vocabulary]`.
-    fn step(&mut self, parents: &[usize], tokens: &[u32], logits: &mut Vec<f32>);
+    ///
+    /// # Errors
+    ///
+    /// As [`prompt`](Self::prompt).
+    fn step(&mut self, parents: &[usize], tokens: &[u32], logits: &mut Vec<f32>) -> Result<()>;
 }
 
 /// A finished sequence.
@@ -86,29 +98,19 @@ impl std::fmt::Debug for Observer<'_> {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidOption`] for a configuration or prompts that make no sense, [`Error::Stopped`].
+/// [`InvalidOption`](crate::Error::InvalidOption) for a configuration or prompts that make no sense,
+/// [`Stopped`](crate::Error::Stopped), and what the decoder
+/// fails with.
 pub fn generate(
     decoder: &mut dyn StepDecoder,
     prompts: &[Vec<u32>],
     config: &GenerationConfig,
     observer: &mut Observer<'_>,
 ) -> Result<Vec<Vec<Hypothesis>>> {
-    config.check()?;
-    let length = prompts.first().map_or(0, Vec::len);
-    if length == 0 || prompts.iter().any(|prompt| prompt.len() != length) {
-        return Err(Error::InvalidOption {
-            option: "prompts",
-            found: format!("lengths {:?}", prompts.iter().map(Vec::len).collect::<Vec<_>>()),
-            wanted: "one length of at least 1".to_owned(),
-        });
+    let mut steps = Steps::new(prompts, config)?;
+    while !steps.ended() {
+        observer.cancel.check()?;
+        steps.advance(decoder, observer.on_token)?;
     }
-    if config.max_new_tokens == 0 {
-        let empty = |prompt: &Vec<u32>| Hypothesis { tokens: prompt.clone(), score: 0.0, logprobs: Vec::new() };
-        return Ok(prompts.iter().map(|prompt| vec![empty(prompt)]).collect());
-    }
-    if config.num_beams == 1 {
-        greedy::search(decoder, prompts, config, observer)
-    } else {
-        beam::search(decoder, prompts, config, observer)
-    }
+    Ok(steps.results())
 }

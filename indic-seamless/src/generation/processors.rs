@@ -3,7 +3,7 @@
 use super::GenerationConfig;
 
 /// Changes the scores of the next token of one sequence: logits in greedy search, log-probabilities in beam search.
-pub(super) trait LogitsProcessor: Sync {
+pub(super) trait LogitsProcessor: Send + Sync {
     /// `tokens` is the sequence so far, prompt included; `scores` has one entry per token of the vocabulary.
     fn process(&self, tokens: &[u32], scores: &mut [f32]);
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     features::STACKED,
+    generation::Limits,
     nn::{Activation, FeedForwardConfig},
 };
 
@@ -126,6 +127,19 @@ impl ModelConfig {
         if let Some(chunk) = self.speech_encoder_chunk_size {
             wanted(chunk > 0, "speech_encoder_chunk_size", &chunk, "a positive number or null")?;
         }
+        let positions = self.max_position_embeddings;
+        wanted(positions >= 4, "max_position_embeddings", &positions, "at least 4, the prompt and two tokens")?;
+        // Sizes that no file could fill would overflow below.
+        let parameters = [self.vocab_size, self.decoder_ffn_dim, self.speech_encoder_intermediate_size]
+            .into_iter()
+            .try_fold(0usize, |sum, rows| sum.checked_add(rows.checked_mul(self.hidden_size)?))
+            .and_then(|sum| sum.checked_mul(self.decoder_layers.checked_add(self.speech_encoder_layers)?));
+        wanted(
+            parameters.is_some_and(|p| p < 1 << 40),
+            "hidden_size",
+            &self.hidden_size,
+            "sizes of a model below 2^40 weights",
+        )?;
         let hidden = self.hidden_size;
         wanted(hidden.is_multiple_of(2) && hidden >= 4, "hidden_size", &hidden, "an even number, at least 4")?;
         for (key, heads) in [
@@ -149,6 +163,15 @@ impl ModelConfig {
             wanted((id as usize) < self.vocab_size, key, &id, &format!("below vocab_size, {}", self.vocab_size))?;
         }
         Ok(())
+    }
+
+    /// What a search may ask of the decoder.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            vocabulary: self.vocab_size,
+            positions: self.max_position_embeddings,
+            bytes_per_token: 2 * self.decoder_layers * self.hidden_size * size_of::<f32>(),
+        }
     }
 
     pub(crate) fn encoder(&self) -> EncoderConfig {

@@ -15,6 +15,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 
+pub(crate) use self::encoder::{Advanced, Encoding};
 use self::{
     config::ModelConfig,
     decoder::{DecoderState, TextDecoder},
@@ -113,10 +114,22 @@ impl SpeechToText {
 
     /// [`encode`](Self::encode), showing the output of every stage to `inspect`, which may break the computation off.
     pub fn encode_inspected(&self, features: &FeatureBatch, inspect: Inspect<'_>) -> ControlFlow<(), Encoded> {
+        self.speech_encoder.forward(&self.input(features), features.lengths(), inspect)
+    }
+
+    /// [`encode`](Self::encode) to be taken layer by layer.
+    pub(crate) fn start_encoding(
+        &self,
+        features: &FeatureBatch,
+        inspect: Inspect<'_>,
+    ) -> ControlFlow<(), Encoding<'_>> {
+        self.speech_encoder.start(&self.input(features), features.lengths(), inspect)
+    }
+
+    fn input(&self, features: &FeatureBatch) -> Tensor<3> {
         let shape = [features.lengths().len(), features.time(), STACKED];
         let data = TensorData::new(features.rows().to_vec(), shape);
-        let input = Tensor::from_data(data, &self.shared.weight.device());
-        self.speech_encoder.forward(&input, features.lengths(), inspect)
+        Tensor::from_data(data, &self.shared.weight.device())
     }
 
     /// Prepares decoding: the keys and values of the cross-attention, and room for `capacity` tokens of up to
@@ -171,6 +184,11 @@ impl SpeechToText {
     /// [`logits`](Self::logits) in a vector that is used again from step to step.
     pub fn logits_into(&self, hidden: &Tensor<3>, logits: &mut Vec<f32>) {
         self.output_projection().forward_into(hidden, logits);
+    }
+
+    /// The number of tokens: the rows of the embedding.
+    pub fn vocabulary(&self) -> usize {
+        self.shared.weight.dims()[0]
     }
 
     fn output_projection(&self) -> Product<'_> {

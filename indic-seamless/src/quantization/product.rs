@@ -7,7 +7,10 @@ use rayon::prelude::*;
 use super::{GROUP, PANEL, Rows, kernel, output::Columns};
 use crate::{
     isa::{Isa, vectorise},
-    nn::{Activation, cpu::swish},
+    nn::{
+        Activation,
+        cpu::{relu, swish},
+    },
 };
 
 /// Bytes of activations that pass along each panel at a time: they stay in the second-level cache.
@@ -78,7 +81,7 @@ pub(super) fn multiply(isa: Isa, rows: &Rows, matrices: &[Matrix<'_>], results: 
 fn multiply_panel(isa: Isa, rows: &Rows, range: Range<usize>, matrix: &Matrix<'_>, panel: usize, output: &Columns<'_>) {
     match matrix.activation {
         None => panel_with(isa, rows, range, matrix, panel, output, |y| y),
-        Some(Activation::Relu) => panel_with(isa, rows, range, matrix, panel, output, |y| y.max(0.0)),
+        Some(Activation::Relu) => panel_with(isa, rows, range, matrix, panel, output, relu),
         Some(Activation::Swish) => panel_with(isa, rows, range, matrix, panel, output, swish),
     }
 }

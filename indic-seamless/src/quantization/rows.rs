@@ -49,9 +49,13 @@ impl Rows {
 fn quantise_row(x: &[f32], values: &mut [i8]) -> (f32, i32) {
     // Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    let largest = lanes::max(x, f32::abs);
+    let largest = lanes::largest_magnitude(x);
     if largest <= 0.0 {
         return (0.0, 0);
+    }
+    if !largest.is_finite() {
+        // A row that is no number makes the whole output none, as in floating point.
+        return (f32::NAN, 0);
     }
     let inverse = 127.0 / largest;
     let mut sum = 0;

@@ -42,6 +42,23 @@ fn products_are_those_of_the_bytes() {
 }
 
 #[test]
+fn a_row_that_is_no_number_gives_none() {
+    let (input, output) = (100, 70);
+    let (packed, scales) = packed(&values(output * input, 2), input);
+    let matrix = Matrix { values: &packed, scales: &scales, bias: None, activation: Some(Activation::Relu) };
+    for (isa, rows) in Isa::available().flat_map(|isa| [1, 9].map(|rows| (isa, rows))) {
+        for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut x = values(rows * input, 1);
+            x[(rows - 1) * input + 99] = bad;
+            let mut found = [Vec::new()];
+            multiply(isa, &Rows::quantise(&x, input), &[matrix], &mut found);
+            let (good, bad) = found[0].split_at((rows - 1) * output);
+            assert!(good.iter().all(|y| y.is_finite()) && bad.iter().all(|y| y.is_nan()), "{isa}");
+        }
+    }
+}
+
+#[test]
 fn the_largest_bytes_do_not_overflow() {
     let (input, output) = (8192, 64);
     for (isa, sign) in Isa::available().flat_map(|isa| [1.0, -1.0].map(|sign| (isa, sign))) {

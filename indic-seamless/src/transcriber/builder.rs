@@ -4,19 +4,23 @@ use std::{path::Path, time::Instant};
 
 use rayon::ThreadPool;
 
-use super::{Transcriber, milliseconds};
+use super::{Transcriber, milliseconds, turns::Turns};
 use crate::{
     backend::{Backend, Precision},
-    checkpoint::{Checkpoint, OnProgress},
+    checkpoint::{Checkpoint, OnProgress, WeightAccess},
     error::{Error, Result},
     isa::Isa,
 };
+
+/// More threads than any machine has cores.
+const MOST_THREADS: usize = 1024;
 
 /// Settings of a [`Transcriber`].
 #[derive(Debug, Clone, Default)]
 pub struct TranscriberBuilder {
     backend: Backend,
     precision: Precision,
+    access: WeightAccess,
     threads: Option<usize>,
 }
 
@@ -35,10 +39,18 @@ impl TranscriberBuilder {
         self
     }
 
-    /// How many threads a CPU backend uses; by default those of rayon's global pool, one per core.
+    /// How many threads a CPU backend uses, at most 1024; by default one per core, or `RAYON_NUM_THREADS`. They belong to
+    /// the transcriber: two of them at work compete for the cores.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// Whether weight files are mapped, as they are by default, or copied into memory.
+    #[must_use]
+    pub fn weight_access(mut self, access: WeightAccess) -> Self {
+        self.access = access;
         self
     }
 
@@ -57,7 +69,8 @@ impl TranscriberBuilder {
     ///
     /// As [`build`](Self::build).
     pub fn build_with_progress(self, dir: impl AsRef<Path>, progress: OnProgress<'_>) -> Result<Transcriber> {
-        self.build_from(|| Checkpoint::open(dir), progress)
+        let access = self.access;
+        self.build_from(|| Checkpoint::open_with(dir, access), progress)
     }
 
     /// Loads the [demo model](Transcriber::demo).
@@ -97,22 +110,27 @@ impl TranscriberBuilder {
     fn build_from(self, open: impl FnOnce() -> Result<Checkpoint>, progress: OnProgress<'_>) -> Result<Transcriber> {
         let started = Instant::now();
         let device = self.backend.device()?;
-        let threads = self.threads.map(thread_pool).transpose()?;
+        let turns = Turns::new(thread_pool(self.threads)?);
         let checkpoint = open()?;
         Isa::checked()?;
         let precision = self.resolved_precision(&checkpoint)?;
         let model = checkpoint.load(precision, &device, progress)?;
         let load_ms = milliseconds(started);
         tracing::info!(dir = %checkpoint.dir().display(), backend = %self.backend, %precision, load_ms, "loaded");
-        Ok(Transcriber { checkpoint, model, backend: self.backend, precision, threads, load_ms })
+        Ok(Transcriber { checkpoint, model, backend: self.backend, precision, turns, load_ms })
     }
 }
 
-fn thread_pool(threads: usize) -> Result<ThreadPool> {
-    let invalid = |wanted: String| Error::InvalidOption { option: "threads", found: threads.to_string(), wanted };
-    if threads == 0 {
-        return Err(invalid("at least 1".to_owned()));
+fn thread_pool(threads: Option<usize>) -> Result<ThreadPool> {
+    let invalid = |wanted: String| {
+        let found = threads.map_or_else(|| "one per core".to_owned(), |threads| threads.to_string());
+        Error::InvalidOption { option: "threads", found, wanted }
+    };
+    if threads.is_some_and(|threads| !(1..=MOST_THREADS).contains(&threads)) {
+        return Err(invalid(format!("1 to {MOST_THREADS}")));
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("indic-seamless-{i}"));
-    pool.build().map_err(|error| invalid(format!("a number of threads that can be started ({error})")))
+    let pool = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("indic-seamless-{i}"));
+    // Zero is rayon's own default.
+    let pool = pool.num_threads(threads.unwrap_or(0)).build();
+    pool.map_err(|error| invalid(format!("a number of threads that can be started ({error})")))
 }

@@ -3,6 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::{
+    error::{Error, Result},
+    finite::first_non_finite,
     generation::{GenerationConfig, StepDecoder},
     model::{Encoded, SpeechToText, decoder::DecoderState},
 };
@@ -15,28 +17,37 @@ pub struct ModelDecoder<'a> {
 }
 
 impl<'a> ModelDecoder<'a> {
-    /// Prepares the decoder for `encoded`, with room for the beams and tokens that `config` allows after prompts of
-    /// `prompt` tokens.
+    /// Prepares the decoder for `encoded`, with room for the beams that `config` allows; `prompt` is the length of the
+    /// prompts.
     pub fn new(model: &'a SpeechToText, encoded: &Encoded, config: &GenerationConfig, prompt: usize) -> Self {
         let hypotheses = encoded.lengths.len() * config.num_beams;
-        Self { model, state: model.start(encoded, hypotheses, prompt + config.max_new_tokens) }
+        Self { model, state: model.start(encoded, hypotheses, prompt.saturating_add(config.max_new_tokens)) }
     }
 
     /// Feeds tokens to each hypothesis; the logits after the last one.
-    fn feed(&mut self, tokens: &[u32], logits: &mut Vec<f32>) {
+    fn feed(&mut self, tokens: &[u32], logits: &mut Vec<f32>) -> Result<()> {
+        let vocabulary = self.model.vocabulary();
+        if let Some(&id) = tokens.iter().find(|&&id| id as usize >= vocabulary) {
+            return Err(Error::TokenOutOfRange { what: "decoder input".to_owned(), id, vocabulary });
+        }
         let hidden: Tensor<3> = self.model.decode(&mut self.state, tokens);
         let [_, time, _] = hidden.dims();
         self.model.logits_into(&hidden.narrow(1, time - 1, 1), logits);
+        // Damaged weights show here at the latest: no kernel turns NaN into a number.
+        match first_non_finite(logits) {
+            None => Ok(()),
+            Some(place) => Err(Error::NonFiniteLogit { token: (place % vocabulary) as u32, value: logits[place] }),
+        }
     }
 }
 
 impl StepDecoder for ModelDecoder<'_> {
-    fn prompt(&mut self, tokens: &[u32], logits: &mut Vec<f32>) {
-        self.feed(tokens, logits);
+    fn prompt(&mut self, tokens: &[u32], logits: &mut Vec<f32>) -> Result<()> {
+        self.feed(tokens, logits)
     }
 
-    fn step(&mut self, parents: &[usize], tokens: &[u32], logits: &mut Vec<f32>) {
+    fn step(&mut self, parents: &[usize], tokens: &[u32], logits: &mut Vec<f32>) -> Result<()> {
         self.state.reorder(parents);
-        self.feed(tokens, logits);
+        self.feed(tokens, logits)
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     audio::Waveform,
     error::Result,
     features::{FeatureBatch, Features},
-    generation::{GenerationConfig, StepDecoder},
+    generation::{CancelToken, GenerationConfig, StepDecoder},
     language::Language,
     segmentation::{SegmentationOptions, Segmenter},
 };
@@ -69,7 +69,7 @@ impl Transcriber {
             speech = segments.into_iter().next().map(|segment| segment.samples);
         }
         let samples = speech.as_deref().unwrap_or(&audio.samples()[..most]);
-        self.in_pool(|| self.language_scores(samples))
+        self.in_turn(&CancelToken::new(), || self.language_scores(samples))
     }
 
     fn language_scores(&self, samples: &[f32]) -> Result<Vec<LanguageScore>> {
@@ -78,7 +78,7 @@ impl Transcriber {
         let generation = GenerationConfig { num_beams: 1, max_new_tokens: 1, ..self.checkpoint.generation().clone() };
         let start = [generation.decoder_start_token_id];
         let mut logits = Vec::new();
-        ModelDecoder::new(&self.model, &encoded, &generation, start.len()).prompt(&start, &mut logits);
+        ModelDecoder::new(&self.model, &encoded, &generation, start.len()).prompt(&start, &mut logits)?;
 
         let logit = |language| {
             let token = self.checkpoint.language_token(language).ok()?;

@@ -1,6 +1,7 @@
 //! The front door: recordings in, text out.
 
 mod builder;
+mod decode_clips;
 mod decoder;
 mod language;
 mod options;
@@ -8,10 +9,9 @@ mod recording;
 mod session;
 mod stream;
 mod timing;
+mod turns;
 
 use std::{panic::resume_unwind, path::Path, sync::mpsc::sync_channel, thread, time::Instant};
-
-use rayon::ThreadPool;
 
 pub use self::{
     builder::TranscriberBuilder,
@@ -23,6 +23,7 @@ pub use self::{
 use self::{
     recording::{AHEAD, Message, hear, receive},
     session::{Clip, Session, with_partial},
+    turns::Turns,
 };
 use crate::{
     audio::{AudioReader, Waveform, seconds},
@@ -40,7 +41,8 @@ const LONG_CLIP_S: f64 = 60.0;
 
 /// A loaded model that turns speech into text.
 ///
-/// It can be shared between threads; each call works on its own state.
+/// It can be shared between threads. Calls at the same time take turns at all of its threads, a step of the encoder or decoder
+/// each, so that each ends within a step of its deadline, and a short recording is not kept waiting by a long one.
 ///
 /// ```no_run
 /// use indic_seamless::{Language, Transcriber, Waveform};
@@ -59,7 +61,7 @@ pub struct Transcriber {
     model: SpeechToText,
     backend: Backend,
     precision: Precision,
-    threads: Option<ThreadPool>,
+    turns: Turns,
     load_ms: f64,
 }
 
@@ -257,14 +259,6 @@ impl Transcriber {
             }
         };
         TranscriptStream::new(self, language, options, segmentation)
-    }
-
-    /// Runs `work` in the pool of threads that the kernels use: once, instead of once for each operation.
-    fn in_pool<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.threads {
-            Some(pool) => pool.install(work),
-            None => rayon::scope(|_| work()),
-        }
     }
 
     /// Transcribes a recording as one segment.

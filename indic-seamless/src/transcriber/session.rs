@@ -1,20 +1,15 @@
 //! The work on a recording: clips in, segments out.
 
-use std::{
-    ops::{ControlFlow, Range},
-    time::Instant,
-};
+use std::{ops::Range, time::Instant};
 
-use super::{ModelDecoder, Progress, Retry, TranscribeOptions, Transcriber, milliseconds, seconds, timing};
+use super::{Progress, Retry, TranscribeOptions, Transcriber, milliseconds, seconds, timing};
 use crate::{
     audio::Waveform,
     error::{Error, Result},
-    features::{FRAME_SHIFT, FeatureBatch, Features},
-    generation::{
-        CancelToken, GenerationConfig, Hypothesis, NO_REPEAT, Observer, StopReason, TokenEvent, align, generate,
-        is_loop, most_tokens,
-    },
+    features::FRAME_SHIFT,
+    generation::{CancelToken, GenerationConfig, Hypothesis, NO_REPEAT, TokenEvent, align, is_loop, most_tokens},
     language::Language,
+    memory,
     model::Encoded,
     segmentation::SpeechSegment,
     text::DecodeOptions,
@@ -59,14 +54,16 @@ impl Clip<'_> {
 pub(super) struct Session<'t, 'o> {
     pub(super) transcriber: &'t Transcriber,
     pub(super) language: Language,
-    prompt: Vec<u32>,
+    pub(super) prompt: Vec<u32>,
     generation: GenerationConfig,
     batch_size: Option<usize>,
+    /// How many clips memory has room for at a time, should all of them get as long as they may.
+    most_clips: u64,
     window_s: f64,
     retries: bool,
     words: bool,
     pub(super) cancel: CancelToken,
-    on_token: Option<&'o mut (dyn FnMut(TokenEvent) + Send)>,
+    pub(super) on_token: Option<&'o mut (dyn FnMut(TokenEvent) + Send)>,
     on_segment: Option<&'o mut (dyn FnMut(&Segment) + Send)>,
     on_progress: Option<&'o mut (dyn FnMut(Progress) + Send)>,
     pub(super) total_s: Option<f64>,
@@ -85,7 +82,9 @@ impl<'t, 'o> Session<'t, 'o> {
     ) -> Result<Self> {
         let cancel = options.stop();
         let generation = options.generation.unwrap_or_else(|| transcriber.checkpoint().generation().clone());
-        generation.check()?;
+        let limits = transcriber.checkpoint().config().limits();
+        let memory = memory::available();
+        generation.check_within(&limits, memory)?;
         if options.batch_size == Some(0) {
             return Err(Error::InvalidOption {
                 option: "batch_size",
@@ -97,6 +96,7 @@ impl<'t, 'o> Session<'t, 'o> {
             language,
             prompt: vec![generation.decoder_start_token_id, transcriber.checkpoint().language_token(language)?],
             batch_size: options.batch_size,
+            most_clips: memory.map_or(u64::MAX, |memory| memory / limits.bytes(&generation).max(1)),
             window_s: WINDOW_S.0,
             retries: options.retry == Retry::Always || options.retry == Retry::Auto && cut,
             words: options.words,
@@ -160,13 +160,11 @@ impl<'t, 'o> Session<'t, 'o> {
         let most_s = BATCH_S / beams as f64;
         let mut batches: Vec<Vec<usize>> = Vec::new();
         for place in order {
-            let fits = |batch: &&mut Vec<usize>| match self.batch_size {
-                Some(size) => batch.len() < size,
+            let fits = |batch: &&mut Vec<usize>| {
+                let size = batch.len() + 1;
                 // The shorter ones are padded to this one.
-                None => {
-                    let size = batch.len() + 1;
-                    size as f64 * length(place) <= most_s && size * beams <= BATCH_ROWS
-                }
+                let is_small = || size as f64 * length(place) <= most_s && size * beams <= BATCH_ROWS;
+                size as u64 <= self.most_clips && self.batch_size.map_or_else(is_small, |most| size <= most)
             };
             match batches.last_mut().filter(fits) {
                 Some(batch) => batch.push(place),
@@ -216,59 +214,14 @@ impl<'t, 'o> Session<'t, 'o> {
     /// They are encoded one by one, as encoding is bound by arithmetic and padding changes its result, and decoded in one
     /// batch, as decoding is bound by reading the weights.
     pub(super) fn transcribe(&mut self, clips: &[Clip<'_>]) -> Result<Vec<Option<Segment>>> {
-        // Only here: a thread of the pool that waits for a recording would wait for everybody.
-        let transcriber = self.transcriber;
-        transcriber.in_pool(|| self.transcribe_here(clips))
-    }
-
-    fn transcribe_here(&mut self, clips: &[Clip<'_>]) -> Result<Vec<Option<Segment>>> {
         let encoded = clips.iter().map(|clip| self.encode(clip.samples)).collect::<Result<Vec<_>>>()?;
-        let started = Instant::now();
         let generation = self.bounded(clips);
         let found = self.search(&encoded, &generation)?;
         let mut segments = Vec::with_capacity(clips.len());
         for ((clip, encoded), hypotheses) in clips.iter().zip(&encoded).zip(found) {
             segments.push(self.segment(clip, encoded, hypotheses, &generation)?);
         }
-        self.timings.generation_ms += milliseconds(started);
         Ok(segments)
-    }
-
-    fn encode(&mut self, samples: &[f32]) -> Result<Encoded> {
-        self.cancel.check()?;
-        let started = Instant::now();
-        let features = Features::extract(samples)?;
-        let features = FeatureBatch::new(&[features], self.transcriber.checkpoint.padding_value());
-        self.timings.features_ms += milliseconds(started);
-
-        let started = Instant::now();
-        let cancel = &self.cancel;
-        let mut inspect =
-            |_, _: &_| if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let encoded = self.transcriber.model.encode_inspected(&features, &mut inspect);
-        self.timings.encoder_ms += milliseconds(started);
-        match encoded {
-            ControlFlow::Continue(encoded) => Ok(encoded),
-            ControlFlow::Break(()) => {
-                let reason = cancel.reason().unwrap_or(StopReason::Cancelled);
-                Err(Error::Stopped { reason, partial: None })
-            }
-        }
-    }
-
-    /// The best hypotheses of each clip.
-    fn search(&mut self, encoded: &[Encoded], generation: &GenerationConfig) -> Result<Vec<Vec<Hypothesis>>> {
-        self.cancel.check()?;
-        let mut ignore = |_| {};
-        let on_token: &mut dyn FnMut(TokenEvent) = match &mut self.on_token {
-            Some(on_token) => on_token,
-            None => &mut ignore,
-        };
-        let mut observer = Observer { on_token, cancel: &self.cancel };
-        let prompts = vec![self.prompt.clone(); encoded.len()];
-        let encoded = Encoded::batch(encoded.to_vec());
-        let mut decoder = ModelDecoder::new(&self.transcriber.model, &encoded, generation, self.prompt.len());
-        generate(&mut decoder, &prompts, generation, &mut observer)
     }
 
     /// What became of a clip; nothing if the search was for no hypothesis.
@@ -337,7 +290,7 @@ impl<'t, 'o> Session<'t, 'o> {
     }
 
     /// The words of a hypothesis and when they are said.
-    fn words(&self, clip: &Clip<'_>, encoded: &Encoded, best: &Hypothesis) -> Result<Vec<Word>> {
+    fn words(&mut self, clip: &Clip<'_>, encoded: &Encoded, best: &Hypothesis) -> Result<Vec<Word>> {
         let checkpoint = &self.transcriber.checkpoint;
         let mut words = checkpoint.tokenizer().words(&best.tokens)?;
         // The prompt is no text, whatever tokens it is made of.
@@ -347,9 +300,7 @@ impl<'t, 'o> Session<'t, 'o> {
         }
         // The step that reads a token predicts the next one.
         let read = &best.tokens[..best.tokens.len() - 1];
-        let weights = self.transcriber.model.cross_attention(encoded, read).mean_dim(0);
-        let [_, _, positions] = weights.dims();
-        let weights = weights.into_data().try_into_vec::<f32>().unwrap_or_default();
+        let (weights, positions) = self.cross_attention(encoded, read)?;
         let tokens: Vec<_> = words.iter().map(|word| word.tokens.start - 1..word.tokens.end - 1).collect();
         let stride = 2 * FRAME_SHIFT * checkpoint.config().adaptor_stride;
         let position_s = stride as f64 / f64::from(Waveform::SAMPLE_RATE);

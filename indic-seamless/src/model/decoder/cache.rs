@@ -4,6 +4,10 @@ use burn::tensor::Tensor;
 
 use super::Rows;
 
+/// Positions that a cache has room for at first. It doubles when they are used up: a search may be allowed thousands of
+/// tokens, and takes twenty.
+const BLOCK: usize = 64;
+
 /// Keys and values of one layer's cross-attention: those of item `i` are rows `i · T' ..`, `[items · T', hidden]`.
 #[derive(Debug, Clone)]
 pub(super) struct CrossKeys {
@@ -11,7 +15,7 @@ pub(super) struct CrossKeys {
     pub(super) values: Tensor<2>,
 }
 
-/// Keys and values of one layer's self-attention: row `position · slots + slot`, `[capacity · slots, hidden]`.
+/// Keys and values of one layer's self-attention: row `position · slots + slot`, `[room · slots, hidden]`.
 #[derive(Debug)]
 pub(super) struct OwnKeys {
     keys: Option<Tensor<2>>,
@@ -29,6 +33,7 @@ pub struct DecoderState {
     lengths: Vec<usize>,
     own: Vec<OwnKeys>,
     slots: usize,
+    /// The most positions that there may be.
     capacity: usize,
     len: usize,
     /// The item of each hypothesis.
@@ -56,7 +61,7 @@ impl DecoderState {
             capacity,
             len: 0,
             items: (0..items).collect(),
-            slots_of: vec![Vec::with_capacity(capacity); items],
+            slots_of: vec![Vec::with_capacity(capacity.min(BLOCK)); items],
         }
     }
 
@@ -118,12 +123,20 @@ impl DecoderState {
 
     /// Stores the newest keys and values of a layer, `[hypotheses, time, hidden]`, and returns all of them.
     pub(super) fn store(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<2>, Tensor<2>) {
-        let (slots, capacity, len) = (self.slots, self.capacity, self.len);
+        let (slots, len) = (self.slots, self.len);
+        let room = len.next_power_of_two().max(BLOCK).min(self.capacity);
         let own = &mut self.own[layer];
         let store = |cache: &mut Option<Tensor<2>>, new: Tensor<3>| {
             let [rows, time, hidden] = new.dims();
             // The cache is the only holder of its tensor here, so that the rows are written where they are.
-            let all = cache.take().unwrap_or_else(|| Tensor::zeros([capacity * slots, hidden], &new.device()));
+            let all = match cache.take() {
+                Some(all) if all.dims()[0] == room * slots => all,
+                Some(all) => {
+                    let more = Tensor::zeros([room * slots - all.dims()[0], hidden], &new.device());
+                    Tensor::cat(vec![all, more], 0)
+                }
+                None => Tensor::zeros([room * slots, hidden], &new.device()),
+            };
             let all = (0..time).fold(all, |all, i| {
                 let start = (len - time + i) * slots;
                 let at_time = new.clone().narrow(1, i, 1).reshape([rows, hidden]);

@@ -124,26 +124,75 @@ impl SpeechEncoder {
     /// Rows beyond an item's length are computed as the reference computes them: no key beyond it is seen, but the rows
     /// themselves live on and reach the adapter's last window.
     pub fn forward(&self, features: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> ControlFlow<(), Encoded> {
-        let [_, time, _] = features.dims();
-        let window = self.encoder.window(time);
-        let context = Context { lengths, window: &window, valid: valid(lengths, time, &features.device()) };
+        let mut encoding = self.start(features, lengths, inspect)?;
+        loop {
+            match encoding.advance(inspect)? {
+                Advanced::Layer(next) => encoding = next,
+                Advanced::Done(encoded) => return ControlFlow::Continue(encoded),
+            }
+        }
+    }
 
+    /// [`forward`](Self::forward) to be taken layer by layer.
+    pub(crate) fn start(
+        &self,
+        features: &Tensor<3>,
+        lengths: &[usize],
+        inspect: Inspect<'_>,
+    ) -> ControlFlow<(), Encoding<'_>> {
+        let [_, time, _] = features.dims();
+        let valid = valid(lengths, time, &features.device());
+        let context = Context { lengths, window: &|_| 0..time, valid: valid.clone() };
         let x = self.feature_projection.forward(features);
         inspect(Stage::FeatureProjection, &x)?;
-        let mut x = context.zero_padding(x);
-        for (number, layer) in self.encoder.layers.iter().enumerate() {
-            x = layer.forward(x, &context, number, inspect)?;
-            inspect(Stage::Conformer(number), &x)?;
+        let x = context.zero_padding(x);
+        ControlFlow::Continue(Encoding { encoder: self, x, lengths: lengths.to_vec(), valid, layers: 0 })
+    }
+}
+
+/// A batch on its way through the encoder.
+#[derive(Debug)]
+pub(crate) struct Encoding<'a> {
+    encoder: &'a SpeechEncoder,
+    /// `[batch, T, hidden]`
+    x: Tensor<3>,
+    lengths: Vec<usize>,
+    /// See [`valid`].
+    valid: Option<Tensor<3>>,
+    /// The conformer layers that it has passed.
+    layers: usize,
+}
+
+/// What a step through the encoder led to.
+#[derive(Debug)]
+pub(crate) enum Advanced<'a> {
+    /// One more conformer layer.
+    Layer(Encoding<'a>),
+    /// The end.
+    Done(Encoded),
+}
+
+impl<'a> Encoding<'a> {
+    /// Passes the next conformer layer, or all that comes behind them.
+    pub(crate) fn advance(self, inspect: Inspect<'_>) -> ControlFlow<(), Advanced<'a>> {
+        let Self { encoder, x, lengths, valid, layers } = self;
+        let SpeechEncoder { encoder: conformer, intermediate_ffn, adapter, inner_layer_norm, .. } = encoder;
+        if let Some(layer) = conformer.layers.get(layers) {
+            let window = conformer.window(x.dims()[1]);
+            let context = Context { lengths: &lengths, window: &window, valid: valid.clone() };
+            let x = layer.forward(x, &context, layers, inspect)?;
+            inspect(Stage::Conformer(layers), &x)?;
+            return ControlFlow::Continue(Advanced::Layer(Self { encoder, x, lengths, valid, layers: layers + 1 }));
         }
-        let x = self.encoder.layer_norm.forward(&x);
+        let x = conformer.layer_norm.forward(&x);
         inspect(Stage::LayerNorm, &x)?;
-        let y = self.intermediate_ffn.forward(&x);
+        let y = intermediate_ffn.forward(&x);
         inspect(Stage::IntermediateFfn, &y)?;
-        let (x, lengths) = self.adapter.forward(add_scaled(x, y, 0.5), lengths, inspect)?;
+        let (x, lengths) = adapter.forward(add_scaled(x, y, 0.5), &lengths, inspect)?;
         inspect(Stage::Adapter, &x)?;
-        let hidden = self.inner_layer_norm.forward(&x);
+        let hidden = inner_layer_norm.forward(&x);
         inspect(Stage::Output, &hidden)?;
-        ControlFlow::Continue(Encoded { hidden, lengths })
+        ControlFlow::Continue(Advanced::Done(Encoded { hidden, lengths }))
     }
 }
 

@@ -37,6 +37,12 @@ pub(crate) fn swish(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
+/// `max(x, 0)`, but NaN stays NaN: `f32::max` would make it 0, and damaged weights would pass for sound ones.
+#[inline(always)]
+pub(crate) fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
 /// Adds `bias` to each row of width `width`, then applies `activation`.
 pub(super) fn bias_activation(y: &mut [f32], bias: Option<&[f32]>, width: usize, activation: Option<Activation>) {
     if bias.is_none() && activation.is_none() || width == 0 {
@@ -59,7 +65,7 @@ pub(super) fn finish(rows: &mut [f32], bias: Option<&[f32]>, width: usize, activ
             row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
         }
         match activation {
-            Some(Activation::Relu) => row.iter_mut().for_each(|y| *y = y.max(0.0)),
+            Some(Activation::Relu) => row.iter_mut().for_each(|y| *y = relu(*y)),
             Some(Activation::Swish) => row.iter_mut().for_each(|y| *y = swish(*y)),
             None => {}
         }

@@ -43,3 +43,17 @@ pub(crate) fn max(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let tail = tail.iter().map(|&x| f(x)).fold(f32::NEG_INFINITY, f32::max);
     max.into_iter().fold(tail, f32::max)
 }
+
+/// The largest magnitude; NaN counts as larger than any, where [`max`] passes over it. Zero for no values.
+#[inline(always)]
+pub(crate) fn largest_magnitude(values: &[f32]) -> f32 {
+    // Without their signs, numbers and their bits are in the same order, and NaN comes last.
+    let bits = |x: &f32| x.abs().to_bits() as i32;
+    let mut largest = [0i32; LANES];
+    let (chunks, tail) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        chunk.iter().zip(&mut largest).for_each(|(x, largest)| *largest = bits(x).max(*largest));
+    }
+    let largest = tail.iter().map(bits).chain(largest).max();
+    f32::from_bits(largest.unwrap_or_default() as u32)
+}

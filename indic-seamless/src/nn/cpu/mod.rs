@@ -13,7 +13,7 @@ mod panel;
 mod view;
 
 pub(crate) use self::{
-    activation::{exp, glu, swish},
+    activation::{exp, glu, relu, swish},
     attention::{attend, relative_attention},
     depthwise::causal_depthwise,
     linear::linear,

@@ -75,6 +75,26 @@ fn products() {
 }
 
 #[test]
+fn what_is_no_number_stays_none() {
+    for (rows, activation) in
+        [1, 9, 40].into_iter().flat_map(|rows| [Activation::Relu, Activation::Swish].map(|a| (rows, a)))
+    {
+        let (mut x, w, bias) = (values(rows * 67, 1), values(33 * 67, 2), values(33, 3));
+        x[66] = f32::NAN;
+        let mut y = Vec::new();
+        linear(&x, &w, 67, Some(&bias), Some(activation), &mut y);
+        assert!(
+            y[..33].iter().all(|y| y.is_nan()) && y[33..].iter().all(|y| y.is_finite()),
+            "{activation:?}, {rows} rows"
+        );
+    }
+    assert!(exp(f32::NAN).is_nan() && swish(f32::NAN).is_nan());
+    assert!(glu(&[1.0, f32::NAN], 2)[0].is_nan());
+    let normed = layer_norm(&[1.0, f32::NAN, 2.0, 3.0], &[1.0; 4], &[0.0; 4], 1e-5, Some(Activation::Relu));
+    assert!(normed.iter().all(|y| y.is_nan()));
+}
+
+#[test]
 fn products_of_bf16() {
     for (rows, input, output) in [(1, 67, 33), (5, 100, 41), (9, 64, 3000), (40, 5, 9), (13, 1100, 70)] {
         let (x, (w_bf16, w)) = (values(rows * input, 1), bf16_values(output * input, 2));

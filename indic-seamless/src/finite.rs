@@ -1,0 +1,34 @@
+//! Numbers that are none.
+
+use crate::isa::vectorise;
+
+/// Numbers that are tested together; the place of a bad one is looked for only in a block that has one.
+const BLOCK: usize = 1024;
+
+/// The place of the first NaN or infinity.
+pub(crate) fn first_non_finite(values: &[f32]) -> Option<usize> {
+    let is_bad = |value: &f32| !value.is_finite();
+    values.chunks(BLOCK).enumerate().find_map(|(number, block)| {
+        // Without branches, so that it vectorises.
+        let any = vectorise(
+            #[inline(always)]
+            || block.iter().fold(false, |any, value| any | is_bad(value)),
+        );
+        if any { block.iter().position(is_bad).map(|place| number * BLOCK + place) } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_is_found_wherever_it_is() {
+        let mut values = vec![f32::MAX; 3 * BLOCK + 7];
+        assert_eq!(first_non_finite(&values), None);
+        for (place, bad) in [(3 * BLOCK + 6, f32::NAN), (BLOCK, f32::INFINITY), (BLOCK - 1, f32::NEG_INFINITY)] {
+            values[place] = bad;
+            assert_eq!(first_non_finite(&values), Some(place));
+        }
+    }
+}

@@ -265,7 +265,7 @@ impl Attempts {
             return Err(Failure::Network { reason, again });
         }
         self.failed += 1;
-        tracing::warn!(what, %reason, pause_s = pause.as_secs_f64(), "request failed; trying again");
+        tracing::info!(what, %reason, pause_s = pause.as_secs_f64(), "request failed; trying again");
         Ok(pause)
     }
 }

@@ -17,7 +17,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, ValueEnum};
 use indic_seamless::{Error, checkpoint::Checkpoint};
 
-use self::model::{ModelArgs, progress_bar};
+use self::model::{ModelArgs, progress::progress_bar};
 
 /// Writes a checkpoint with int8 weights.
 #[derive(Parser)]

@@ -45,7 +45,7 @@ use serde::Serialize;
 use self::{
     args::{Args, Format, TextLanguage},
     memory::peak_rss_bytes,
-    model::progress_bar,
+    model::progress::progress_bar,
     results::{Results, to_stdout},
 };
 

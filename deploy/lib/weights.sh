@@ -56,15 +56,9 @@ given_token() {
     fi
 }
 
-# $1: URL, then curl's options. The token goes in by standard input: arguments are visible to every user of the machine.
-hub() {
-    { [ -z "$token" ] || printf 'header = "Authorization: Bearer %s"\n' "$token"; } |
-        curl --config - --fail --silent --show-error --location --retry 3 --proto-redir =https,http "$@"
-}
-
 # Sets `source` to the folder of model $1 at revision $2.
 download() {
-    local id=$1 revision=$2 endpoint=${HF_ENDPOINT:-https://huggingface.co} token info files file commit
+    local id=$1 revision=$2 token snapshot commit file
     local recorded
     recorded=$(grep -c '^[0-9a-f]\{64\} ' "$weights" || true)
     source=$cache/${id//\//--}/$revision
@@ -73,31 +67,38 @@ download() {
     fi
     token=$(given_token)
     [ -n "$token" ] || say "no token (HF_TOKEN or --hf-secret): the download fails if the model is gated"
-    info=$(hub "$endpoint/api/models/$id/revision/$revision") ||
-        die "cannot list $id at $revision (is the token's account admitted? See https://huggingface.co/$id)"
-    commit=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["sha"])' <<<"$info")
-    files=$(python3 "$here/lib/needed_files.py" <<<"$info") || die "$id at $commit lacks files"
-    if [ "$recorded" != 0 ]; then
-        [ "$commit" = "$revision" ] || die "$weights has sums, so its revision must be a commit, not $revision"
-        files=$(sed -n 's/^[0-9a-f]\{64\} [ *]//p' "$weights")
+    say "downloading $id at $revision"
+    snapshot=$(fetch "$id" "$revision") ||
+        die "cannot download $id at $revision (is the token's account admitted? See https://huggingface.co/$id)"
+    commit=$(basename "$snapshot")
+    if [ "$recorded" != 0 ] && [ "$commit" != "$revision" ]; then
+        die "$weights has sums, so its revision must be a commit, not $revision"
     fi
     source=$cache/${id//\//--}/$commit
-    mkdir -p "$source"
-    while read -r file; do
-        [ -f "$source/$file" ] || {
-            say "downloading $file"
-            hub "$endpoint/$id/resolve/$commit/$file" --continue-at - --output "$source/$file.part" ||
-                die "cannot download $file of $id"
-            mv "$source/$file.part" "$source/$file"
-        }
-    done <<<"$files"
+    rm -rf "$source" "$source.part"
+    mkdir -p "$source.part"
+    # The hub's cache holds links, which an image cannot: the same content under a second name.
+    for file in "$snapshot"/*; do
+        ln -L "$file" "$source.part/" 2>/dev/null || cp -L "$file" "$source.part/"
+    done
+    mv "$source.part" "$source"
     if [ "$recorded" = 0 ]; then
-        record "$id" "$commit" "$files"
+        record "$id" "$commit"
     elif ! (cd "$source" && sha256sum --check --quiet --strict "$weights" >&2); then
         # Else the next run would find the wrong files and take them for an earlier download.
-        rm -r "$source"
+        rm -r "$source" "$cache/hub"
         die "the download is not what $weights says, and was deleted"
     fi
+}
+
+# Prints the folder of model $1 at revision $2. The token is in the environment of the download alone, which is built
+# before; arguments are visible to every user of the machine.
+fetch() {
+    (
+        cd "$root" && cargo build --release --quiet --example fetch >&2 &&
+            HF_TOKEN=$token HF_HUB_CACHE=$cache/hub cargo run --release --quiet --example fetch -- \
+                --model "$1" --revision "$2"
+    )
 }
 
 # Trust on first use: model, commit and sums of what was downloaded become what later builds must find.
@@ -105,8 +106,7 @@ record() {
     {
         sed '/^# [^ ]*\/[^ ]* [^ ]*$/d' "$weights"
         printf '# %s %s\n' "$1" "$2"
-        # shellcheck disable=SC2086 # names without spaces, by needed_files.py
-        (cd "$source" && sha256sum -- $3)
+        (cd "$source" && sha256sum -- *)
     } >"$weights.part"
     mv "$weights.part" "$weights"
     say "TRUST ON FIRST USE: $weights had no sums. Commit $2 and the sums of what was downloaded are now in it;"

@@ -1,11 +1,9 @@
-//! `--model`, and progress bars.
+//! `--model`.
 
-use std::{
-    io::{self, IsTerminal},
-    path::PathBuf,
-};
+#[path = "progress.rs"]
+pub(crate) mod progress;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::path::PathBuf;
 
 /// Which model to use.
 #[derive(clap::Args)]
@@ -46,14 +44,7 @@ pub(crate) fn no_demo() -> indic_seamless::Error {
 
 #[cfg(feature = "hub")]
 fn download(id: &str) -> indic_seamless::Result<PathBuf> {
-    let bar = progress_bar("{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {eta}");
-    let dir = indic_seamless::checkpoint::HubModel::new(id).download(&mut |progress| {
-        bar.set_message(progress.file.to_owned());
-        bar.set_length(progress.size);
-        bar.set_position(progress.done);
-    });
-    bar.finish_and_clear();
-    dir
+    progress::download(&indic_seamless::checkpoint::HubModel::new(id))
 }
 
 #[cfg(not(feature = "hub"))]
@@ -62,13 +53,4 @@ fn download(id: &str) -> indic_seamless::Result<PathBuf> {
         dir: id.into(),
         wanted: "the checkpoint's folder (this build has no `hub` feature)".into(),
     })
-}
-
-/// A bar on standard error; invisible if that is no terminal.
-pub(crate) fn progress_bar(template: &str) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style)
 }

@@ -252,9 +252,11 @@ pub enum Error {
         vocabulary: usize,
     },
 
-    /// The hub could not be reached, refused, or lacks the model.
+    /// The model could not be got from the hub.
     #[error("model {id} (revision {revision}): {reason}")]
     Hub {
+        /// What kind of failure it is.
+        kind: HubErrorKind,
         /// The model's id on the hub.
         id: String,
         /// The revision asked for.
@@ -272,6 +274,35 @@ pub enum Error {
         /// [`generate`](crate::generation::generate).
         partial: Option<Box<Transcript>>,
     },
+}
+
+/// Why a model could not be got from the hub; the `kind` of [`Error::Hub`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HubErrorKind {
+    /// The hub wants a token and got none, or does not accept the one it got (401).
+    Unauthorized,
+    /// The account of the token may not read the model: its licence is not accepted yet, or the token lacks the
+    /// permission (403).
+    NotAccepted,
+    /// There is no such model, or it is private.
+    ModelNotFound,
+    /// The model has no such branch, tag or commit.
+    RevisionNotFound,
+    /// The model lacks a file that is needed.
+    FileNotFound,
+    /// Offline mode forbids the download, and the cache does not hold all files.
+    Offline,
+    /// The hub, or the host that stores its files, cannot be reached, is overloaded or stopped sending.
+    Network,
+    /// The cache cannot be written. A disk that is too full for the model is [`Error::NoSpace`], found before the
+    /// download.
+    Disk,
+    /// Another program is downloading the same file and makes no progress.
+    Locked,
+    /// Answers that do not fit together: a wrong size or checksum, a proxy's page in place of a file, a server that is
+    /// no hub.
+    InvalidAnswer,
 }
 
 /// The one of `all` whose name is `text`.

@@ -73,7 +73,7 @@ mod transcript;
 
 pub use audio::{AudioOptions, AudioReader, PipeFormat, Waveform};
 pub use backend::{Backend, Precision};
-pub use error::{Error, Result};
+pub use error::{Error, HubErrorKind, Result};
 pub use generation::{CancelToken, EarlyStopping, GenerationConfig, StopReason, TokenEvent};
 pub use isa::{ISA_VARIABLE, Isa};
 pub use language::Language;

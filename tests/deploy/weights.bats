@@ -18,12 +18,22 @@ setup() {
 env >>"$BATS_TEST_TMPDIR/engine.log"
 printf '%s\n' "$@" >>"$BATS_TEST_TMPDIR/engine.log"
 END
-    # `cargo run` without building: the example itself, if it is the right one.
+    # `cargo run` without building: the example itself, if it is the right one. The compiler never sees the token.
     cat >"$BATS_TEST_TMPDIR/bin/cargo" <<END
 #!/bin/sh
-[ "\$1 \$2 \$3 \$4 \$5 \$6" = "run --release --quiet --example quantize --" ] || exit 1
+printf '%s\n' "\$*" >>"$BATS_TEST_TMPDIR/cargo.log"
+if [ "\$*" = "build --release --quiet --example fetch" ]; then
+    [ -z "\$HF_TOKEN" ]
+    exit
+fi
+case "\$1 \$2 \$3 \$4 \$5 \$6" in
+    "run --release --quiet --example fetch --") ;;
+    "run --release --quiet --example quantize --") [ -z "\$HF_TOKEN" ] || exit 1 ;;
+    *) exit 1 ;;
+esac
+name=\$5
 shift 6
-exec "$root/target/release/examples/quantize" "\$@"
+exec "$root/target/release/examples/\$name" "\$@"
 END
     chmod +x "$BATS_TEST_TMPDIR"/bin/*
     export BATS_TEST_TMPDIR PATH=$BATS_TEST_TMPDIR/bin:$PATH
@@ -32,6 +42,7 @@ END
         "$BATS_TEST_TMPDIR/hub.log" 3>&- &
     hub_pid=$!
     export HF_ENDPOINT=http://127.0.0.1:$port
+    unset HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH HF_HOME HF_HUB_CACHE HF_HUB_OFFLINE
     within 10 curl --silent "$HF_ENDPOINT"
 }
 
@@ -54,6 +65,28 @@ model_context() { sed -n 's/^model=//p' "$BATS_TEST_TMPDIR/engine.log" | tail -n
     folder=$(model_context)
     [ -f "$folder/config.json" ]
     grep -aq '"I8"' "$folder/model.safetensors"
+}
+
+@test "weights that are not quantised go into the image as files, not as links into a cache" {
+    export HF_TOKEN=the-token
+    run build --precision f32
+    [ "$status" = 0 ] || fail "$output"
+    folder=$(model_context)
+    [ -f "$folder/config.json" ] && [ -z "$(find "$folder" -type l)" ]
+    cmp "$folder/model.safetensors" "$root/indic-seamless/demo/model.safetensors"
+}
+
+@test "a download that breaks off is resumed by the next build" {
+    export HF_TOKEN=the-token
+    touch "$BATS_TEST_TMPDIR/hub.log.cut"
+    run build
+    [ "$status" = 1 ]
+    contains "cannot download" "$output"
+    cmp "$weights" "$root/deploy/weights.sha256"
+    rm "$BATS_TEST_TMPDIR/hub.log.cut"
+    run build
+    [ "$status" = 0 ] || fail "$output"
+    contains "GET /ai4bharat/indic-seamless/resolve/$commit/model.safetensors bytes=" "$(cat "$BATS_TEST_TMPDIR/hub.log")"
 }
 
 @test "the second build downloads nothing" {
@@ -108,6 +141,7 @@ model_context() { sed -n 's/^model=//p' "$BATS_TEST_TMPDIR/engine.log" | tail -n
     lacks the-token "$output"
     # Nor the environment of the engine, which is in its log.
     lacks the-token "$(cat "$BATS_TEST_TMPDIR/engine.log")"
+    lacks the-token "$(cat "$BATS_TEST_TMPDIR/cargo.log")"
     run grep -r the-token "$XDG_CACHE_HOME" "$weights" "$root/deploy"
     [ "$status" = 1 ] || fail "$output"
 }

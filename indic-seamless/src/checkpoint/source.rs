@@ -18,14 +18,10 @@ use crate::error::{Error, Result};
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const PIECES: &str = "sentencepiece.bpe.model";
 pub(super) const TOKENIZER: &str = "tokenizer.json";
+pub(super) const GENERATION: &str = "generation_config.json";
 /// Other small files, some of which a checkpoint may lack.
-pub(super) const OTHERS: [&str; 5] = [
-    "generation_config.json",
-    "preprocessor_config.json",
-    "tokenizer_config.json",
-    "added_tokens.json",
-    "special_tokens_map.json",
-];
+pub(super) const OTHERS: [&str; 5] =
+    [GENERATION, "preprocessor_config.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json"];
 
 /// The files of a checkpoint.
 pub(super) struct Source {

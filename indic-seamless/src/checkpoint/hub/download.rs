@@ -1,37 +1,38 @@
-//! The download: file by file, resumed where it broke off, and complete before it gets its name.
+//! The download of a model: what it needs, then several files at once.
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
-
-use hf_hub::{
-    CacheRepo, Repo, RepoType,
-    api::{
-        Progress,
-        sync::{Api, ApiBuilder, ApiError, ApiRepo},
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
     },
+    thread,
 };
 
 use super::{
     HubModel,
+    client::Client,
     failure::Failure,
     files::{first_files, is_plain, needed_shards},
+    metadata::{Metadata, Remote},
+    network::Agents,
     place::Place,
+    transfer::Transfer,
 };
-use crate::checkpoint::weights::INDEX;
+use crate::checkpoint::{source::OTHERS, weights::INDEX};
 
-/// How often the caller hears of a download, in bytes.
+/// How often the caller hears of a download, in bytes of a file.
 const REPORT_EVERY: u64 = 1 << 20;
+/// Files at once: one connection seldom fills the line.
+const AT_ONCE: usize = 4;
 
-/// How far the download of a file has come.
+/// How far a download has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DownloadProgress<'a> {
-    /// The file's name.
+    /// The name of the file that has grown.
     pub file: &'a str,
     /// Its bytes that are here.
     pub done: u64,
@@ -41,55 +42,66 @@ pub struct DownloadProgress<'a> {
     pub index: usize,
     /// How many files there are.
     pub files: usize,
+    /// Bytes of all files that are here, with those that were in the cache before.
+    pub total_done: u64,
+    /// Bytes of all files.
+    pub total_size: u64,
 }
 
-/// Called while a model is downloaded, at most once per MiB and at the end of each file.
+/// Called while a model is downloaded, on the thread that waits for it: at most once per MiB of a file, and at the end
+/// of each file. Several files are downloaded at once, so that calls for them alternate; no number gets smaller.
 pub type OnDownload<'a> = &'a mut dyn FnMut(&DownloadProgress<'_>);
 
 impl Place {
     /// Gets what is not in the cache yet; the folder of the snapshot.
     pub(super) fn fetch(&self, model: &HubModel, progress: OnDownload<'_>) -> Result<PathBuf, Failure> {
-        let builder = ApiBuilder::from_cache(self.cache.clone()).with_endpoint(self.endpoint.clone());
-        let builder = builder.with_token(self.token.clone()).with_progress(false);
-        let api = builder.build().map_err(|error| Failure::new(&error, "the connection"))?;
-        let named = Repo::with_revision(model.id.clone(), RepoType::Model, self.revision.clone());
-        let what = format!("model {} at revision {}", model.id, self.revision);
-        let info = api.repo(named).info().map_err(|error| Failure::new(&error, &what))?;
-        if !is_plain(&info.sha) {
-            return Err(Failure::Content(format!("the hub names a commit {:?}, wanted a hash", info.sha)));
+        let endpoint =
+            self.endpoint.parse().map_err(|error| Failure::Content(format!("{}: {error}", self.endpoint)))?;
+        let client = Client {
+            agents: Agents::new(&self.network, self.stall)?,
+            base: self.endpoint.clone(),
+            endpoint,
+            token: self.token.clone(),
+            id: model.id.clone(),
+            retries: model.retries,
+            stopped: AtomicBool::new(false),
+        };
+        let info = client.info(&self.revision, false)?;
+        let commit = info.sha;
+        if !is_plain(&commit) {
+            return Err(Failure::Content(format!("the hub names a commit {commit:?}, wanted a hash")));
         }
-        let there: BTreeSet<&str> = info.siblings.iter().map(|file| file.rfilename.as_str()).collect();
+        let there: BTreeSet<&str> = info.siblings.iter().map(|file| file.name.as_str()).collect();
 
         // Everything is asked for by commit, so that no change on the hub can mix two versions in one folder.
-        let pinned = Repo::with_revision(model.id.clone(), RepoType::Model, info.sha.clone());
-        let mut download = Download {
-            repo: api.repo(pinned.clone()),
-            files: self.cache.repo(pinned),
-            dir: self.files.pointer_path(&info.sha),
-            api,
-            retries: model.retries,
-            index: 0,
-            count: 0,
-            progress,
-        };
-        let mut names = first_files(&there).map_err(Failure::Content)?;
-        download.count = names.len();
-        if there.contains(INDEX) {
-            download.file(INDEX)?;
-            let shards = needed_shards(&download.dir.join(INDEX)).map_err(Failure::Content)?;
-            if let Some(missing) = shards.iter().find(|shard| !there.contains(shard.as_str())) {
-                return Err(Failure::Content(format!("the model's index names {missing}, which the model lacks")));
+        let dir = self.cache.snapshot(&commit);
+        let metadata = Metadata::new(&client, &commit);
+        let transfer = Transfer { client: &client, cache: &self.cache, commit: &commit, stall: self.stall };
+        let mut names = first_files(&there).map_err(Failure::Missing)?;
+        if names.iter().any(|name| name == INDEX) {
+            if !dir.join(INDEX).exists() {
+                transfer.get(&metadata.of(INDEX)?, &mut |_| {})?;
             }
-            download.count += shards.len();
+            let shards = needed_shards(&dir.join(INDEX)).map_err(Failure::Content)?;
+            if let Some(missing) = shards.iter().find(|shard| !there.contains(shard.as_str())) {
+                return Err(Failure::Missing(format!("the model's index names {missing}, which the model lacks")));
+            }
             names.extend(shards);
         }
-        for name in names.iter().filter(|name| *name != INDEX) {
-            download.file(name)?;
+        let download = Download { transfer, metadata, names: &names };
+        download.run(self, &dir, progress)?;
+
+        for name in OTHERS.iter().filter(|name| !there.contains(*name)) {
+            // Of use to those who work offline, who do without where the cache cannot be written.
+            if let Err(error) = self.cache.set_absent(&commit, name) {
+                tracing::debug!(name, %error, "cannot note that a file is absent");
+            }
         }
-        let dir = download.dir;
-        if self.revision != info.sha {
+        if self.revision != commit {
             // Only now: until then the revision stands for the version that is complete.
-            self.files.create_ref(&info.sha).map_err(|error| Failure::Disk(error.to_string()))?;
+            if let Err(error) = self.cache.set_commit(&self.revision, &commit) {
+                tracing::warn!(revision = self.revision, %error, "cannot note the commit of the revision in the cache");
+            }
         }
         Ok(dir)
     }
@@ -97,122 +109,147 @@ impl Place {
 
 /// The download of one model.
 struct Download<'a> {
-    api: Api,
-    repo: ApiRepo,
-    files: CacheRepo,
-    /// The folder of links to the files.
-    dir: PathBuf,
-    retries: u32,
-    index: usize,
-    count: usize,
-    progress: OnDownload<'a>,
+    transfer: Transfer<'a>,
+    metadata: Metadata<'a>,
+    /// All files that the model needs.
+    names: &'a [String],
 }
 
 impl Download<'_> {
-    /// Gets one file unless it is there already.
-    fn file(&mut self, name: &str) -> Result<(), Failure> {
-        let mut pause = Duration::from_millis(500);
-        for attempt in 0.. {
-            match self.attempt(name) {
-                Err(Failure::Network(reason)) if attempt < self.retries => {
-                    tracing::warn!(file = name, %reason, "download broke off; trying again");
-                    thread::sleep(pause);
-                    pause *= 2;
-                }
-                other => {
-                    self.index += 1;
-                    return other;
-                }
-            }
-        }
-        Ok(())
-    }
+    fn run(&self, place: &Place, dir: &Path, progress: OnDownload<'_>) -> Result<(), Failure> {
+        let size = |name: &String| fs::metadata(dir.join(name)).map(|file| file.len()).ok();
+        let there: Vec<Option<u64>> = self.names.iter().map(size).collect();
+        let missing: Vec<usize> = (0..self.names.len()).filter(|&index| there[index].is_none()).collect();
+        let remotes = self.in_parallel(&missing, |index| self.metadata.of(&self.names[index]))?;
+        let files: Vec<(usize, Remote)> = missing.into_iter().zip(remotes).collect();
+        self.check_space(place, &files)?;
 
-    fn attempt(&mut self, name: &str) -> Result<(), Failure> {
-        let link = self.dir.join(name);
-        if link.exists() {
-            return Ok(());
-        }
-        let failure = |error: &ApiError| Failure::new(error, name);
-        let disk = |error: io::Error| Failure::Disk(error.to_string());
-        if link.symlink_metadata().is_ok() {
-            fs::remove_file(&link).map_err(disk)?;
-        }
-        let metadata = self.api.metadata(&self.repo.url(name)).map_err(|error| failure(&error))?;
-        if !is_plain(metadata.etag()) || !is_plain(metadata.commit_hash()) {
-            return Err(Failure::Content(format!("the hub's answer for {name} has a broken etag or commit")));
-        }
-        let size = metadata.size() as u64;
-        let blob = self.files.blob_path(metadata.etag());
-        let length = |path: &Path| fs::metadata(path).ok().map(|file| file.len());
-        // The file of another commit may have the same content.
-        if length(&blob) == Some(size) && linked(&blob, &link).is_ok() {
-            return Ok(());
-        }
-        // All of it there but for its name, or more than all: nothing that could be resumed.
-        let part = blob.with_extension("part");
-        if length(&part).is_some_and(|length| length >= size) {
-            fs::remove_file(&part).map_err(disk)?;
-        }
-        let reporter = Reporter {
-            on: &mut *self.progress,
-            now: DownloadProgress { file: name, done: 0, size, index: self.index, files: self.count },
-            told: 0,
+        let mut totals = Totals {
+            done: there.iter().map(|size| size.unwrap_or(0)).collect(),
+            size: there.iter().map(|size| size.unwrap_or(0)).collect(),
+            names: self.names,
         };
-        let got = self.repo.download_with_progress(name, reporter).map_err(|error| failure(&error))?;
-        // A server that ignores where to resume, or ends early without saying so, leaves the wrong length.
-        match length(&got) {
-            Some(length) if length == size => Ok(()),
-            length => {
-                for path in [&got, &blob] {
-                    fs::remove_file(path).ok();
-                }
-                let length = length.unwrap_or(0);
-                Err(Failure::Network(format!("{length} bytes of {name} arrived, wanted {size}")))
+        for (index, file) in &files {
+            totals.size[*index] = file.size.unwrap_or(0);
+        }
+        // An index has come before; it counts like the others.
+        if let Some(index) = self.names.iter().position(|name| name == INDEX)
+            && there[index].is_some()
+            && !files.is_empty()
+        {
+            totals.report(index, totals.size[index], progress);
+        }
+        let (sender, reports) = mpsc::channel();
+        thread::scope(|scope| {
+            let work = scope.spawn(|| {
+                // Dropped when all is done, which ends the reports.
+                let sender = sender;
+                self.in_parallel(&files, |(index, file)| {
+                    let sender = sender.clone();
+                    let mut told = 0;
+                    let mut at = 0;
+                    let mut report = |done: u64| {
+                        at = done;
+                        if done >= told + REPORT_EVERY && Some(done) != file.size {
+                            told = done;
+                            // The caller has given up if nobody listens.
+                            if sender.send((index, done)).is_err() {
+                                self.transfer.client.stopped.store(true, Ordering::Relaxed);
+                            }
+                        }
+                    };
+                    self.transfer.get(&file, &mut report)?;
+                    let _ = sender.send((index, file.size.unwrap_or(at)));
+                    Ok(())
+                })
+                .map(drop)
+            });
+            for (index, done) in reports {
+                totals.report(index, done, progress);
+            }
+            work.join().unwrap_or(Err(Failure::Stopped))
+        })
+    }
+
+    fn check_space(&self, place: &Place, files: &[(usize, Remote)]) -> Result<(), Failure> {
+        let left = |(_, file): &(usize, Remote)| {
+            let cache = self.transfer.cache;
+            let partial = cache.partial(&file.etag).into_iter();
+            let here =
+                partial.chain([cache.blob(&file.etag)]).filter_map(|path| Some(path.metadata().ok()?.len())).max();
+            file.size.unwrap_or(0).saturating_sub(here.unwrap_or(0))
+        };
+        let wanted: u64 = files.iter().map(left).sum();
+        if wanted == 0 {
+            return Ok(());
+        }
+        fs::create_dir_all(&place.dir).map_err(|error| Failure::disk("create", &place.dir, &error))?;
+        match fs4::available_space(&place.dir) {
+            Ok(found) if found < wanted => Err(Failure::NoSpace { found, wanted }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What `work` makes of each item, in the order of the items; the first failure ends all.
+    fn in_parallel<T: Clone + Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(T) -> Result<R, Failure> + Sync,
+    ) -> Result<Vec<R>, Failure> {
+        let client = self.transfer.client;
+        let next = AtomicUsize::new(0);
+        let worker = || {
+            let mut results = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(index) else { return Ok(results) };
+                let result = work(item.clone());
+                client.stopped.fetch_or(result.is_err(), Ordering::Relaxed);
+                results.push((index, result?));
+            }
+        };
+        let ended: Vec<Result<Vec<(usize, R)>, Failure>> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..AT_ONCE.min(items.len())).map(|_| scope.spawn(worker)).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or(Err(Failure::Stopped))).collect()
+        });
+        let mut results = Vec::new();
+        let mut failure = None;
+        for end in ended {
+            match end {
+                Ok(some) => results.extend(some),
+                // Of the others, which only end because of the first.
+                Err(Failure::Stopped) if failure.is_some() => {}
+                Err(first) => failure = Some(first),
             }
         }
-    }
-}
-
-/// Puts a file that is in the cache already into a snapshot.
-fn linked(blob: &Path, link: &Path) -> io::Result<()> {
-    let parent = link.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(parent)?;
-    #[cfg(unix)]
-    {
-        let name = blob.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        std::os::unix::fs::symlink(Path::new("../../blobs").join(name), link)
-    }
-    #[cfg(not(unix))]
-    {
-        fs::hard_link(blob, link)
-    }
-}
-
-/// Hands the progress of one file on.
-struct Reporter<'a> {
-    on: OnDownload<'a>,
-    now: DownloadProgress<'a>,
-    told: u64,
-}
-
-impl Progress for Reporter<'_> {
-    fn init(&mut self, size: usize, _: &str) {
-        // Called again when the transfer itself starts.
-        self.now.size = size as u64;
-        self.now.done = 0;
-        self.told = 0;
-    }
-
-    fn update(&mut self, bytes: usize) {
-        self.now.done += bytes as u64;
-        if self.now.done - self.told >= REPORT_EVERY {
-            self.told = self.now.done;
-            (self.on)(&self.now);
+        if let Some(failure) = failure {
+            return Err(failure);
         }
+        results.sort_by_key(|(index, _)| *index);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
+}
 
-    fn finish(&mut self) {
-        (self.on)(&self.now);
+/// Bytes of each file.
+struct Totals<'a> {
+    done: Vec<u64>,
+    size: Vec<u64>,
+    names: &'a [String],
+}
+
+impl Totals<'_> {
+    fn report(&mut self, index: usize, done: u64, progress: OnDownload<'_>) {
+        // A file that is begun anew is not shown until it is further than before.
+        self.done[index] = self.done[index].max(done);
+        self.size[index] = self.size[index].max(self.done[index]);
+        progress(&DownloadProgress {
+            file: &self.names[index],
+            done: self.done[index],
+            size: self.size[index],
+            index,
+            files: self.names.len(),
+            total_done: self.done.iter().sum(),
+            total_size: self.size.iter().sum(),
+        });
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 
 use crate::checkpoint::{
-    source::{CONFIG, OTHERS, PIECES, TOKENIZER},
+    source::{CONFIG, GENERATION, OTHERS, PIECES, TOKENIZER},
     weights::{INDEX, SINGLE as WEIGHTS, is_needed},
 };
 
@@ -29,7 +29,8 @@ pub(super) fn first_files(there: &BTreeSet<&str>) -> Result<Vec<String>, String>
         found.ok_or_else(|| format!("the model has neither {preferred} nor {other}"))
     };
     names.push(either(PIECES, TOKENIZER)?);
-    names.push(either(INDEX, WEIGHTS)?);
+    // As in transformers: an index beside a single file may be one of weights that are gone.
+    names.push(either(WEIGHTS, INDEX)?);
     match names.iter().find(|name| !there.contains(*name)) {
         Some(missing) => Err(format!("the model has no {missing}")),
         None => Ok(names.into_iter().map(str::to_owned).collect()),
@@ -53,15 +54,14 @@ pub(super) fn needed_shards(index: &Path) -> Result<BTreeSet<String>, String> {
     }
 }
 
-/// Whether a folder of the cache has all that a model needs.
-pub(super) fn is_complete(dir: &Path) -> bool {
+/// Whether a folder has all that a model needs; `is_absent` tells of a file whether the model is known to lack it.
+pub(super) fn is_complete(dir: &Path, is_absent: impl Fn(&str) -> bool) -> bool {
     let has = |name: &str| dir.join(name).exists();
-    let weights = if has(INDEX) {
-        needed_shards(&dir.join(INDEX)).is_ok_and(|shards| shards.iter().all(|shard| has(shard)))
-    } else {
-        has(WEIGHTS)
-    };
-    has(CONFIG) && (has(PIECES) || has(TOKENIZER)) && weights
+    let shards = || needed_shards(&dir.join(INDEX)).is_ok_and(|shards| shards.iter().all(|shard| has(shard)));
+    has(CONFIG)
+        && (has(GENERATION) || is_absent(GENERATION))
+        && (has(PIECES) || has(TOKENIZER))
+        && (has(WEIGHTS) || has(INDEX) && shards())
 }
 
 #[cfg(test)]
@@ -81,7 +81,8 @@ mod tests {
     fn only_what_speech_to_text_needs() {
         let files = |there: &[&'static str]| first_files(&there.iter().copied().collect());
         let all = files(&[CONFIG, PIECES, TOKENIZER, INDEX, WEIGHTS, "README.md", "added_tokens.json"]).unwrap();
-        assert_eq!(all, [CONFIG, "added_tokens.json", PIECES, INDEX]);
+        assert_eq!(all, [CONFIG, "added_tokens.json", PIECES, WEIGHTS]);
+        assert_eq!(files(&[CONFIG, TOKENIZER, INDEX]).unwrap(), [CONFIG, TOKENIZER, INDEX]);
         assert_eq!(files(&[CONFIG, TOKENIZER, WEIGHTS]).unwrap(), [CONFIG, TOKENIZER, WEIGHTS]);
         assert!(files(&[TOKENIZER, WEIGHTS]).unwrap_err().contains(CONFIG));
         assert!(files(&[CONFIG, WEIGHTS]).unwrap_err().contains(PIECES));
@@ -98,5 +99,26 @@ mod tests {
         assert!(shards(r#"{"weight_map": {"shared.weight": "../x"}}"#).unwrap_err().contains("same folder"));
         assert!(shards(r#"{"weight_map": {"vocoder.c": "3"}}"#).unwrap_err().contains("no tensor"));
         assert!(shards("[]").is_err());
+    }
+
+    #[test]
+    fn what_a_complete_snapshot_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        let complete = || is_complete(dir.path(), |_| false);
+        write(CONFIG, "{}");
+        write(TOKENIZER, "{}");
+        write(INDEX, r#"{"weight_map": {"shared.weight": "1"}}"#);
+        write("1", "");
+        assert!(!complete() && is_complete(dir.path(), |name| name == GENERATION));
+        write(GENERATION, "{}");
+        assert!(complete());
+        fs::remove_file(dir.path().join("1")).unwrap();
+        assert!(!complete());
+        // A single file is used whatever an index says.
+        write(WEIGHTS, "");
+        assert!(complete());
+        fs::remove_file(dir.path().join(TOKENIZER)).unwrap();
+        assert!(!complete());
     }
 }

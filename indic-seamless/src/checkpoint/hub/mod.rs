@@ -1,11 +1,18 @@
 //! Checkpoints from the Hugging Face hub, kept in the cache that the other programs of Hugging Face use as well.
 
+mod address;
+mod cache;
+mod client;
+mod digest;
 mod download;
 mod failure;
 mod files;
+mod metadata;
+mod network;
 mod place;
+mod transfer;
 
-use std::{env, fmt, path::PathBuf};
+use std::{env, fmt, path::PathBuf, time::Duration};
 
 pub use self::download::{DownloadProgress, OnDownload};
 use self::{
@@ -18,14 +25,18 @@ use crate::{Error, Result};
 /// A model on the Hugging Face hub, and how to get it.
 ///
 /// What is not set here comes from the environment, as in Hugging Face's own library: `HF_TOKEN` (or the file that
-/// `HF_TOKEN_PATH` names, or `token` in `HF_HOME`), `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT` and `HF_HUB_OFFLINE`.
+/// `HF_TOKEN_PATH` names, or `token` in `HF_HOME`), `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and
+/// `HF_HUB_DOWNLOAD_TIMEOUT`; further the proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and the
+/// certificates of `SSL_CERT_FILE` (or `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`), which are trusted beside Mozilla's.
+///
+/// The token is sent to the hub's own scheme, host and port, and nowhere else.
 ///
 /// ```no_run
 /// use indic_seamless::checkpoint::HubModel;
 ///
 /// # fn main() -> indic_seamless::Result<()> {
 /// let dir = HubModel::new("ai4bharat/indic-seamless").download(&mut |progress| {
-///     eprintln!("{}: {} of {} bytes", progress.file, progress.done, progress.size);
+///     eprintln!("{}: {} of {} bytes", progress.file, progress.total_done, progress.total_size);
 /// })?;
 /// # Ok(())
 /// # }
@@ -39,6 +50,7 @@ pub struct HubModel {
     endpoint: Option<String>,
     offline: Option<bool>,
     retries: u32,
+    stall_timeout: Option<Duration>,
 }
 
 impl HubModel {
@@ -52,6 +64,7 @@ impl HubModel {
             endpoint: None,
             offline: None,
             retries: 4,
+            stall_timeout: None,
         }
     }
 
@@ -90,29 +103,41 @@ impl HubModel {
         self
     }
 
-    /// How often a file's download is taken up again after the connection broke; 4 by default, with pauses of half a
-    /// second, then twice as long each time.
+    /// How often a request is tried again after the connection broke or the hub was overloaded; 4 by default, with
+    /// pauses of half a second, then twice as long each time, or what the hub asks for. Attempts are counted anew when a
+    /// download has gone on by a MiB.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
+    /// How long a server may send nothing before the connection is given up, and how long another program that
+    /// downloads the same file may make no progress; 30 seconds by default.
+    #[must_use]
+    pub fn stall_timeout(mut self, time: Duration) -> Self {
+        self.stall_timeout = Some(time);
+        self
+    }
+
     /// Downloads what speech-to-text needs of the model and is not in the cache yet; the folder that holds the files.
     ///
     /// A model that is complete in the cache is used without the network when offline, when the hub cannot be reached,
-    /// and when the revision is a commit. A download that broke off is resumed by the next one. A file gets its name
-    /// only when all of it is here.
+    /// and when the revision is a commit. A download that broke off is resumed by the next one, also if another program
+    /// began it. A file gets its name only when all of it is here and its checksum is right.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for an id, revision or endpoint that cannot be one; [`Error::Hub`] for everything that
-    /// goes wrong with the hub or the cache, with what to do about it.
+    /// [`Error::InvalidOption`] for an id, revision or endpoint that cannot be one, [`Error::NoSpace`] if the disk is
+    /// too full; [`Error::Hub`] for everything else that goes wrong with the hub or the cache, with its kind and what
+    /// to do about it.
     pub fn download(&self, progress: OnDownload<'_>) -> Result<PathBuf> {
         self.validate()?;
         let place = Place::new(self, &|name| env::var_os(name), env::home_dir().as_deref())?;
-        let cached = place.cached_commit().map(|commit| place.files.pointer_path(&commit));
-        let cached = cached.filter(|dir| is_complete(dir));
+        let cached = place.cached_commit().and_then(|commit| {
+            let dir = place.cache.snapshot(&commit);
+            is_complete(&dir, |name| place.cache.is_absent(&commit, name)).then_some(dir)
+        });
         if let (Some(dir), true) = (&cached, place.offline || is_commit(&self.revision)) {
             return Ok(dir.clone());
         }
@@ -121,12 +146,12 @@ impl HubModel {
         }
         match place.fetch(self, progress) {
             Ok(dir) => Ok(dir),
-            Err(failure) => match (failure, cached) {
-                (Failure::Network(reason), Some(dir)) => {
-                    tracing::warn!(model = self.id, %reason, "hub out of reach; using the model in the cache");
+            Err(failure) => match cached {
+                Some(dir) if failure.leaves_cached() => {
+                    tracing::warn!(model = self.id, ?failure, "hub out of reach; using the model in the cache");
                     Ok(dir)
                 }
-                (failure, _) => Err(failure.error(self, &place)),
+                _ => Err(failure.error(self, &place)),
             },
         }
     }
@@ -163,6 +188,7 @@ impl fmt::Debug for HubModel {
             .field("endpoint", &self.endpoint)
             .field("offline", &self.offline)
             .field("retries", &self.retries)
+            .field("stall_timeout", &self.stall_timeout)
             .finish()
     }
 }

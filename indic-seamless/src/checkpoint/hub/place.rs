@@ -4,14 +4,17 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use hf_hub::{Cache, CacheRepo, Repo, RepoType};
+use ureq::http::Uri;
 
-use super::{HubModel, files::is_plain};
+use super::{HubModel, cache::Cache, network::Network};
 use crate::{Error, Result};
 
 const ENDPOINT: &str = "https://huggingface.co";
+/// How long a server may send nothing.
+const STALL: Duration = Duration::from_secs(30);
 
 /// Where a model comes from and goes to, after builder and environment have been asked.
 pub(super) struct Place {
@@ -20,8 +23,10 @@ pub(super) struct Place {
     pub(super) dir: PathBuf,
     pub(super) offline: bool,
     pub(super) revision: String,
+    /// How long a server may send nothing, and another program's download may stand still.
+    pub(super) stall: Duration,
+    pub(super) network: Network,
     pub(super) cache: Cache,
-    pub(super) files: CacheRepo,
 }
 
 impl Place {
@@ -36,8 +41,8 @@ impl Place {
             let cache = path("XDG_CACHE_HOME").or_else(|| Some(home?.join(".cache")))?;
             Some(cache.join("huggingface"))
         });
-        let dir =
-            model.cache_dir.clone().or_else(|| path("HF_HUB_CACHE")).or_else(|| Some(hf_home.as_ref()?.join("hub")));
+        let dir = model.cache_dir.clone().or_else(|| path("HF_HUB_CACHE")).or_else(|| path("HUGGINGFACE_HUB_CACHE"));
+        let dir = dir.or_else(|| Some(hf_home.as_ref()?.join("hub")));
         let invalid = |option, found: &str, wanted: &str| Error::InvalidOption {
             option,
             found: found.to_owned(),
@@ -50,7 +55,10 @@ impl Place {
         let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
         let endpoint = model.endpoint.clone().or_else(|| text("HF_ENDPOINT")).unwrap_or_else(|| ENDPOINT.to_owned());
         let endpoint = endpoint.trim_end_matches('/').to_owned();
-        if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
+        let is_address = |address: Uri| address.host().is_some_and(|host| !host.is_empty());
+        if !(endpoint.starts_with("https://") || endpoint.starts_with("http://"))
+            || !endpoint.parse().is_ok_and(is_address)
+        {
             return Err(invalid("endpoint", &endpoint, "an address that starts with https://"));
         }
         let token_file = || {
@@ -60,13 +68,22 @@ impl Place {
         let token = model.token.clone();
         let token = token.or_else(|| text("HF_TOKEN")).or_else(|| text("HUGGING_FACE_HUB_TOKEN")).or_else(token_file);
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(invalid(
+                "token",
+                "characters that no token has",
+                "one line of letters and digits, as in hf_...",
+            ));
+        }
         let is_true = |value: String| ["1", "ON", "YES", "TRUE"].contains(&value.to_ascii_uppercase().as_str());
-        let offline = model.offline.or_else(|| text("HF_HUB_OFFLINE").map(is_true)).unwrap_or(false);
+        let offline = text("HF_HUB_OFFLINE").or_else(|| text("TRANSFORMERS_OFFLINE"));
+        let offline = model.offline.or_else(|| offline.map(is_true)).unwrap_or(false);
+        let seconds = text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|seconds| seconds.trim().parse().ok());
+        let stall = model.stall_timeout.or_else(|| seconds.filter(|&s| s > 0).map(Duration::from_secs));
 
-        let cache = Cache::new(dir.clone());
-        let repo = Repo::with_revision(model.id.clone(), RepoType::Model, model.revision.clone());
-        let revision = model.revision.clone();
-        Ok(Self { endpoint, token, dir, offline, revision, files: cache.repo(repo), cache })
+        let (cache, network) = (Cache::new(&dir, &model.id), Network::new(variable));
+        let (revision, stall) = (model.revision.clone(), stall.unwrap_or(STALL));
+        Ok(Self { endpoint, token, dir, offline, revision, stall, network, cache })
     }
 
     /// The commit that the revision was at when it was last downloaded.
@@ -75,10 +92,7 @@ impl Place {
         if is_commit(&self.revision) {
             return Some(self.revision.clone());
         }
-        let snapshots = self.files.pointer_path("");
-        let commit = fs::read_to_string(snapshots.parent()?.join("refs").join(&self.revision)).ok()?;
-        let commit = commit.trim().to_owned();
-        is_plain(&commit).then_some(commit)
+        self.cache.commit(&self.revision)
     }
 }
 
@@ -110,14 +124,19 @@ mod tests {
         let model = HubModel::new("a/b");
         let none = place(&model, &[]);
         assert_eq!(none.dir, Path::new("/home/me/.cache/huggingface/hub"));
-        assert_eq!((none.endpoint.as_str(), none.offline, none.token), (ENDPOINT, false, None));
+        assert_eq!((none.endpoint.as_str(), none.offline, &none.token), (ENDPOINT, false, &None));
         assert_eq!(place(&model, &[("XDG_CACHE_HOME", "/c")]).dir, Path::new("/c/huggingface/hub"));
         assert_eq!(place(&model, &[("HF_HOME", "~/h")]).dir, Path::new("/home/me/h/hub"));
         assert_eq!(place(&model, &[("HF_HOME", "/h"), ("HF_HUB_CACHE", "/x/y")]).dir, Path::new("/x/y"));
+        assert_eq!(place(&model, &[("HUGGINGFACE_HUB_CACHE", "/old")]).dir, Path::new("/old"));
         assert_eq!(place(&model, &[("HF_ENDPOINT", "http://mirror/")]).endpoint, "http://mirror");
         for (value, offline) in [("1", true), ("true", true), ("Yes", true), ("on", true), ("0", false), ("", false)] {
             assert_eq!(place(&model, &[("HF_HUB_OFFLINE", value)]).offline, offline, "{value}");
         }
+        assert!(place(&model, &[("TRANSFORMERS_OFFLINE", "1")]).offline);
+        assert!(!place(&model, &[("TRANSFORMERS_OFFLINE", "1"), ("HF_HUB_OFFLINE", "0")]).offline);
+        assert_eq!(place(&model, &[]).stall, STALL);
+        assert_eq!(place(&model, &[("HF_HUB_DOWNLOAD_TIMEOUT", "5")]).stall, Duration::from_secs(5));
 
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("token"), "hf_file\n").unwrap();

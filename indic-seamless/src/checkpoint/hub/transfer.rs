@@ -1,0 +1,303 @@
+//! The content of one file: resumed where it broke off, checked, and named when it is whole.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::{
+        atomic::Ordering,
+        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use ureq::http::StatusCode;
+
+use super::{
+    cache::Cache,
+    client::{Answer, Attempts, Client, Method},
+    digest::{Digest, Sha256, sha1},
+    failure::{Again, Failure},
+    metadata::Remote,
+};
+
+/// Bytes read at once.
+const BUFFER: usize = 1 << 18;
+/// Pieces on the way to the hash.
+const PIECES: usize = 8;
+/// After so many bytes, failures before them count no more.
+const PROGRESS: u64 = 1 << 20;
+
+/// What it takes to get files of one commit.
+pub(super) struct Transfer<'a> {
+    pub(super) client: &'a Client,
+    pub(super) cache: &'a Cache,
+    pub(super) commit: &'a str,
+    pub(super) stall: Duration,
+}
+
+impl Transfer<'_> {
+    /// Gets one file; `report` hears how many of its bytes are here.
+    pub(super) fn get(&self, file: &Remote, report: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+        let blob = self.cache.blob(&file.etag);
+        let disk = |error: io::Error| Failure::disk("write", &blob, &error);
+        // The file of another commit may have the same content.
+        if !is_whole(&blob, file.size) {
+            if let Some(parent) = blob.parent() {
+                fs::create_dir_all(parent).map_err(disk)?;
+            }
+            let _lock = self.cache.lock(&file.etag, &file.name, self.stall, self.client)?;
+            // Another program may have finished it meanwhile.
+            if !is_whole(&blob, file.size) {
+                let partial = self.partial(&file.etag).map_err(disk)?;
+                self.checked(file, &partial, report)?;
+                fs::rename(&partial, &blob).or_else(|error| if blob.exists() { Ok(()) } else { Err(disk(error)) })?;
+            }
+            for leftover in self.cache.partial(&file.etag) {
+                fs::remove_file(leftover).ok();
+            }
+        }
+        self.cache.link(&file.etag, self.commit, &file.name)
+    }
+
+    /// Where the first bytes of some content lie, or are to lie: what some program has most of.
+    fn partial(&self, etag: &str) -> io::Result<PathBuf> {
+        let path = self.cache.blob(&format!("{etag}.incomplete"));
+        let length = |path: &PathBuf| path.metadata().map_or(0, |file| file.len());
+        match self.cache.partial(etag).into_iter().max_by_key(length) {
+            Some(longest) if longest != path => fs::rename(longest, &path)?,
+            _ => {}
+        }
+        Ok(path)
+    }
+
+    /// The whole content; content that turns out to be wrong is got anew once.
+    fn checked(&self, file: &Remote, partial: &Path, report: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+        for attempt in 0.. {
+            let found = match self.content(file, partial, report)? {
+                Ok(()) => return Ok(()),
+                Err(found) => found,
+            };
+            fs::remove_file(partial).map_err(|error| Failure::disk("remove", partial, &error))?;
+            if attempt > 0 {
+                return Err(Failure::Content(format!(
+                    "{} arrived twice with wrong content (checksum {found}, wanted {}); a proxy or mirror may have changed \
+                     it, try again on another network or without HF_ENDPOINT",
+                    file.name, file.etag
+                )));
+            }
+            tracing::warn!(file = file.name, found, wanted = file.etag, "wrong checksum; downloading again");
+        }
+        Ok(())
+    }
+
+    /// Gets the content; a wrong checksum is the inner error.
+    fn content(
+        &self,
+        file: &Remote,
+        partial: &Path,
+        report: &mut dyn FnMut(u64),
+    ) -> Result<Result<(), String>, Failure> {
+        let disk = |error: io::Error| Failure::disk("write", partial, &error);
+        let digest = Digest::of(&file.etag);
+        let mut options = OpenOptions::new();
+        let out = options.read(true).write(true).create(true).truncate(false).open(partial).map_err(disk)?;
+        let length = out.metadata().map_err(disk)?.len();
+        let found = thread::scope(|scope| {
+            let (pieces, received) = sync_channel(PIECES);
+            let (spent, free) = channel();
+            let hash = (digest == Digest::Sha256).then(|| scope.spawn(move || hash(partial, &received, &spent)));
+            let pieces = hash.is_some().then_some(pieces);
+            let mut sink = Sink { file: out, at: 0, pieces, free };
+            // More than all of it is nothing that could be resumed.
+            let from = if file.size.is_some_and(|size| length > size) { 0 } else { length };
+            sink.resume(from).map_err(disk)?;
+            self.all(file, &mut sink, report)?;
+            sink.file.set_len(sink.at).map_err(disk)?;
+            drop(sink);
+            match hash {
+                Some(hash) => hash.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())).map(Some).map_err(disk),
+                None => Ok(None),
+            }
+        })?;
+        Ok(match (found, digest) {
+            (Some(found), _) if !found.eq_ignore_ascii_case(&file.etag) => Err(found),
+            (None, Digest::Sha1) => {
+                let found = sha1(partial).map_err(disk)?;
+                let [object, _] = &found;
+                if found.iter().any(|found| found.eq_ignore_ascii_case(&file.etag)) {
+                    Ok(())
+                } else {
+                    Err(object.clone())
+                }
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// All bytes of a file, in as many attempts as it takes.
+    fn all(&self, file: &Remote, sink: &mut Sink, report: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+        let mut attempts = Attempts::new(self.client.retries);
+        let mut restarted = false;
+        report(sink.at);
+        while file.size.is_none_or(|size| sink.at < size) {
+            let before = sink.at;
+            match self.attempt(file, sink, report) {
+                Ok(true) => return Ok(()),
+                // The server cannot resume here.
+                Ok(false) if !restarted => {
+                    restarted = true;
+                    sink.resume(0).map_err(|error| Failure::disk("write", Path::new(&file.name), &error))?;
+                }
+                Ok(false) => return Err(Failure::Content(format!("the server refuses every range of {}", file.name))),
+                Err(failure) => {
+                    if sink.at.saturating_sub(before) >= PROGRESS {
+                        attempts.reset();
+                    }
+                    self.client.pause(attempts.next(failure, &file.name)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of a file until its end or a failure; false if the server does not resume there.
+    fn attempt(&self, file: &Remote, sink: &mut Sink, report: &mut dyn FnMut(u64)) -> Result<bool, Failure> {
+        let name = &file.name;
+        let disk = |error: io::Error| Failure::disk("write", Path::new(name), &error);
+        let path = self.client.file(self.commit, name);
+        let answer = self.client.request(Method::Get(sink.at), &path, name)?;
+        let host = answer.host();
+        let encoding = answer.header("content-encoding");
+        if !matches!(encoding, "" | "identity") {
+            return Err(Failure::Content(format!("{host} sends {name} as {encoding:?}, wanted it as it is")));
+        }
+        let (from, size) = match answer.status() {
+            StatusCode::RANGE_NOT_SATISFIABLE => return Ok(false),
+            StatusCode::PARTIAL_CONTENT => match range(&answer) {
+                Some((from, size)) if from == sink.at => (from, size),
+                _ => return Ok(false),
+            },
+            _ => (0, answer.header("content-length").parse().ok()),
+        };
+        // Before anything is written over: it may be the page of a proxy.
+        if let (Some(found), Some(wanted)) = (size, file.size)
+            && found != wanted
+        {
+            return Err(Failure::Content(format!("{host} has {found} bytes for {name}, wanted {wanted}")));
+        }
+        let size = file.size.or(size);
+        if from != sink.at {
+            sink.resume(from).map_err(disk)?;
+        }
+        // One byte more than wanted, to notice it.
+        let most = size.map_or(u64::MAX, |size| size - sink.at + 1);
+        let mut body = answer.response.into_body().into_with_config().limit(u64::MAX).reader().take(most);
+        loop {
+            if self.client.stopped.load(Ordering::Relaxed) {
+                return Err(Failure::Stopped);
+            }
+            let mut buffer = sink.buffer();
+            let count = match body.read(&mut buffer) {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Failure::broken(&error, &format!("{host}, sending {name}"))),
+            };
+            if size.is_some_and(|size| sink.at + count as u64 > size) {
+                return Err(Failure::Content(format!("{host} sends more of {name} than it has announced")));
+            }
+            if count == 0 {
+                return match size {
+                    Some(size) if sink.at < size => Err(Failure::Network {
+                        reason: format!("{host} has sent {} bytes of {name}, wanted {size}", sink.at),
+                        again: Again::Soon,
+                    }),
+                    _ => Ok(true),
+                };
+            }
+            sink.write(buffer, count).map_err(disk)?;
+            report(sink.at);
+            if Some(sink.at) == size {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Start and total of a `Content-Range`.
+fn range(answer: &Answer) -> Option<(u64, Option<u64>)> {
+    let (range, total) = answer.header("content-range").strip_prefix("bytes ")?.split_once('/')?;
+    Some((range.split_once('-')?.0.trim().parse().ok()?, total.trim().parse().ok()))
+}
+
+fn is_whole(blob: &Path, size: Option<u64>) -> bool {
+    blob.metadata().is_ok_and(|file| size.is_none_or(|size| file.len() == size))
+}
+
+/// A file that is written, and hashed beside it.
+struct Sink {
+    file: File,
+    /// How many bytes are there.
+    at: u64,
+    pieces: Option<SyncSender<Piece>>,
+    /// Buffers to use again.
+    free: Receiver<Vec<u8>>,
+}
+
+/// Work for the hash.
+enum Piece {
+    /// The first bytes of the file, as many as this; all before is forgotten.
+    Stored(u64),
+    /// The next bytes, of this number.
+    Bytes(Vec<u8>, usize),
+}
+
+impl Sink {
+    /// Goes on at this byte, with what stands before it in the file.
+    ///
+    /// Nothing is cut off, since another program may write the same file where locks do not work: the same bytes to the
+    /// same places.
+    fn resume(&mut self, at: u64) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(at))?;
+        self.at = at;
+        self.hash(Piece::Stored(at));
+        Ok(())
+    }
+
+    fn buffer(&self) -> Vec<u8> {
+        self.free.try_recv().unwrap_or_else(|_| vec![0; BUFFER])
+    }
+
+    fn write(&mut self, buffer: Vec<u8>, count: usize) -> io::Result<()> {
+        self.file.write_all(&buffer[..count])?;
+        self.at += count as u64;
+        self.hash(Piece::Bytes(buffer, count));
+        Ok(())
+    }
+
+    fn hash(&self, piece: Piece) {
+        if let Some(pieces) = &self.pieces {
+            // If the thread has ended, its result tells why.
+            let _ = pieces.send(piece);
+        }
+    }
+}
+
+/// Hashes what it is sent.
+fn hash(path: &Path, pieces: &Receiver<Piece>, spent: &Sender<Vec<u8>>) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    for piece in pieces {
+        match piece {
+            Piece::Stored(length) => {
+                hash = Sha256::new();
+                hash.update_from(path, length)?;
+            }
+            Piece::Bytes(buffer, count) => {
+                hash.update(&buffer[..count]);
+                let _ = spent.send(buffer);
+            }
+        }
+    }
+    Ok(hash.finish())
+}

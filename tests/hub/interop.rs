@@ -1,0 +1,1 @@
+//! One cache with Python's `huggingface_hub`.

@@ -1,0 +1,1 @@
+//! The speed of a download beside curl's.

@@ -69,7 +69,7 @@ fn eight_threads_keep_their_deadlines_beside_a_long_job() {
                             finished.fetch_add(1, Ordering::Relaxed);
                         }
                         Err(error) => {
-                            assert!(matches!(error, Error::Stopped { reason: StopReason::Deadline, .. }), "{error}")
+                            assert!(matches!(error, Error::Stopped { reason: StopReason::Deadline, .. }), "{error}");
                         }
                     }
                 }

@@ -203,9 +203,11 @@ const NOT_FOLLOWED: [(&str, &str); 22] = [
 /// Those of [`NOT_FOLLOWED`] in a file that are not at their neutral value.
 fn not_followed(keys: &Map<String, Value>) -> Vec<String> {
     let found = NOT_FOLLOWED.iter().filter_map(|&(key, neutral)| Some((key, neutral, keys.get(key)?)));
-    let acts = found.filter(|(_, neutral, value)| {
-        let number = value.as_f64().is_some_and(|value| neutral.parse() == Ok(value));
-        !(value.is_null() || value.to_string() == *neutral || number)
+    let acts = found.filter(|(_, neutral, value)| match value {
+        Value::Null => false,
+        Value::Bool(value) => neutral.parse() != Ok(*value),
+        Value::Number(value) => value.as_f64() != neutral.parse().ok(),
+        _ => true,
     });
     acts.map(|(key, _, value)| format!("{key}: {value}")).collect()
 }

@@ -56,11 +56,11 @@ impl Session<'_, '_> {
         let (transcriber, cancel) = (*transcriber, &*cancel);
         let mut inspect =
             |_, _: &_| if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let mut encoding = None;
+        let mut encoding: Option<Encoding<'_>> = None;
         let step = || {
             let mut started = Instant::now();
             let advanced = match encoding.take() {
-                Some(encoding) => Encoding::advance(encoding, &mut inspect),
+                Some(encoding) => encoding.advance(&mut inspect),
                 None => {
                     let features = Features::extract(samples)?;
                     let features = FeatureBatch::new(&[features], transcriber.checkpoint.padding_value());

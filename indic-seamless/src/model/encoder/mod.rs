@@ -165,6 +165,7 @@ pub(crate) struct Encoding<'a> {
 
 /// What a step through the encoder led to.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "made once a layer, and taken apart at once")]
 pub(crate) enum Advanced<'a> {
     /// One more conformer layer.
     Layer(Encoding<'a>),

@@ -9,6 +9,7 @@ mod cache;
 mod contents;
 mod interop;
 mod network;
+mod program;
 mod proxy;
 mod refusals;
 mod server;

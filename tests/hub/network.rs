@@ -17,8 +17,9 @@ use crate::{ID, assert_complete, download, failure, proxy::Proxy, server::Hub};
 
 #[test]
 fn an_overloaded_hub_is_left_alone_for_as_long_as_it_asks() {
-    let (hub, cache) = (Hub::start(), TempDir::new().unwrap());
+    let hub = Hub::start();
     for status in [429, 503] {
+        let cache = TempDir::new().unwrap();
         hub.state().busy = Some((status, "2", 1));
         let start = Instant::now();
         assert_complete(&download(&hub.model(&cache).retries(1)).unwrap(), &hub);
@@ -30,6 +31,7 @@ fn an_overloaded_hub_is_left_alone_for_as_long_as_it_asks() {
     let (kind, busy) = failure(download(&hub.model(&cache).retries(1)));
     assert!(kind == Kind::Network && busy.contains("3600 s") && busy.contains("429"), "{busy}");
     // Each kind of request is tried again, none for ever.
+    let cache = TempDir::new().unwrap();
     hub.state().busy = Some((502, "0", 4));
     assert_complete(&download(&hub.model(&cache).retries(4)).unwrap(), &hub);
     let cache = TempDir::new().unwrap();

@@ -70,7 +70,12 @@ fn what_the_hub_does_not_have() {
     hub.state().files.remove("config.json");
     let (kind, config) = failure(download(&hub.model(&cache)));
     assert!(kind == Kind::FileNotFound && config.contains("has no config.json"), "{config}");
+    // Listed and not there, by a mirror that says so without a code.
+    hub.state().absent = Some("config.json");
     hub.state().files.insert("config.json".to_owned(), b"{}".to_vec());
+    let (kind, config) = failure(download(&hub.model(&cache)));
+    assert!(kind == Kind::FileNotFound && config.contains("has no config.json"), "{config}");
+    hub.state().absent = None;
     hub.state().files.remove(SHARD);
     let (kind, shard) = failure(download(&hub.model(&cache)));
     assert!(kind == Kind::FileNotFound && shard.contains(SHARD), "{shard}");

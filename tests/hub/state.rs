@@ -53,8 +53,12 @@ pub(crate) struct State {
     /// Etags of a mirror's own.
     pub(crate) own_etags: Option<fn(&[u8]) -> String>,
     pub(crate) xet: bool,
+    /// Compresses files for whoever takes that.
+    pub(crate) gzip: bool,
     /// The size that headers claim large files to have.
     pub(crate) claimed: Option<usize>,
+    /// A file that is listed and not there.
+    pub(crate) absent: Option<&'static str>,
     /// The path that the hub lies below.
     pub(crate) below: &'static str,
     /// A page in place of every list.
@@ -111,7 +115,9 @@ impl State {
             no_hashes: false,
             own_etags: None,
             xet: true,
+            gzip: true,
             claimed: None,
+            absent: None,
             below: "",
             page: None,
             redirect: None,
@@ -168,6 +174,9 @@ impl State {
             && request.header("authorization") != format!("Bearer {token}")
         {
             return refused(if request.header("authorization").is_empty() { 401 } else { 403 }, "GatedRepo");
+        }
+        if self.absent == Some(name) {
+            return Answer::new(404, "no such file");
         }
         let Some(content) = self.files.get(name) else {
             return refused(404, "EntryNotFound").with("x-repo-commit", &self.commit);
@@ -237,9 +246,11 @@ impl State {
         let mut content = self.files[name].clone();
         let size = content.len();
         if self.login == Some(name) && !head {
-            return Answer::new(200, "<html>Please log in</html>").with("content-type", "text/html");
+            let mut answer = Answer::new(200, "<html>Please log in</html>").with("content-type", "text/html");
+            answer.no_length = self.no_length;
+            return answer;
         }
-        let gzip = request.header("accept-encoding").contains("gzip");
+        let gzip = self.gzip && request.header("accept-encoding").contains("gzip");
         if gzip {
             // Compressed on the way, its length is unknown and it cannot be resumed.
             let mut answer = Answer::new(200, b"\x1f\x8b no file".to_vec()).with("content-encoding", "gzip");

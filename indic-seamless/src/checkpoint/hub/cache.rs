@@ -124,6 +124,13 @@ impl Cache {
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_partial).collect()
     }
 
+    /// For content that is whole.
+    pub(super) fn remove_partial(&self, etag: &str) {
+        for leftover in self.partial(etag) {
+            fs::remove_file(leftover).ok();
+        }
+    }
+
     /// Waits until no other program writes some content.
     ///
     /// # Errors

@@ -105,12 +105,12 @@ pub(super) struct Lfs {
 }
 
 impl Client {
-    /// The files of a revision.
-    pub(super) fn info(&self, revision: &str, blobs: bool) -> Result<Info, Failure> {
+    /// The files of a revision; with hashes and sizes where `blobs` is true and the hub knows them.
+    pub(super) fn info(&self, revision: &str, blobs: bool, retries: u32) -> Result<Info, Failure> {
         let what = format!("model {} at revision {revision}", self.id);
         let query = if blobs { "?blobs=true" } else { "" };
         let path = format!("/api/models/{}/revision/{}{query}", self.id, encoded(revision));
-        self.again(&what, || {
+        self.again(&what, retries, || {
             let answer = self.request(Method::Get(0), &path, &what)?;
             let host = answer.host();
             let mut body = answer.response.into_body();
@@ -203,8 +203,13 @@ impl Client {
     }
 
     /// Tries until there is an answer that does not change by waiting.
-    pub(super) fn again<T>(&self, what: &str, mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
-        let mut attempts = Attempts::new(self.retries);
+    pub(super) fn again<T>(
+        &self,
+        what: &str,
+        retries: u32,
+        mut attempt: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut attempts = Attempts::new(retries);
         loop {
             match attempt() {
                 Ok(result) => return Ok(result),

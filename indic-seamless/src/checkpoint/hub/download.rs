@@ -53,8 +53,9 @@ pub struct DownloadProgress<'a> {
 pub type OnDownload<'a> = &'a mut dyn FnMut(&DownloadProgress<'_>);
 
 impl Place {
-    /// Gets what is not in the cache yet; the folder of the snapshot.
-    pub(super) fn fetch(&self, model: &HubModel, progress: OnDownload<'_>) -> Result<PathBuf, Failure> {
+    /// Gets what is not in the cache yet; the folder of the snapshot. Where the cache has a `complete` model, a hub that
+    /// is out of reach is noticed at once.
+    pub(super) fn fetch(&self, model: &HubModel, complete: bool, progress: OnDownload<'_>) -> Result<PathBuf, Failure> {
         let endpoint =
             self.endpoint.parse().map_err(|error| Failure::Content(format!("{}: {error}", self.endpoint)))?;
         let client = Client {
@@ -66,7 +67,7 @@ impl Place {
             retries: model.retries,
             stopped: AtomicBool::new(false),
         };
-        let info = client.info(&self.revision, false)?;
+        let info = client.info(&self.revision, false, if complete { 0 } else { model.retries })?;
         let commit = info.sha;
         if !is_plain(&commit) {
             return Err(Failure::Content(format!("the hub names a commit {commit:?}, wanted a hash")));
@@ -120,6 +121,9 @@ impl Download<'_> {
         let size = |name: &String| fs::metadata(dir.join(name)).map(|file| file.len()).ok();
         let there: Vec<Option<u64>> = self.names.iter().map(size).collect();
         let missing: Vec<usize> = (0..self.names.len()).filter(|&index| there[index].is_none()).collect();
+        for (name, _) in self.names.iter().zip(&there).filter(|(_, size)| size.is_some()) {
+            self.transfer.tidy(name);
+        }
         let remotes = self.in_parallel(&missing, |index| self.metadata.of(&self.names[index]))?;
         let files: Vec<(usize, Remote)> = missing.into_iter().zip(remotes).collect();
         self.check_space(place, &files)?;

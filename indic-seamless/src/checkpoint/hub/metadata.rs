@@ -37,11 +37,17 @@ impl<'a> Metadata<'a> {
     /// What the hub says of a file.
     pub(super) fn of(&self, name: &str) -> Result<Remote, Failure> {
         let path = self.client.file(self.commit, name);
-        let answer = self.client.again(name, || match self.client.request(Method::Head, &path, name) {
-            Err(Failure::Refused(Refusal { status: 400 | 405 | 501, .. })) => {
-                self.client.request(Method::HeadByGet, &path, name)
+        let answer = self.client.again(name, self.client.retries, || {
+            match self.client.request(Method::Head, &path, name) {
+                Err(Failure::Refused(Refusal { status: 400 | 405 | 501, .. })) => {
+                    self.client.request(Method::HeadByGet, &path, name)
+                }
+                // A mirror that gives no code for it.
+                Err(Failure::Refused(refusal @ Refusal { status: 404, .. })) if refusal.code.is_empty() => {
+                    Err(Failure::Refused(Refusal { code: "EntryNotFound".to_owned(), ..refusal }))
+                }
+                other => other,
             }
-            other => other,
         })?;
         let commit = answer.header("x-repo-commit");
         if !commit.is_empty() && commit != self.commit {
@@ -73,7 +79,7 @@ impl<'a> Metadata<'a> {
     /// Hash and size by the hub's list of files; not every mirror has them there.
     fn listed(&self, name: &str) -> (Option<String>, Option<u64>) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = list.get_or_insert_with(|| match self.client.info(self.commit, true) {
+        let list = list.get_or_insert_with(|| match self.client.info(self.commit, true, self.client.retries) {
             Ok(info) => info.siblings.into_iter().map(|file| (file.name.clone(), file)).collect(),
             Err(failure) => {
                 tracing::debug!(?failure, "no list of hashes");

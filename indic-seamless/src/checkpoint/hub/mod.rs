@@ -144,7 +144,7 @@ impl HubModel {
         if place.offline {
             return Err(Failure::Offline.error(self, &place));
         }
-        match place.fetch(self, progress) {
+        match place.fetch(self, cached.is_some(), progress) {
             Ok(dir) => Ok(dir),
             Err(failure) => match cached {
                 Some(dir) if failure.leaves_cached() => {

@@ -54,11 +54,20 @@ impl Transfer<'_> {
                 self.checked(file, &partial, report)?;
                 fs::rename(&partial, &blob).or_else(|error| if blob.exists() { Ok(()) } else { Err(disk(error)) })?;
             }
-            for leftover in self.cache.partial(&file.etag) {
-                fs::remove_file(leftover).ok();
-            }
+            self.cache.remove_partial(&file.etag);
         }
         self.cache.link(&file.etag, self.commit, &file.name)
+    }
+
+    /// Clears away what a program that broke off left of a file which another one has downloaded since.
+    pub(super) fn tidy(&self, name: &str) {
+        let Ok(blob) = fs::canonicalize(self.cache.snapshot(self.commit).join(name)) else { return };
+        let Some(etag) = blob.file_name().and_then(|etag| etag.to_str()) else { return };
+        if !self.cache.partial(etag).is_empty()
+            && let Ok(_lock) = self.cache.lock(etag, name, Duration::ZERO, self.client)
+        {
+            self.cache.remove_partial(etag);
+        }
     }
 
     /// Where the first bytes of some content lie, or are to lie: what some program has most of.
@@ -172,6 +181,12 @@ impl Transfer<'_> {
         let encoding = answer.header("content-encoding");
         if !matches!(encoding, "" | "identity") {
             return Err(Failure::Content(format!("{host} sends {name} as {encoding:?}, wanted it as it is")));
+        }
+        // The hub sends no file as a page, but portals and proxies do, some without its length.
+        if answer.header("content-type").starts_with("text/html") {
+            return Err(Failure::Content(format!(
+                "{host} sends a web page in place of {name}; does a proxy ask for a login?"
+            )));
         }
         let (from, size) = match answer.status() {
             StatusCode::RANGE_NOT_SATISFIABLE => return Ok(false),

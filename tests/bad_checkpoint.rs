@@ -7,76 +7,16 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
+use common::spoil::Copy;
 use indic_seamless::{
     Error, Language, Precision, Transcriber, Waveform,
     checkpoint::{Checkpoint, WeightAccess},
 };
-use safetensors::{Dtype, SafeTensors, serialize_to_file, tensor::TensorView};
-use serde_json::Value;
-use tempfile::TempDir;
-
-/// A copy of a golden's model folder that a test may spoil.
-struct Copy(TempDir);
-
-impl Copy {
-    fn of(golden: &str) -> Self {
-        let dir = tempfile::tempdir().expect("folder");
-        for entry in fs::read_dir(common::golden_dir().join(golden).join("model")).expect("model") {
-            let path = entry.expect("entry").path();
-            let bytes = fs::read(&path).expect("read");
-            fs::write(dir.path().join(path.file_name().expect("name")), bytes).expect("write");
-        }
-        Self(dir)
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.0.path().join(file)
-    }
-
-    fn remove(self, file: &str) -> Self {
-        fs::remove_file(self.path(file)).expect("remove");
-        self
-    }
-
-    fn write(self, file: &str, bytes: impl AsRef<[u8]>) -> Self {
-        fs::write(self.path(file), bytes).expect("write");
-        self
-    }
-
-    fn set(self, file: &str, key: &str, value: impl Into<Value>) -> Self {
-        let mut json: Value = serde_json::from_slice(&fs::read(self.path(file)).expect("read")).expect("JSON");
-        json[key] = value.into();
-        self.write(file, json.to_string())
-    }
-
-    /// Rewrites model.safetensors from `change`d tensors: name -> (type, shape, bytes).
-    fn tensors(self, change: impl FnOnce(&mut BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>)) -> Self {
-        let bytes = fs::read(self.path("model.safetensors")).expect("read");
-        let file = SafeTensors::deserialize(&bytes).expect("safetensors");
-        let tensor = |(name, view): (&str, TensorView<'_>)| {
-            (name.to_owned(), (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
-        };
-        let mut tensors = file.iter().map(tensor).collect();
-        change(&mut tensors);
-        let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
-            (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("view"))
-        });
-        serialize_to_file(views, None, &self.path("model.safetensors")).expect("write");
-        self
-    }
-
-    fn load(&self) -> indic_seamless::Result<Transcriber> {
-        Transcriber::from_dir(self.0.path())
-    }
-
-    fn error(&self) -> Error {
-        self.load().expect_err("should not load")
-    }
-}
+use safetensors::Dtype;
 
 fn transcribe(transcriber: &Transcriber) -> String {
     let audio = Waveform::open(common::golden_dir().join("tiny/audio/hi_16k.wav")).expect("clip");
@@ -281,12 +221,11 @@ fn weights_that_are_no_numbers_are_found_when_they_are_read() {
     // Mapped, a large matrix is not read before it is used; converted, it is.
     let copy = spoil(EMBEDDING, 1000, f32::NAN);
     for precision in [Precision::Bf16, Precision::Int8] {
-        let error = Transcriber::builder().precision(precision).build(copy.0.path()).expect_err("not a number");
+        let error = Transcriber::builder().precision(precision).build(copy.dir()).expect_err("not a number");
         assert!(matches!(&error, Error::NonFiniteWeight { index: 1000, .. }), "{precision}: {error}");
     }
     let target = copy.path("int8");
-    let error =
-        Checkpoint::open(copy.0.path()).expect("opens").quantize(&target, &mut |_, _| {}).expect_err("quantised");
+    let error = Checkpoint::open(copy.dir()).expect("opens").quantize(&target, &mut |_, _| {}).expect_err("quantised");
     assert!(matches!(&error, Error::NonFiniteWeight { name, .. } if name == EMBEDDING), "{error}");
     assert!(!target.exists());
 }
@@ -331,7 +270,7 @@ fn without_a_map_of_languages_the_tokenizer_knows_them() {
 fn options_of_the_checkpoint_that_are_not_followed_are_named() {
     let copy = Copy::of("tiny").set("generation_config.json", "num_beam_groups", 2);
     let copy = copy.set("generation_config.json", "sequence_bias", serde_json::json!([[[5], -1.0]]));
-    let checkpoint = Checkpoint::open(copy.0.path()).expect("opens");
+    let checkpoint = Checkpoint::open(copy.dir()).expect("opens");
     assert_eq!(checkpoint.unsupported_options(), ["num_beam_groups: 2", "sequence_bias: [[[5],-1.0]]"]);
     let error = Copy::of("tiny").set("generation_config.json", "max_new_tokens", 2_000_000_000).error();
     assert!(matches!(&error, Error::InvalidConfig { key, .. } if key == "max_new_tokens"), "{error}");
@@ -344,7 +283,7 @@ fn a_file_that_changes_under_its_mapping_is_an_error() {
     let change = |change: &dyn Fn(&File)| {
         let copy = Copy::of("tiny");
         let mapped = copy.load().expect("loads");
-        let copied = Transcriber::builder().weight_access(WeightAccess::Copy).build(copy.0.path()).expect("loads");
+        let copied = Transcriber::builder().weight_access(WeightAccess::Copy).build(copy.dir()).expect("loads");
         assert_eq!(transcribe(&mapped), TEXT);
         change(&File::options().write(true).open(copy.path("model.safetensors")).expect("open"));
         let audio = Waveform::open(common::golden_dir().join("tiny/audio/hi_16k.wav")).expect("clip");

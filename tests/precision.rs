@@ -44,7 +44,8 @@ fn with_clips(mut f: impl FnMut(&Checkpoint, &[(FeatureBatch, Vec<u32>)])) {
         let checkpoint = Checkpoint::open(golden.model()).expect("checkpoint");
         let mut clips = Vec::new();
         for (clip, info) in golden.entries("clips") {
-            let features = Features::extract(Waveform::open(golden.audio(clip)).expect("clip").samples());
+            let features =
+                Features::extract(Waveform::open(golden.audio(clip).expect("manifest")).expect("clip").samples());
             let features = FeatureBatch::new(&[features.expect("features")], checkpoint.padding_value());
             for (variant, wanted) in info["generate"].as_object().expect("generate") {
                 if variant.ends_with("/greedy") {

@@ -1,5 +1,7 @@
 //! `--model`.
 
+#![allow(dead_code, reason = "`check` takes the model without a flag")]
+
 #[path = "progress.rs"]
 pub(crate) mod progress;
 
@@ -20,19 +22,27 @@ pub(crate) struct ModelArgs {
 
 impl ModelArgs {
     pub(crate) fn is_demo(&self) -> bool {
-        self.model == "demo"
+        self.model == DEMO
     }
 
     /// The folder, downloaded if it is an id on the hub.
     pub(crate) fn resolve(&self) -> indic_seamless::Result<PathBuf> {
-        let (model, dir) = (self.model.as_str(), PathBuf::from(&self.model));
-        // An id on the hub has one slash; anything else, and what exists, is a folder.
-        let is_id = model.split('/').count() == 2 && !model.starts_with(['.', '/', '~']);
-        if dir.exists() || !is_id {
-            return Ok(dir);
-        }
-        download(model)
+        resolve(&self.model)
     }
+}
+
+/// The name of the model that is part of the program.
+pub(crate) const DEMO: &str = "demo";
+
+/// The folder of a model, downloaded if it is an id on the hub.
+pub(crate) fn resolve(model: &str) -> indic_seamless::Result<PathBuf> {
+    let dir = PathBuf::from(model);
+    // An id on the hub has one slash; anything else, and what exists, is a folder.
+    let is_id = model.split('/').count() == 2 && !model.starts_with(['.', '/', '~']);
+    if dir.exists() || !is_id {
+        return Ok(dir);
+    }
+    download(model)
 }
 
 /// The error for the demo model in a build without it.

@@ -8,18 +8,18 @@ use std::{
     process::Command,
 };
 
-use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
+
+#[allow(unused_imports, reason = "each test uses its part")]
+pub(crate) use self::golden::{Golden, Report, compare::values};
+
+#[path = "../../examples/support/golden/mod.rs"]
+pub(crate) mod golden;
+pub(crate) mod spoil;
 
 /// `tests/golden` in the workspace.
 pub(crate) fn golden_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
-}
-
-/// One folder of `model`, `audio` and `golden`.
-pub(crate) struct Golden {
-    pub(crate) dir: PathBuf,
-    pub(crate) manifest: Value,
 }
 
 /// All folders, wherever they come from.
@@ -30,24 +30,10 @@ pub(crate) fn all() -> Vec<Golden> {
     let mut dirs: Vec<PathBuf> = shipped.filter(|path| path.is_dir()).chain(named).collect();
     dirs.sort();
     assert!(!dirs.is_empty(), "no goldens");
-    dirs.into_iter().map(Golden::open).collect()
+    dirs.into_iter().map(|dir| Golden::open(dir).expect("golden")).collect()
 }
 
 impl Golden {
-    fn open(dir: PathBuf) -> Self {
-        let path = dir.join("golden/manifest.json");
-        let json = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self { manifest: serde_json::from_slice(&json).expect("manifest.json"), dir }
-    }
-
-    pub(crate) fn name(&self) -> String {
-        self.dir.file_name().expect("name").to_string_lossy().into_owned()
-    }
-
-    pub(crate) fn model(&self) -> PathBuf {
-        self.dir.join("model")
-    }
-
     /// A copy of the model's folder with some keys of config.json changed.
     pub(crate) fn with_config(&self, changes: &[(&str, &Value)]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("temporary folder");
@@ -64,111 +50,15 @@ impl Golden {
         std::fs::write(&path, config.to_string()).expect("write");
         dir
     }
-
-    pub(crate) fn audio(&self, clip: &str) -> PathBuf {
-        self.dir.join("audio").join(self.manifest["clips"][clip]["file"].as_str().expect("file"))
-    }
-
-    /// The entries of `clips` or `batches`.
-    pub(crate) fn entries(&self, kind: &str) -> impl Iterator<Item = (&String, &Value)> {
-        self.manifest[kind].as_object().expect("object").iter()
-    }
-
-    /// The tensors of a clip or batch, if this golden has any.
-    pub(crate) fn tensors(&self, name: &str) -> Option<Tensors> {
-        let path = self.dir.join(format!("golden/{name}.safetensors"));
-        path.is_file().then(|| Tensors::open(&path))
-    }
 }
 
-/// A tensor as `f64` values with its shape.
-pub(crate) struct Tensor {
-    pub(crate) shape: Vec<usize>,
-    pub(crate) values: Vec<f64>,
-}
-
-impl Tensor {
-    pub(crate) fn f32(&self) -> Vec<f32> {
-        self.values.iter().map(|&x| x as f32).collect()
-    }
-
-    pub(crate) fn largest(&self) -> f64 {
-        self.values.iter().fold(0.0, |max, x| max.max(x.abs()))
-    }
-
-    /// The largest absolute difference; NaN counts as infinite.
-    pub(crate) fn difference(&self, other: &[f32]) -> f64 {
-        assert_eq!(self.values.len(), other.len(), "sizes, wanted {:?}", self.shape);
-        let difference = |(a, b): (&f64, &f32)| (a - f64::from(*b)).abs();
-        let differences = self.values.iter().zip(other).map(difference);
-        differences.fold(0.0, |max, d| if d.is_nan() { f64::INFINITY } else { f64::max(max, d) })
-    }
-}
-
-pub(crate) struct Tensors(BTreeMap<String, Tensor>);
-
-impl Tensors {
-    pub(crate) fn open(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let file = SafeTensors::deserialize(&bytes).expect("safetensors");
-        let tensor = |(name, view): (&str, safetensors::tensor::TensorView<'_>)| {
-            let values = match view.dtype() {
-                Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b).into()).collect(),
-                Dtype::I64 => view.data().as_chunks::<8>().0.iter().map(|&b| i64::from_le_bytes(b) as f64).collect(),
-                other => panic!("{name}: {other:?}"),
-            };
-            (name.to_owned(), Tensor { shape: view.shape().to_vec(), values })
-        };
-        Self(file.iter().map(tensor).collect())
-    }
-
-    pub(crate) fn get(&self, name: &str) -> &Tensor {
-        self.0.get(name).unwrap_or_else(|| panic!("no tensor {name}"))
-    }
-
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-}
-
-/// The largest difference per stage, printed when the test ends.
-#[derive(Default)]
-pub(crate) struct Report {
-    worst: BTreeMap<String, (f64, String)>,
-    failures: Vec<String>,
-    pub(crate) checks: usize,
-}
-
-impl Report {
-    /// Notes the difference of a stage, which must not exceed `tolerance`.
-    pub(crate) fn check(&mut self, stage: &str, place: &str, difference: f64, tolerance: f64) {
-        self.checks += 1;
-        let worst = self.worst.entry(stage.to_owned()).or_default();
-        if difference >= worst.0 {
-            *worst = (difference, place.to_owned());
-        }
-        if difference > tolerance {
-            self.failures.push(format!("{place}: {stage} differs by {difference:.3e}, allowed {tolerance:.1e}"));
-        }
-    }
-
-    /// Notes whether two things are the same.
-    pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(&mut self, stage: &str, place: &str, found: &T, wanted: &T) {
-        self.checks += 1;
-        if found != wanted {
-            self.failures.push(format!("{place}: {stage}\n   found {found:?}\n  wanted {wanted:?}"));
-        }
-    }
-
-    /// Prints, and fails the test if anything failed or nothing was checked.
-    pub(crate) fn finish(self, title: &str) {
-        println!("{title}: {} checks", self.checks);
-        for (stage, (difference, place)) in &self.worst {
-            println!("  {stage:28} {difference:.2e}  {place}");
-        }
-        assert!(self.checks > 0, "{title}: nothing to check");
-        assert!(self.failures.is_empty(), "{title}: {} failed\n{}", self.failures.len(), self.failures.join("\n"));
-    }
+/// Prints the largest differences, and fails the test if anything failed or nothing was checked.
+pub(crate) fn finish(report: &Report, title: &str) {
+    println!("{title}: {} checks", report.checks);
+    print!("{report}");
+    let failures = &report.failures;
+    assert!(report.checks > 0, "{title}: nothing to check");
+    assert!(failures.is_empty(), "{title}: {} failed\n{}", failures.len(), failures.join("\n"));
 }
 
 /// A clip in `examples/audio`.
@@ -190,11 +80,6 @@ pub(crate) fn noise(length: usize) -> Vec<f32> {
         (state >> 8) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..length).map(|_| next()).collect()
-}
-
-/// The values of a tensor, row after row.
-pub(crate) fn values<const D: usize>(tensor: burn::tensor::Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().expect("f32")
 }
 
 /// An example's binary, which `cargo test` builds beside the tests.

@@ -5,6 +5,7 @@
 //! the type asked for; else they are converted or quantised tensor by tensor. Tensors that speech-to-text does not need are
 //! left alone.
 
+pub mod check;
 #[cfg(feature = "hub")]
 mod hub;
 mod load;
@@ -70,6 +71,25 @@ struct Preprocessor {
 impl Default for Preprocessor {
     fn default() -> Self {
         Self { padding_value: 0.0, sampling_rate: 16_000, num_mel_bins: 80, stride: 2 }
+    }
+}
+
+impl Preprocessor {
+    /// The values that features cannot be computed with.
+    fn faults(&self, path: &Path) -> Vec<Error> {
+        let wanted = Self::default();
+        let keys = [
+            ("sampling_rate", self.sampling_rate as usize, wanted.sampling_rate as usize),
+            ("num_mel_bins", self.num_mel_bins, wanted.num_mel_bins),
+            ("stride", self.stride, wanted.stride),
+        ];
+        let fault = |(key, found, wanted): (&str, usize, usize)| Error::InvalidConfig {
+            path: path.into(),
+            key: key.to_owned(),
+            found: found.to_string(),
+            wanted: wanted.to_string(),
+        };
+        keys.into_iter().filter(|(_, found, wanted)| found != wanted).map(fault).collect()
     }
 }
 
@@ -242,20 +262,8 @@ impl Checkpoint {
 fn preprocessor(json: &[u8], path: &Path) -> Result<Preprocessor> {
     let found: Preprocessor = serde_json::from_slice(json)
         .map_err(|error| Error::InvalidFile { path: path.into(), reason: error.to_string() })?;
-    let wanted = Preprocessor::default();
-    for (key, found, wanted) in [
-        ("sampling_rate", found.sampling_rate as usize, wanted.sampling_rate as usize),
-        ("num_mel_bins", found.num_mel_bins, wanted.num_mel_bins),
-        ("stride", found.stride, wanted.stride),
-    ] {
-        if found != wanted {
-            return Err(Error::InvalidConfig {
-                path: path.into(),
-                key: key.to_owned(),
-                found: found.to_string(),
-                wanted: wanted.to_string(),
-            });
-        }
+    match found.faults(path).into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(found),
     }
-    Ok(found)
 }

@@ -63,6 +63,10 @@ impl Source {
         self.dir.join(name)
     }
 
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.memory.is_some()
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         match &self.memory {
             Some(files) => files.contains_key(name),

@@ -97,8 +97,8 @@ impl FloatType {
 }
 
 #[derive(Deserialize)]
-struct Index {
-    weight_map: BTreeMap<String, PathBuf>,
+pub(super) struct Index {
+    pub(super) weight_map: BTreeMap<String, PathBuf>,
 }
 
 impl Weights {
@@ -170,15 +170,7 @@ impl Weights {
 
     /// The type that most of the weights have.
     pub(super) fn precision(&self) -> Precision {
-        let bytes = |wanted: &[Dtype]| -> usize {
-            self.tensors.values().filter(|tensor| wanted.contains(&tensor.dtype)).map(|tensor| tensor.range.len()).sum()
-        };
-        let types = [
-            (Precision::Int8, bytes(&[Dtype::I8])),
-            (Precision::Bf16, bytes(&[Dtype::BF16])),
-            (Precision::F32, bytes(&[Dtype::F16, Dtype::F32])),
-        ];
-        types.into_iter().max_by_key(|&(_, bytes)| bytes).map_or(Precision::F32, |(precision, _)| precision)
+        precision(self.tensors.values().map(|tensor| (tensor.dtype, tensor.range.len())))
     }
 
     /// The first of `names` that exists, in floating point: in place if it is stored so and aligned, else converted. Also
@@ -235,18 +227,9 @@ impl Weights {
         })
     }
 
-    /// Whether a tensor has the shape, where what is beyond the second dimension may count as one with it: the weight of a
-    /// convolution is that of a product with windows of its input.
+    /// Whether a tensor [has the shape](has_shape).
     fn check_shape(&self, name: &str, stored: &Stored, wanted: &[usize]) -> Result<()> {
-        let same = match *wanted {
-            [output, input] => {
-                stored.shape.len() >= 2
-                    && stored.shape[0] == output
-                    && stored.shape[1..].iter().product::<usize>() == input
-            }
-            _ => stored.shape == wanted,
-        };
-        if same {
+        if has_shape(&stored.shape, wanted) {
             return Ok(());
         }
         let path = self.source.path(&stored.file.name);
@@ -324,4 +307,28 @@ fn to_f32(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
 /// Whether a tensor of the full model belongs to speech-to-text.
 pub(super) fn is_needed(name: &str) -> bool {
     ["speech_encoder.", "text_decoder.", "shared.", "lm_head."].iter().any(|part| name.starts_with(part))
+}
+
+/// Whether `found` is the shape `wanted`, where what is beyond the second dimension may count as one with it: the weight of
+/// a convolution is that of a product with windows of its input.
+pub(super) fn has_shape(found: &[usize], wanted: &[usize]) -> bool {
+    match *wanted {
+        [output, input] => found.len() >= 2 && found[0] == output && found[1..].iter().product::<usize>() == input,
+        _ => found == wanted,
+    }
+}
+
+/// The precision that most bytes of these tensors have.
+pub(super) fn precision(tensors: impl Iterator<Item = (Dtype, usize)>) -> Precision {
+    let (mut int8, mut bf16, mut f32) = (0, 0, 0);
+    for (dtype, bytes) in tensors {
+        match dtype {
+            Dtype::I8 => int8 += bytes,
+            Dtype::BF16 => bf16 += bytes,
+            Dtype::F16 | Dtype::F32 => f32 += bytes,
+            _ => {}
+        }
+    }
+    let types = [(Precision::Int8, int8), (Precision::Bf16, bf16), (Precision::F32, f32)];
+    types.into_iter().max_by_key(|&(_, bytes)| bytes).map_or(Precision::F32, |(precision, _)| precision)
 }

@@ -94,19 +94,27 @@ impl ModelConfig {
     ///
     /// [`Error::InvalidFile`] if it is no such JSON, [`Error::InvalidConfig`] for a value that no model can be built with.
     pub fn from_json(json: &[u8], path: &Path) -> Result<Self> {
-        let config: Self = serde_json::from_slice(json)
-            .map_err(|error| Error::InvalidFile { path: path.into(), reason: error.to_string() })?;
-        config.check(path)?;
-        Ok(config)
+        let config = Self::parse(json, path)?;
+        match config.faults(path).into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(config),
+        }
     }
 
-    fn check(&self, path: &Path) -> Result<()> {
-        let wanted = |ok: bool, key: &str, found: &dyn ToString, wanted: &str| {
-            if ok {
-                return Ok(());
+    /// [`from_json`](Self::from_json) without a look at the values.
+    pub(crate) fn parse(json: &[u8], path: &Path) -> Result<Self> {
+        serde_json::from_slice(json)
+            .map_err(|error| Error::InvalidFile { path: path.into(), reason: error.to_string() })
+    }
+
+    /// The values that no model can be built with.
+    pub(crate) fn faults(&self, path: &Path) -> Vec<Error> {
+        let mut faults = Vec::new();
+        let mut wanted = |ok: bool, key: &str, found: &dyn ToString, wanted: &str| {
+            if !ok {
+                let (key, found, wanted) = (key.to_owned(), found.to_string(), wanted.to_owned());
+                faults.push(Error::InvalidConfig { path: path.into(), key, found, wanted });
             }
-            let (key, found, wanted) = (key.to_owned(), found.to_string(), wanted.to_owned());
-            Err(Error::InvalidConfig { path: path.into(), key, found, wanted })
         };
         let positive = "a positive number";
         for (key, value) in [
@@ -122,13 +130,13 @@ impl ModelConfig {
             ("adaptor_kernel_size", self.adaptor_kernel_size),
             ("adaptor_stride", self.adaptor_stride),
         ] {
-            wanted(value > 0, key, &value, positive)?;
+            wanted(value > 0, key, &value, positive);
         }
         if let Some(chunk) = self.speech_encoder_chunk_size {
-            wanted(chunk > 0, "speech_encoder_chunk_size", &chunk, "a positive number or null")?;
+            wanted(chunk > 0, "speech_encoder_chunk_size", &chunk, "a positive number or null");
         }
         let positions = self.max_position_embeddings;
-        wanted(positions >= 4, "max_position_embeddings", &positions, "at least 4, the prompt and two tokens")?;
+        wanted(positions >= 4, "max_position_embeddings", &positions, "at least 4, the prompt and two tokens");
         // Sizes that no file could fill would overflow below.
         let parameters = [self.vocab_size, self.decoder_ffn_dim, self.speech_encoder_intermediate_size]
             .into_iter()
@@ -139,30 +147,30 @@ impl ModelConfig {
             "hidden_size",
             &self.hidden_size,
             "sizes of a model below 2^40 weights",
-        )?;
+        );
         let hidden = self.hidden_size;
-        wanted(hidden.is_multiple_of(2) && hidden >= 4, "hidden_size", &hidden, "an even number, at least 4")?;
+        wanted(hidden.is_multiple_of(2) && hidden >= 4, "hidden_size", &hidden, "an even number, at least 4");
         for (key, heads) in [
             ("decoder_attention_heads", self.decoder_attention_heads),
             ("speech_encoder_attention_heads", self.speech_encoder_attention_heads),
         ] {
-            wanted(hidden.is_multiple_of(heads), key, &heads, &format!("a divisor of hidden_size, {hidden}"))?;
+            wanted(hidden.is_multiple_of(heads), key, &heads, &format!("a divisor of hidden_size, {hidden}"));
         }
         let input = self.feature_projection_input_dim;
-        wanted(input == STACKED, "feature_projection_input_dim", &input, "160, two frames of 80 mel bins")?;
-        wanted(self.add_adapter, "add_adapter", &self.add_adapter, "true")?;
+        wanted(input == STACKED, "feature_projection_input_dim", &input, "160, two frames of 80 mel bins");
+        wanted(self.add_adapter, "add_adapter", &self.add_adapter, "true");
         let layers = self.num_adapter_layers;
-        wanted(layers == 1, "num_adapter_layers", &layers, "1, as in every published checkpoint")?;
+        wanted(layers == 1, "num_adapter_layers", &layers, "1, as in every published checkpoint");
         let positions = self.position_embeddings_type.as_deref().unwrap_or("null");
-        wanted(positions == "relative_key", "position_embeddings_type", &positions, "relative_key")?;
+        wanted(positions == "relative_key", "position_embeddings_type", &positions, "relative_key");
         for (key, id) in [
             ("decoder_start_token_id", self.decoder_start_token_id),
             ("pad_token_id", self.pad_token_id),
             ("eos_token_id", self.eos_token_id),
         ] {
-            wanted((id as usize) < self.vocab_size, key, &id, &format!("below vocab_size, {}", self.vocab_size))?;
+            wanted((id as usize) < self.vocab_size, key, &id, &format!("below vocab_size, {}", self.vocab_size));
         }
-        Ok(())
+        faults
     }
 
     /// What a search may ask of the decoder.

@@ -1,0 +1,84 @@
+//! [`Report`]: differences, and which of them are too large.
+
+use std::{collections::BTreeMap, fmt};
+
+/// The largest difference per stage, and all that failed.
+#[derive(Default)]
+pub(crate) struct Report {
+    worst: BTreeMap<String, (f64, String)>,
+    pub(crate) failures: Vec<String>,
+    pub(crate) checks: usize,
+    /// Sequences that were not compared: the reference itself gives other tokens after a rounding error.
+    pub(crate) ambiguous: usize,
+    /// Whether differences of numbers are noted only.
+    informative: bool,
+}
+
+impl Report {
+    /// One in which numbers may differ by any amount, as they do in other precisions than the reference's.
+    pub(crate) fn informative() -> Self {
+        Self { informative: true, ..Self::default() }
+    }
+
+    /// Notes the difference of a stage, which must not exceed `tolerance`.
+    pub(crate) fn check(&mut self, stage: &str, place: &str, difference: f64, tolerance: f64) {
+        self.checks += 1;
+        let worst = self.worst.entry(stage.to_owned()).or_default();
+        if difference >= worst.0 {
+            *worst = (difference, place.to_owned());
+        }
+        // A NaN is no difference that could be small enough.
+        if !self.informative && (difference.is_nan() || difference > tolerance) {
+            let failure = format!("{place}: {stage} differs by ");
+            // The numbers of a sequence fail once for all.
+            if self.failures.last().is_none_or(|last| !last.starts_with(&failure)) {
+                self.failures.push(format!("{failure}{difference:.3e}, allowed {tolerance:.1e}"));
+            }
+        }
+    }
+
+    /// Notes whether two things are the same; `why` is added where they are not.
+    pub(crate) fn equal<T: PartialEq + fmt::Debug>(
+        &mut self,
+        stage: &str,
+        place: &str,
+        found: &T,
+        wanted: &T,
+        why: &str,
+    ) -> bool {
+        self.checks += 1;
+        let same = found == wanted;
+        if !same {
+            self.fail(place, format_args!("{stage}{why}\n   found {found:?}\n  wanted {wanted:?}"));
+        }
+        same
+    }
+
+    /// Notes a failure.
+    pub(crate) fn fail(&mut self, place: &str, what: impl fmt::Display) {
+        self.failures.push(format!("{place}: {what}"));
+    }
+
+    /// Adds what another report has.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (stage, (difference, place)) in other.worst {
+            let worst = self.worst.entry(stage).or_default();
+            if difference >= worst.0 {
+                *worst = (difference, place);
+            }
+        }
+        self.failures.extend(other.failures);
+        self.checks += other.checks;
+        self.ambiguous += other.ambiguous;
+    }
+}
+
+/// The largest difference per stage, and where it is.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (stage, (difference, place)) in &self.worst {
+            writeln!(f, "  {stage:28} {difference:.2e}  {place}")?;
+        }
+        Ok(())
+    }
+}

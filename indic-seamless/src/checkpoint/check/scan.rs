@@ -1,0 +1,240 @@
+//! Reads files once, in pieces, for their SHA-256 and for numbers that are none.
+
+use std::{borrow::Cow, ops::Range};
+
+use half::{bf16, f16};
+use rayon::prelude::*;
+use safetensors::Dtype;
+use sha2::{Digest, Sha256};
+
+use super::{Problem, ProblemKind, content::Content, tensors::Needed};
+use crate::{checkpoint::OnProgress, error::Result};
+
+/// Bytes that a thread reads at a time; whole numbers of every type.
+const PIECE: usize = 4 << 20;
+
+/// Numbers of a tensor in a file.
+#[derive(Debug, Clone)]
+pub(super) struct Numbers {
+    /// Which of the needed tensors.
+    pub(super) tensor: usize,
+    pub(super) dtype: Dtype,
+    pub(super) range: Range<usize>,
+}
+
+/// What was found in a file.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) sha256: Option<String>,
+    /// Numbers that were looked at.
+    pub(super) values: u64,
+    /// Per tensor, in the order of the file.
+    broken: Vec<(usize, NonFinite)>,
+}
+
+/// Numbers that are NaN or infinite.
+#[derive(Debug, Clone, Copy)]
+struct NonFinite {
+    count: u64,
+    /// The first one's place in the tensor, and its value.
+    first: usize,
+    value: f32,
+}
+
+impl Found {
+    pub(super) fn problems(&self, file: &str, tensors: &[Needed<'_>]) -> Vec<Problem> {
+        let problem = |&(tensor, broken): &(usize, NonFinite)| {
+            let NonFinite { count, first, value } = broken;
+            Some(Problem {
+                kind: ProblemKind::NonFinite,
+                file: file.to_owned(),
+                place: Some(tensors.get(tensor)?.name.clone()),
+                found: format!("{value} at index {first}, {count} such value{},", if count == 1 { "" } else { "s" }),
+                wanted: "finite numbers".to_owned(),
+            })
+        };
+        self.broken.iter().filter_map(problem).collect()
+    }
+}
+
+/// Part of a file that is read at once.
+struct Piece {
+    range: Range<usize>,
+    /// Whose numbers these are, and the index of the first of them.
+    numbers: Option<(usize, usize)>,
+}
+
+/// Reads file after file, and tells how far it is.
+pub(super) struct Reading<'a> {
+    hashes: bool,
+    values: bool,
+    progress: OnProgress<'a>,
+    done: u64,
+    all: u64,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(hashes: bool, values: bool, progress: OnProgress<'a>) -> Self {
+        Self { hashes, values, progress, done: 0, all: 0 }
+    }
+
+    /// Adds what will be read of a file to what is to be read in all.
+    pub(super) fn plan(&mut self, content: &Content, numbers: Vec<Numbers>) {
+        self.all += match (self.hashes, self.values) {
+            (true, _) => content.len() as u64,
+            (false, true) => numbers.iter().map(|numbers| numbers.range.len() as u64).sum(),
+            (false, false) => 0,
+        };
+    }
+
+    /// Reads a file. Threads read and look at pieces while one adds those before to the sum.
+    pub(super) fn read(&mut self, content: &Content, numbers: Vec<Numbers>) -> Result<Found> {
+        let numbers = if self.values { numbers } else { Vec::new() };
+        let pieces = pieces(&numbers, self.hashes.then_some(content.len()));
+        let mut found = Found::default();
+        let mut hasher = Sha256::new();
+        let mut before: Vec<Cow<'_, [u8]>> = Vec::new();
+        let mut add = |bytes: Vec<Cow<'_, [u8]>>| bytes.iter().for_each(|bytes| hasher.update(bytes));
+        for batch in batches(&pieces) {
+            let look = |piece: &Piece| {
+                let bytes = content.read(piece.range.clone())?;
+                let broken = piece.numbers.and_then(|(i, start)| non_finite(&bytes, numbers[i].dtype, start));
+                Ok((bytes, broken))
+            };
+            let read = || batch.par_iter().map(look).collect::<Result<Vec<_>>>();
+            let hashed = std::mem::take(&mut before);
+            let (read, ()) = rayon::join(read, || add(hashed));
+            for (piece, (bytes, broken)) in batch.iter().zip(read?) {
+                self.done += bytes.len() as u64;
+                if let Some((i, _)) = piece.numbers {
+                    found.values += (bytes.len() * 8 / numbers[i].dtype.bitsize()) as u64;
+                    found.add(numbers[i].tensor, broken);
+                }
+                if self.hashes {
+                    before.push(bytes);
+                }
+            }
+            (self.progress)(self.done, self.all);
+        }
+        add(before);
+        found.sha256 = self.hashes.then(|| hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        Ok(found)
+    }
+}
+
+impl Found {
+    fn add(&mut self, tensor: usize, broken: Option<NonFinite>) {
+        match (self.broken.last_mut(), broken) {
+            (_, None) => {}
+            (Some((last, all)), Some(broken)) if *last == tensor => all.count += broken.count,
+            (_, Some(broken)) => self.broken.push((tensor, broken)),
+        }
+    }
+}
+
+/// Cuts a file: into its `numbers`, and, if all `len` bytes are wanted, what lies between them.
+fn pieces(numbers: &[Numbers], len: Option<usize>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut cut = |range: Range<usize>, numbers: Option<(usize, usize)>| {
+        for start in range.clone().step_by(PIECE) {
+            let numbers = numbers.map(|(i, size)| (i, (start - range.start) / size));
+            pieces.push(Piece { range: start..range.end.min(start + PIECE), numbers });
+        }
+    };
+    let mut end = 0;
+    for (i, numbers) in numbers.iter().enumerate() {
+        if len.is_some() {
+            cut(end..numbers.range.start, None);
+        }
+        cut(numbers.range.clone(), Some((i, numbers.dtype.bitsize() / 8)));
+        end = numbers.range.end;
+    }
+    cut(end..len.unwrap_or(end), None);
+    pieces
+}
+
+/// Pieces that are in memory together: two for each thread.
+fn batches(pieces: &[Piece]) -> impl Iterator<Item = &[Piece]> {
+    let most = 2 * rayon::current_num_threads() * PIECE;
+    let mut rest = pieces;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |piece: &&Piece| {
+            bytes += piece.range.len();
+            bytes <= most
+        };
+        let count = rest.iter().take_while(fits).count().max(1);
+        let (batch, after) = rest.split_at_checked(count)?;
+        rest = after;
+        Some(batch)
+    })
+}
+
+/// The numbers among `bytes` that are not finite; `start` is the index of the first number.
+fn non_finite(bytes: &[u8], dtype: Dtype, start: usize) -> Option<NonFinite> {
+    match dtype {
+        Dtype::F32 => find(bytes, start, |b| u32::from_le_bytes(b) & 0x7f80_0000 == 0x7f80_0000, f32::from_le_bytes),
+        Dtype::BF16 => {
+            let value = |b| bf16::from_le_bytes(b).to_f32();
+            find(bytes, start, |b| u16::from_le_bytes(b) & 0x7f80 == 0x7f80, value)
+        }
+        Dtype::F16 => {
+            let value = |b| f16::from_le_bytes(b).to_f32();
+            find(bytes, start, |b| u16::from_le_bytes(b) & 0x7c00 == 0x7c00, value)
+        }
+        _ => None,
+    }
+}
+
+fn find<const N: usize>(
+    bytes: &[u8],
+    start: usize,
+    is_broken: impl Fn([u8; N]) -> bool,
+    value: impl Fn([u8; N]) -> f32,
+) -> Option<NonFinite> {
+    let numbers = bytes.as_chunks::<N>().0;
+    let count = numbers.iter().map(|&number| u64::from(is_broken(number))).sum();
+    let first = if count > 0 { numbers.iter().position(|&number| is_broken(number))? } else { return None };
+    Some(NonFinite { count, first: start + first, value: value(numbers[first]) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_hashed_and_every_number_seen() {
+        let count = PIECE / 2 + 5;
+        let mut floats = vec![1.0f32; count];
+        floats[7] = f32::NAN;
+        floats[count - 1] = f32::INFINITY;
+        let mut bytes = vec![9; 3];
+        bytes.extend(floats.iter().flat_map(|x| x.to_le_bytes()));
+        let halves = bytes.len()..bytes.len() + 4;
+        bytes.extend([0x00, 0x3c, 0x00, 0xfc]);
+        bytes.extend([1, 2, 3]);
+        let numbers = vec![
+            Numbers { tensor: 4, dtype: Dtype::F32, range: 3..3 + 4 * count },
+            Numbers { tensor: 1, dtype: Dtype::F16, range: halves },
+        ];
+        let wanted: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let content = Content::Memory(bytes.clone().into());
+        let mut last = (0, 0);
+        let mut progress = |done, all| last = (done, all);
+        let mut reading = Reading::new(true, true, &mut progress);
+        reading.plan(&content, numbers.clone());
+        let found = reading.read(&content, numbers.clone()).expect("memory");
+        assert_eq!(last, (bytes.len() as u64, bytes.len() as u64));
+        assert_eq!((found.sha256, found.values), (Some(wanted), count as u64 + 2));
+        let [(4, first), (1, second)] = found.broken[..] else { panic!("{:?}", found.broken) };
+        assert_eq!((first.count, first.first, first.value.is_nan()), (2, 7, true));
+        assert_eq!((second.count, second.first, second.value), (1, 1, f32::NEG_INFINITY));
+
+        let mut progress = |done, all| last = (done, all);
+        let mut reading = Reading::new(false, true, &mut progress);
+        reading.plan(&content, numbers.clone());
+        let found = reading.read(&content, numbers).expect("memory");
+        assert_eq!((found.sha256, found.broken.len()), (None, 2));
+        assert_eq!(last, (4 * count as u64 + 4, 4 * count as u64 + 4));
+    }
+}

@@ -1,0 +1,191 @@
+//! The tensors in the files against those that `config.json` asks for.
+
+use std::collections::BTreeSet;
+
+use safetensors::Dtype;
+
+use super::{
+    CheckReport, Problem, ProblemKind, TensorSummary,
+    headers::{FLOATS, Stored, WeightFile, WeightFiles},
+    scan::Numbers,
+};
+use crate::{
+    checkpoint::{
+        load::{self, Expected},
+        weights::{SCHEME, SCHEME_KEY, has_shape, precision, scale_name},
+    },
+    model::config::ModelConfig,
+    quantization::packed_shape,
+};
+
+/// A tensor that is there and will be used.
+#[derive(Debug)]
+pub(super) struct Needed<'a> {
+    pub(super) name: String,
+    file: &'a WeightFile,
+    stored: &'a Stored,
+    /// What it is for; `None` for scales.
+    pub(super) expected: Option<Expected>,
+}
+
+impl Needed<'_> {
+    pub(super) fn dtype(&self) -> Dtype {
+        self.stored.dtype
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.stored.range.len() as u64
+    }
+
+    /// Whether numbers of `alignment` bytes can be used where they lie.
+    pub(super) fn is_aligned(&self, alignment: usize) -> bool {
+        (self.file.base + self.stored.range.start).is_multiple_of(alignment)
+    }
+
+    /// How many numbers it holds; for bytes that are packed, those of the matrix.
+    pub(super) fn parameters(&self) -> u64 {
+        match &self.expected {
+            Some(Expected::Product(shape)) => count(shape),
+            Some(Expected::Other(shape)) => count(shape),
+            None => 0,
+        }
+    }
+}
+
+/// The number of elements.
+pub(super) fn count(shape: &[usize]) -> u64 {
+    shape.iter().fold(1, |all, &size| all.saturating_mul(size as u64))
+}
+
+/// The floating point numbers among `tensors` that lie in a file, in its order.
+pub(super) fn values(file: &str, tensors: &[Needed<'_>]) -> Vec<Numbers> {
+    let in_file = tensors.iter().enumerate().filter(|(_, tensor)| tensor.file.name == file);
+    let floats = in_file.filter(|(_, t)| FLOATS.contains(&t.stored.dtype) && t.stored.range.end <= t.file.len);
+    let numbers = floats.map(|(tensor, t)| Numbers { tensor, dtype: t.stored.dtype, range: t.stored.range.clone() });
+    let mut numbers: Vec<Numbers> = numbers.collect();
+    numbers.sort_by_key(|numbers| numbers.range.start);
+    numbers
+}
+
+/// Looks for each tensor that the model needs. Returns those that are as they should be.
+pub(super) fn compare<'a>(config: &ModelConfig, weights: &'a WeightFiles, report: &mut CheckReport) -> Vec<Needed<'a>> {
+    let expected = load::tensors(config);
+    let mut comparison = Comparison { weights, problems: Vec::new(), needed: Vec::new(), used: BTreeSet::new() };
+    if !weights.is_empty() {
+        for (name, tensor) in &expected {
+            comparison.look_for(name, tensor);
+        }
+    }
+    let Comparison { problems, needed, used, .. } = comparison;
+    report.problems.extend(problems);
+
+    let mut summary = TensorSummary { wanted: expected.len(), ..TensorSummary::default() };
+    for tensor in &needed {
+        summary.found += usize::from(tensor.expected.is_some());
+        summary.parameters += tensor.parameters();
+        summary.bytes += tensor.bytes();
+        let count = summary.types.entry(format!("{:?}", tensor.dtype())).or_default();
+        count.tensors += 1;
+        count.bytes += tensor.bytes();
+    }
+    summary.stored = precision(needed.iter().map(|tensor| (tensor.dtype(), tensor.stored.range.len())));
+    weights.count_ignored(&used, &mut summary);
+    report.tensors = Some(summary);
+    needed
+}
+
+struct Comparison<'a> {
+    weights: &'a WeightFiles,
+    problems: Vec<Problem>,
+    needed: Vec<Needed<'a>>,
+    used: BTreeSet<&'a str>,
+}
+
+impl<'a> Comparison<'a> {
+    fn problem(&mut self, kind: ProblemKind, file: &str, name: &str, found: String, wanted: String) {
+        self.problems.push(Problem { kind, file: file.to_owned(), place: Some(name.to_owned()), found, wanted });
+    }
+
+    fn find(&mut self, names: &[&str], shape: &[usize]) -> Option<(&'a WeightFile, &'a str, &'a Stored)> {
+        let weights = self.weights;
+        for name in names {
+            if let Some((file, stored)) = weights.get(name) {
+                let (name, _) = file.tensors.get_key_value(*name)?;
+                self.used.insert(name);
+                return Some((file, name, stored));
+            }
+        }
+        let name = names.first()?;
+        // Under any of its names it may lie in a shard that cannot be read.
+        if names.iter().all(|name| weights.home(name).is_some())
+            && let Some(home) = weights.home(name)
+        {
+            self.problem(ProblemKind::MissingTensor, home, name, "nothing".to_owned(), format!("a tensor {shape:?}"));
+        }
+        None
+    }
+
+    fn look_for(&mut self, name: &str, expected: &Expected) {
+        let shape = match expected {
+            Expected::Product(shape) => &shape[..],
+            Expected::Other(shape) => &shape[..],
+        };
+        let Some((file, name, stored)) = self.find(&load::aliases(name), shape) else { return };
+        let fits = match (expected, stored.dtype) {
+            (&Expected::Product([output, input]), Dtype::I8) => self.is_packed(file, name, stored, output, input),
+            (_, dtype) => {
+                let wanted = if let Expected::Product(_) = expected {
+                    "F32, F16, BF16 or packed I8"
+                } else {
+                    "F32, F16 or BF16"
+                };
+                self.has_type(file, name, dtype, wanted) & self.has_shape(file, name, stored, shape)
+            }
+        };
+        if fits {
+            let expected = Some(expected.clone());
+            self.needed.push(Needed { name: name.to_owned(), file, stored, expected });
+        }
+    }
+
+    fn has_type(&mut self, file: &WeightFile, name: &str, found: Dtype, wanted: &str) -> bool {
+        let fits = FLOATS.contains(&found);
+        if !fits {
+            self.problem(ProblemKind::TensorType, &file.name, name, format!("{found:?}"), wanted.to_owned());
+        }
+        fits
+    }
+
+    fn has_shape(&mut self, file: &WeightFile, name: &str, stored: &Stored, wanted: &[usize]) -> bool {
+        let fits = has_shape(&stored.shape, wanted);
+        if !fits {
+            let (found, wanted) = (format!("{:?}", stored.shape), format!("{wanted:?} by config.json"));
+            self.problem(ProblemKind::TensorShape, &file.name, name, found, wanted);
+        }
+        fits
+    }
+
+    /// Whether bytes are packed as the kernels want them, with a scale per output beside them.
+    fn is_packed(&mut self, file: &WeightFile, name: &str, stored: &Stored, output: usize, input: usize) -> bool {
+        let known = file.scheme.as_deref() == Some(SCHEME);
+        let key = format!("metadata {SCHEME_KEY}");
+        // Once for all tensors of the file.
+        if !known && !self.problems.iter().any(|p| p.file == file.name && p.place.as_ref() == Some(&key)) {
+            let found = format!("{:?}", file.scheme.as_deref().unwrap_or("none"));
+            self.problem(ProblemKind::Quantization, &file.name, &key, found, format!("{SCHEME:?}"));
+        }
+        let wanted = packed_shape(output, input);
+        let packed = stored.shape == wanted;
+        if !packed {
+            let (found, wanted) = (format!("{:?}", stored.shape), format!("{wanted:?} by config.json"));
+            self.problem(ProblemKind::TensorShape, &file.name, name, found, wanted);
+        }
+        let Some((file, name, scales)) = self.find(&[&scale_name(name)], &[output]) else { return false };
+        let fits = self.has_type(file, name, scales.dtype, "F32, F16 or BF16");
+        if !(fits & self.has_shape(file, name, scales, &[output])) {
+            return false;
+        }
+        self.needed.push(Needed { name: name.to_owned(), file, stored: scales, expected: None });
+        known && packed
+    }
+}

@@ -165,6 +165,8 @@ fn broken_files_are_named() {
 fn contradictions_are_named() {
     let copy = Copy::of("tiny").set(CONFIG, "eos_token_id", 5000);
     names("eos", &copy, &[(ProblemKind::Config, CONFIG, "eos_token_id", "5000")]);
+    let copy = Copy::of("tiny").set(CONFIG, "decoder_layers", 2_000_000_000);
+    names("layers", &copy, &[(ProblemKind::Config, CONFIG, "decoder_layers", "2000000000")]);
     let copy = Copy::of("tiny").set(GENERATION, "forced_eos_token_id", json!([3, 1102]));
     names("forced eos", &copy, &[(ProblemKind::TokenId, GENERATION, "forced_eos_token_id", "1102")]);
     let copy = Copy::of("tiny").set(GENERATION, "num_beams", 0);
@@ -302,4 +304,22 @@ fn against_a_reference_that_was_not_tried_for_rounding() {
     let (code, printed) = against(&["--precision", "int8"]);
     assert_eq!(code, 1, "{printed}");
     assert!(printed.contains("rounding not tried; the reference's first two tokens are at least"), "{printed}");
+}
+
+#[test]
+#[ignore = "needs PyTorch and transformers: INDIC_SEAMLESS_PYTHON names a Python that has them"]
+fn two_commands_prove_parity() {
+    let python = std::env::var("INDIC_SEAMLESS_PYTHON").expect("INDIC_SEAMLESS_PYTHON");
+    let tiny = golden_dir().join("tiny");
+    let dir = tempfile::tempdir().expect("folder");
+    let out = dir.path().join("recorded");
+    let script = golden_dir().join("../../tools/reference/record.py");
+    let clips = ["hi_16k.wav", "en_8k_stereo.wav"].map(|clip| tiny.join("audio").join(clip));
+    let mut record = std::process::Command::new(python);
+    record.arg(script).arg("--model").arg(tiny.join("model")).arg("--out").arg(&out);
+    record.args(["--lang", "hin", "--lang", "eng", "--float64", "--weight-noise"]).args(clips);
+    assert!(record.status().expect("run").success());
+    let (code, printed) = run(&[path(&tiny.join("model")), "--against", path(&out)]);
+    assert_eq!(code, 0, "{printed}");
+    assert!(printed.contains("hi_16k: pass") && printed.contains("en_8k_stereo: pass"), "{printed}");
 }

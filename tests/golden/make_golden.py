@@ -8,29 +8,27 @@ by espeak-ng or synthetic; OUT/golden has the reference outputs (CPU, float32). 
 from __future__ import annotations
 
 import argparse
-import copy
 import io
-import json
 import math
 import struct
 import subprocess
-import zlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import sentencepiece as spm
 import soundfile as sf
 import torch
-import torchaudio
 import transformers as hf
 from safetensors.torch import save_file
 from sentencepiece import sentencepiece_model_pb2
 
-Model = hf.SeamlessM4Tv2ForSpeechToText
-Tensors = dict[str, torch.Tensor]
-Json = dict[str, Any]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools/reference"))
+from reference import (  # noqa: E402
+    SEARCHES, Json, Model, Reference, Tensors, features, plain, resample, rng, show, versions, waveform, write_json,
+)  # fmt: skip
 
 LANGUAGES = """
 afr amh arb ary arz asm azj bel ben bos bul cat ceb ces ckb cmn cmn_Hant cym dan deu ell eng est eus fin fra fuv gaz gle
@@ -92,18 +90,6 @@ The boats return to the harbour before the storm! She sings very well, he plays 
 ਬੱਚੇ ਰੁੱਖ ਹੇਠਾਂ ਖੇਡ ਰਹੇ ਹਨ। ਤੁਸੀਂ ਕਿੱਥੇ ਜਾ ਰਹੇ ਹੋ? ପିଲାମାନେ ଗଛ ତଳେ ଖେଳୁଛନ୍ତି। ল'ৰা-ছোৱালীবোৰে গছৰ তলত খেলি আছে।
 بچے درخت کے نیچے کھیل رہے ہیں۔ آپ کہاں جا رہے ہیں؟ केटाकेटीहरू रूखमुनि खेलिरहेका छन्।""".splitlines()
 
-SEARCHES: dict[str, Json] = {
-    "greedy": {"num_beams": 1}, "beam4": {"num_beams": 4}, "beam5": {"num_beams": 5},
-    "beam5_lp0.5": {"num_beams": 5, "length_penalty": 0.5}, "beam5_lp2": {"num_beams": 5, "length_penalty": 2.0},
-    "beam5_lp0": {"num_beams": 5, "length_penalty": 0.0}, "beam4_lp-1": {"num_beams": 4, "length_penalty": -1.0},
-    "beam5_early": {"num_beams": 5, "early_stopping": True}, "beam5_never": {"num_beams": 5, "early_stopping": "never"},
-    "greedy_norep2": {"num_beams": 1, "no_repeat_ngram_size": 2},
-    "greedy_rep1.5": {"num_beams": 1, "repetition_penalty": 1.5},
-    "beam4_norep2": {"num_beams": 4, "no_repeat_ngram_size": 2},
-    "beam4_rep1.3": {"num_beams": 4, "repetition_penalty": 1.3},
-    "beam3_min8": {"num_beams": 3, "min_new_tokens": 8}, "greedy_min12": {"num_beams": 1, "min_new_tokens": 12},
-    "beam5_ret3": {"num_beams": 5, "num_return_sequences": 3},
-}  # fmt: skip
 CHUNKS = ((16, 1), (16, 0), (7, -1), (10, 128))  # speech_encoder_chunk_size, speech_encoder_left_chunk_num
 BATCHES = (("hi_16k", "te_16k"), ("noise_16k", "en_16k"), ("hi_cut_16k", "te_16k"))
 
@@ -112,14 +98,6 @@ ENCODED = ("Hello world", "  two  spaces ", "आज मौसम अच्छा
            "it 's a test , isn't it ?", "ＦＵＬＬｗｉｄｔｈ ½ ﬁ", "▁under▁score", "The weather", "¿Qué?",
            "हि न्दी", "a\nb\tc", "__hin__ text", "é vs e\u0301", "x </s> y")  # fmt: skip
 DECODED = ("it 's a test , isn't it ?", "I 'm here . OK !", "we 've  done", "आज मौसम अच्छा है।", "do n't ' x '")
-
-
-def rng(seed: int, name: str) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())]))
-
-
-def write_json(path: Path, value: Any, **options: Any) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False, **options) + "\n", encoding="utf-8")
 
 
 def pieces(count: int) -> bytes:
@@ -206,10 +184,6 @@ def save_weights(
         write_json(folder / "model.safetensors.index.json", index, indent=2, sort_keys=True)
 
 
-def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    return torchaudio.functional.resample(torch.from_numpy(samples.copy()), rate, wanted).numpy()
-
-
 def speak(speech: Speech) -> tuple[np.ndarray, int]:
     command = ["espeak-ng", "-v", speech.voice, "-s", "175", "--stdout", speech.text]
     return sf.read(io.BytesIO(subprocess.run(command, check=True, capture_output=True).stdout), dtype="float32")
@@ -265,18 +239,6 @@ def make_clips(folder: Path, seed: int) -> dict[str, Json]:
     return clips
 
 
-def waveform(path: Path) -> np.ndarray:
-    """As in the model card: torchaudio's resampling, of which the feature extractor takes the first channel."""
-    samples, rate = sf.read(path, dtype="float32", always_2d=True)
-    return resample(samples[:, 0], rate, 16_000)
-
-
-def features(extractor: hf.SeamlessM4TFeatureExtractor, waveforms: list[np.ndarray]) -> Tensors:
-    batch = extractor(waveforms, sampling_rate=16_000, return_tensors="pt", padding=True)
-    mask = batch["attention_mask"].long().contiguous()
-    return {"input_features": batch["input_features"].contiguous(), "attention_mask": mask}
-
-
 def train(folder: Path, audio: Path, config: hf.SeamlessM4Tv2Config, start: Tensors, steps: int, seed: int) -> Tensors:
     """Weights with which clips and languages lead to texts of their own, as random ones repeat one token for ever.
 
@@ -316,93 +278,11 @@ def train(folder: Path, audio: Path, config: hf.SeamlessM4Tv2Config, start: Tens
     return {name: tensor.detach() for name, tensor in model.state_dict().items()}
 
 
-def plain(output: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
-    tensor = output[0] if isinstance(output, tuple) else output
-    return tensor.detach().float().clone(memory_format=torch.contiguous_format)
-
-
-class Reference:
-    """The model, and two others that show whether a search hangs on rounding."""
-
-    def __init__(self, folder: Path, seed: int, max_new_tokens: int) -> None:
-        self.model = Model.from_pretrained(folder, dtype=torch.float32).eval()
-        self.exact = copy.deepcopy(self.model).double()
-        self.noisy = copy.deepcopy(self.model)
-        for name, weight in self.noisy.named_parameters():
-            noise = rng(seed, f"noise {name}").standard_normal(tuple(weight.shape), dtype=np.float32)
-            weight.mul_(1 + 1e-4 * torch.from_numpy(noise))
-        self.extractor = hf.SeamlessM4TFeatureExtractor.from_pretrained(folder)
-        self.tokenizer = hf.SeamlessM4TTokenizer.from_pretrained(folder)
-        self.seed, self.max_new_tokens = seed, max_new_tokens
-
-    def prefix(self, name: str, languages: list[str]) -> torch.Tensor:
-        """Random tokens to force upon the decoder."""
-        numbers = rng(self.seed, f"prefix {name}")
-        codes = self.tokenizer.convert_tokens_to_ids([f"__{language}__" for language in languages])
-        return torch.tensor([[3, code, *numbers.integers(4, len(self.tokenizer), 10).tolist()] for code in codes])
-
-    def encode(self, inputs: Tensors) -> torch.Tensor:
-        return self.model.speech_encoder(**inputs).last_hidden_state
-
-    def stages(self, inputs: Tensors, prefix: torch.Tensor, inner: bool) -> Tensors:
-        """What comes out of every part of the model; of the first layer's and the adapter's parts, too, if `inner`."""
-        encoder = self.model.speech_encoder
-        modules = {"feature_projection": encoder.feature_projection, "encoder_layer_norm": encoder.encoder.layer_norm}
-        modules |= {f"conformer.{i}": layer for i, layer in enumerate(encoder.encoder.layers)}
-        modules |= {"intermediate_ffn": encoder.intermediate_ffn, "adapter": encoder.adapter}
-        modules |= {"encoder_out": encoder.inner_layer_norm}
-        if inner:
-            layer, adapter = encoder.encoder.layers[0], encoder.adapter.layers[0]
-            modules |= {"l0.ffn1": layer.ffn1, "l0.self_attn": layer.self_attn, "l0.conv": layer.conv_module}
-            modules |= {"l0.depthwise": layer.conv_module.depthwise_conv, "l0.ffn2": layer.ffn2}
-            parts = ("residual_conv", "self_attn_conv", "self_attn", "ffn")
-            modules |= {f"adapter.{part}": getattr(adapter, part) for part in parts}
-        found: Tensors = {}
-        hooks = [
-            module.register_forward_hook(lambda _m, _i, output, name=name: found.update({f"enc.{name}": plain(output)}))
-            for name, module in modules.items()
-        ]
-        output = self.model(**inputs, decoder_input_ids=prefix, output_hidden_states=True, use_cache=False)
-        for hook in hooks:
-            hook.remove()
-        found |= {f"dec.hidden.{i}": plain(hidden) for i, hidden in enumerate(output.decoder_hidden_states)}
-        return found | {"dec.logits": plain(output.logits), "dec.prefix": prefix}
-
-    def generate(self, inputs: Tensors, language: str, search: str) -> Json:
-        kwargs = SEARCHES[search]
-        options = kwargs | {"tgt_lang": language, "max_new_tokens": self.max_new_tokens}
-        found = self.model.generate(**inputs, **options, return_dict_in_generate=True, output_scores=True)
-        torch.set_default_dtype(torch.float64)  # Masks are made of the default type.
-        exact = self.exact.generate(**inputs | {"input_features": inputs["input_features"].double()}, **options)
-        torch.set_default_dtype(torch.float32)
-        noisy = self.noisy.generate(**inputs, **options)
-        rows: list[list[int]] = found.sequences.tolist()
-        result = {
-            "kwargs": kwargs,
-            "tgt_lang": language,
-            "ids": rows,
-            "text": [self.tokenizer.decode(row, skip_special_tokens=True) for row in rows],
-            "same_in_float64": torch.equal(exact, found.sequences),
-            "same_with_weight_noise_1e_4": torch.equal(noisy, found.sequences),
-        }
-        if kwargs["num_beams"] > 1:
-            return result | {"sequences_scores": found.sequences_scores.tolist()}
-        steps = [torch.log_softmax(scores, -1) for scores in found.scores]
-        logprobs = [[float(p[b, token]) for p, token in zip(steps, row[2:])] for b, row in enumerate(rows)]
-        best = [scores.topk(2, -1).values.tolist() for scores in found.scores]
-        unfinished = [best[i][b] for i in range(len(best)) for b, row in enumerate(rows) if row[i + 1] not in (0, 3)]
-        return result | {"token_logprobs": logprobs, "min_margin": min(first - second for first, second in unfinished)}
-
-    def generations(self, inputs: Tensors, searches: list[tuple[str, str]]) -> Json:
-        return {f"{language}/{search}": self.generate(inputs, language, search) for language, search in searches}
-
-
 @torch.no_grad()
 def make_goldens(reference: Reference, audio: Path, out: Path, clips: dict[str, Json], with_tensors: bool) -> Json:
     """Writes the tensors; returns the manifest's part on the clips, batches and chunks."""
     manifest: Json = {"clips": {}, "batches": {}}
     waveforms = {name: waveform(audio / clip["file"]) for name, clip in clips.items()}
-    inputs = {name: features(reference.extractor, [samples]) for name, samples in waveforms.items()}
 
     def save(name: str, tensors: Tensors) -> None:
         if with_tensors:
@@ -415,13 +295,9 @@ def make_goldens(reference: Reference, audio: Path, out: Path, clips: dict[str, 
         searches = [(first, search) for search in (SEARCHES if full else ("greedy", "beam5"))]
         if full:
             searches += [(other, search) for other in others for search in ("greedy", "beam4", "beam5")]
-        mask = inputs[name]["attention_mask"]
-        fbank = torch.from_numpy(reference.extractor._extract_fbank_features(waveforms[name])).float().contiguous()
-        front = {"waveform_16k": torch.from_numpy(waveforms[name]), "fbank": fbank} | inputs[name]
-        inner = full and stem == "hi"
-        save(name, front | reference.stages(inputs[name], reference.prefix(name, [first]), inner))
-        lengths = {"frames": len(fbank), "stacked": mask.shape[1], "mask_sum": int(mask.sum())}
-        manifest["clips"][name] = clip | lengths | {"generate": reference.generations(inputs[name], searches)}
+        tensors, info = reference.clip(name, audio / clip["file"], searches, inner=full and stem == "hi")
+        save(name, tensors)
+        manifest["clips"][name] = clip | info
 
     for members in BATCHES:
         name = "batch_" + "_".join(member.removesuffix("_16k") for member in members)
@@ -430,8 +306,9 @@ def make_goldens(reference: Reference, audio: Path, out: Path, clips: dict[str, 
         save(name, batch | stages)
         differences = []  # To the members alone.
         for member, encoded in zip(members, stages["enc.encoder_out"]):
-            length = int(inputs[member]["attention_mask"].sum()) // 8 + 1
-            alone = reference.encode(inputs[member])[0]
+            inputs = features(reference.extractor, [waveforms[member]])
+            length = int(inputs["attention_mask"].sum()) // 8 + 1
+            alone = reference.encode(inputs)[0]
             differences.append((encoded[:length] - alone[:length]).abs().amax(-1).tolist())
         searches = [("eng", search) for search in ("greedy", "beam4", "beam5", "beam5_early", "beam5_lp2")]
         mask = batch["attention_mask"]
@@ -441,13 +318,17 @@ def make_goldens(reference: Reference, audio: Path, out: Path, clips: dict[str, 
 
     if with_tensors:
         manifest["chunk_variants"] = []
-        config = reference.model.config
+        config, inputs = reference.model.config, features(reference.extractor, [waveforms["hi_16k"]])
+        kept = config.speech_encoder_chunk_size, config.speech_encoder_left_chunk_num
         for size, left in CHUNKS:
             config.speech_encoder_chunk_size, config.speech_encoder_left_chunk_num = size, left
             name = f"chunk_{size}_{left}_hi_16k"
-            save(name, {"enc.encoder_out": plain(reference.encode(inputs["hi_16k"]))})
+            save(name, {"enc.encoder_out": plain(reference.encode(inputs))})
             variant = {"chunk_size": size, "left_chunk_num": left, "clip": "hi_16k", "file": f"{name}.safetensors"}
             manifest["chunk_variants"].append(variant)
+        config.speech_encoder_chunk_size, config.speech_encoder_left_chunk_num = kept
+    reference.check_in_float64()
+    reference.check_with_weight_noise()
     return manifest
 
 
@@ -481,13 +362,6 @@ def tokenizer_cases(folder: Path, seed: int) -> dict[str, list[Json]]:
                 case[f"{kind}_skip{skip:d}_clean{clean:d}"] = text
         cases["decode"].append(case)
     return cases
-
-
-def show(manifest: Json) -> None:
-    for name, info in (manifest["clips"] | manifest["batches"]).items():
-        for search, found in info["generate"].items():
-            sure = found["same_in_float64"] and found["same_with_weight_noise_1e_4"]
-            print(f"{name} {search}{'' if sure else ' (ambiguous)'}: {found['text']}")
 
 
 def arguments() -> argparse.Namespace:
@@ -534,10 +408,9 @@ def main() -> None:
         return
 
     golden.mkdir()
-    with torch.no_grad():
-        reference = Reference(model, args.seed, args.max_new_tokens)
+    reference = Reference(model, args.seed, args.max_new_tokens)
     manifest: Json = {"size": args.size, "seed": args.seed, "max_new_tokens": args.max_new_tokens}
-    manifest["library_versions"] = {module.__name__: module.__version__ for module in (torch, hf, torchaudio)}
+    manifest["library_versions"] = versions()
     manifest["note"] = "ids are whole decoder sequences: they start with [3, language]; 3 ends a text"
     manifest |= make_goldens(reference, audio, golden, clips, not args.no_tensors)
     write_json(golden / "manifest.json", manifest, indent=1)

@@ -182,6 +182,9 @@ pub(crate) fn sequences(
     };
     let clip = |clip: &&str| Features::extract(golden.waveform(clip)?.samples());
     let clips = members.iter().map(clip).collect::<Result<Vec<_>>>()?;
+    if clips.is_empty() {
+        return Err(golden.broken(format_args!("{name} has no members")));
+    }
     let encoded = model.encode(&FeatureBatch::new(&clips, checkpoint.padding_value()));
     for (variant, wanted) in info["generate"].as_object().into_iter().flatten() {
         let place = format!("{}/{name}/{variant}", golden.name());

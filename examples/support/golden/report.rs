@@ -1,11 +1,12 @@
 //! [`Report`]: differences, and which of them are too large.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 /// The largest difference per stage, and all that failed.
 #[derive(Default)]
 pub(crate) struct Report {
-    worst: BTreeMap<String, (f64, String)>,
+    /// Stage, difference and place, in the order of the first comparison.
+    worst: Vec<(String, f64, String)>,
     pub(crate) failures: Vec<String>,
     pub(crate) checks: usize,
     /// Sequences that were not compared: the reference itself gives other tokens after a rounding error.
@@ -23,17 +24,22 @@ impl Report {
     /// Notes the difference of a stage, which must not exceed `tolerance`.
     pub(crate) fn check(&mut self, stage: &str, place: &str, difference: f64, tolerance: f64) {
         self.checks += 1;
-        let worst = self.worst.entry(stage.to_owned()).or_default();
-        if difference >= worst.0 {
-            *worst = (difference, place.to_owned());
-        }
-        // A NaN is no difference that could be small enough.
+        self.note(stage, place, difference);
+        // NaN fails, whatever the tolerance.
         if !self.informative && (difference.is_nan() || difference > tolerance) {
             let failure = format!("{place}: {stage} differs by ");
             // The numbers of a sequence fail once for all.
             if self.failures.last().is_none_or(|last| !last.starts_with(&failure)) {
                 self.failures.push(format!("{failure}{difference:.3e}, allowed {tolerance:.1e}"));
             }
+        }
+    }
+
+    fn note(&mut self, stage: &str, place: &str, difference: f64) {
+        match self.worst.iter_mut().find(|(known, ..)| known == stage) {
+            Some(worst) if difference > worst.1 => (worst.1, worst.2) = (difference, place.to_owned()),
+            Some(_) => {}
+            None => self.worst.push((stage.to_owned(), difference, place.to_owned())),
         }
     }
 
@@ -61,11 +67,8 @@ impl Report {
 
     /// Adds what another report has.
     pub(crate) fn merge(&mut self, other: Self) {
-        for (stage, (difference, place)) in other.worst {
-            let worst = self.worst.entry(stage).or_default();
-            if difference >= worst.0 {
-                *worst = (difference, place);
-            }
+        for (stage, difference, place) in other.worst {
+            self.note(&stage, &place, difference);
         }
         self.failures.extend(other.failures);
         self.checks += other.checks;
@@ -76,7 +79,7 @@ impl Report {
 /// The largest difference per stage, and where it is.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (stage, (difference, place)) in &self.worst {
+        for (stage, difference, place) in &self.worst {
             writeln!(f, "  {stage:28} {difference:.2e}  {place}")?;
         }
         Ok(())

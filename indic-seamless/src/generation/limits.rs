@@ -33,7 +33,7 @@ impl Limits {
 
 impl GenerationConfig {
     /// The token ids and the options that they stand in.
-    pub(super) fn ids(&self) -> impl Iterator<Item = (&'static str, u32)> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let all = [
             ("decoder_start_token_id", vec![self.decoder_start_token_id]),
             ("forced_bos_token_id", self.forced_bos_token_id.into_iter().collect()),

@@ -15,6 +15,9 @@ use crate::{
     nn::{Activation, FeedForwardConfig},
 };
 
+/// Far more than any model of this family has: so many that memory would be exhausted before a file is looked at.
+const MOST_LAYERS: usize = 1000;
+
 /// The sizes of the model. Keys that a file leaves out have the values of SeamlessM4T v2 large, as in the reference.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
@@ -132,21 +135,24 @@ impl ModelConfig {
         ] {
             wanted(value > 0, key, &value, positive);
         }
+        for (key, layers) in
+            [("decoder_layers", self.decoder_layers), ("speech_encoder_layers", self.speech_encoder_layers)]
+        {
+            wanted(layers <= MOST_LAYERS, key, &layers, &format!("at most {MOST_LAYERS}"));
+        }
         if let Some(chunk) = self.speech_encoder_chunk_size {
             wanted(chunk > 0, "speech_encoder_chunk_size", &chunk, "a positive number or null");
         }
         let positions = self.max_position_embeddings;
         wanted(positions >= 4, "max_position_embeddings", &positions, "at least 4, the prompt and two tokens");
-        // Sizes that no file could fill would overflow below.
-        let parameters = [self.vocab_size, self.decoder_ffn_dim, self.speech_encoder_intermediate_size]
-            .into_iter()
-            .try_fold(0usize, |sum, rows| sum.checked_add(rows.checked_mul(self.hidden_size)?))
-            .and_then(|sum| sum.checked_mul(self.decoder_layers.checked_add(self.speech_encoder_layers)?));
+        // Sizes that no file could fill would overflow later.
+        let widest = [self.vocab_size, self.decoder_ffn_dim, self.speech_encoder_intermediate_size].into_iter().max();
+        let weights = widest.and_then(|rows| rows.checked_mul(self.hidden_size));
         wanted(
-            parameters.is_some_and(|p| p < 1 << 40),
+            weights.is_some_and(|weights| weights < 1 << 40),
             "hidden_size",
             &self.hidden_size,
-            "sizes of a model below 2^40 weights",
+            "matrices of less than 2^40 weights",
         );
         let hidden = self.hidden_size;
         wanted(hidden.is_multiple_of(2) && hidden >= 4, "hidden_size", &hidden, "an even number, at least 4");

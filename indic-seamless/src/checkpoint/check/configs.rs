@@ -2,16 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Map, Value};
-
 use super::{CheckReport, Problem, ProblemKind};
 use crate::{
     checkpoint::{
         Preprocessor,
         source::{CONFIG, PIECES, Source, TOKENIZER},
     },
-    error::{Error, Result},
+    error::Error,
     generation::CheckpointGeneration,
     model::config::ModelConfig,
     text::{Tokenizer, TokenizerFiles},
@@ -20,37 +17,17 @@ use crate::{
 pub(super) const GENERATION: &str = "generation_config.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
 pub(super) const LANGUAGES: &str = "text_decoder_lang_to_code_id";
-/// Keys of `generation_config.json` that hold a token or a list of tokens.
-const TOKENS: [&str; 6] = [
-    "decoder_start_token_id",
-    "eos_token_id",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "suppress_tokens",
-    "begin_suppress_tokens",
-];
 
 /// What could be read of the small files.
 #[derive(Debug, Default)]
 pub(super) struct Configs {
     /// The model's sizes, if a model can be built with them.
     pub(super) model: Option<ModelConfig>,
-    /// Language code -> token; `None` if there is no such map.
-    pub(super) languages: Option<BTreeMap<String, u64>>,
+    /// Language code -> token; `None` if the map is missing or empty.
+    pub(super) languages: Option<BTreeMap<String, u32>>,
     pub(super) tokenizer: Option<Tokenizer>,
     /// The file that the tokenizer's pieces come from.
     pub(super) tokenizer_file: &'static str,
-}
-
-/// `generation_config.json` without the texts of all tokens: 10 MB of the published file.
-#[derive(Deserialize)]
-struct GenerationFile {
-    #[serde(default, rename = "id_to_text")]
-    _id_to_text: IgnoredAny,
-    #[serde(default, rename = "char_to_id")]
-    _char_to_id: IgnoredAny,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
 }
 
 impl Configs {
@@ -75,7 +52,7 @@ impl Configs {
         };
         let mut possible = true;
         for error in config.faults(&path) {
-            // A wrong token stops no one from looking at the tensors.
+            // The tensors can be compared even if a token id is wrong.
             possible &= matches!(&error, Error::InvalidConfig { key, .. } if key.ends_with("_token_id"));
             report.problem(CONFIG, &error);
         }
@@ -86,45 +63,29 @@ impl Configs {
 
     fn generation(&mut self, source: &Source, vocabulary: Option<usize>, report: &mut CheckReport) {
         let path = source.path(GENERATION);
-        let read = || -> Result<(Map<String, Value>, Vec<String>)> {
-            let json = source.read(GENERATION)?;
-            // For values of a wrong type or out of range. Whether ids are in the vocabulary is seen to below, for all of them.
-            let any = ModelConfig { vocab_size: usize::MAX, ..ModelConfig::default() };
-            let generation = CheckpointGeneration::from_json(&json, &path, &any)?;
-            let file: GenerationFile = serde_json::from_slice(&json)
-                .map_err(|error| Error::InvalidFile { path: path.clone(), reason: error.to_string() })?;
-            Ok((file.rest, generation.ignored))
-        };
-        let (file, ignored) = match read() {
-            Ok(read) => read,
+        // For values of a wrong type or out of range. Whether ids are in the vocabulary is seen to below, for all of them.
+        let any = ModelConfig { vocab_size: usize::MAX, ..ModelConfig::default() };
+        let read = source.read(GENERATION).and_then(|json| CheckpointGeneration::from_json(&json, &path, &any));
+        let CheckpointGeneration { config, languages, ignored } = match read {
+            Ok(generation) => generation,
             Err(error) => return report.problem(GENERATION, &error),
         };
-        let vocabulary = vocabulary.map_or(u64::MAX, |vocabulary| vocabulary as u64);
-        let mut check = |place: String, id: u64| {
-            if id >= vocabulary {
-                report.problems.push(Problem {
-                    kind: ProblemKind::TokenId,
-                    file: GENERATION.to_owned(),
-                    place: Some(place),
-                    found: id.to_string(),
-                    wanted: format!("below vocab_size, {vocabulary}"),
-                });
-            }
-        };
-        for key in TOKENS {
-            let ids =
-                file.get(key).map_or(&[][..], |ids| ids.as_array().map_or(std::slice::from_ref(ids), Vec::as_slice));
-            ids.iter().filter_map(Value::as_u64).for_each(|id| check(key.to_owned(), id));
-        }
-        if let Some(Value::Object(languages)) = file.get(LANGUAGES) {
-            let languages = languages.iter().filter_map(|(code, id)| Some((code.clone(), id.as_u64()?)));
-            let languages: BTreeMap<String, u64> = languages.collect();
-            languages.iter().for_each(|(code, &id)| check(format!("{LANGUAGES}.{code}"), id));
-            self.languages = Some(languages);
+        let vocabulary = vocabulary.unwrap_or(usize::MAX);
+        let ids = config.ids().map(|(option, id)| (option.to_owned(), id));
+        let of_languages = languages.iter().map(|(code, &id)| (format!("{LANGUAGES}.{code}"), id));
+        for (place, id) in ids.chain(of_languages).filter(|&(_, id)| id as usize >= vocabulary) {
+            report.problems.push(Problem {
+                kind: ProblemKind::TokenId,
+                file: GENERATION.to_owned(),
+                place: Some(place),
+                found: id.to_string(),
+                wanted: format!("below vocab_size, {vocabulary}"),
+            });
         }
         let unsupported =
             |option| format!("{GENERATION}: {option} is not supported: transformers would search otherwise");
         report.warnings.extend(ignored.into_iter().map(unsupported));
+        self.languages = (!languages.is_empty()).then_some(languages);
     }
 
     fn tokenizer(&mut self, source: &Source, vocabulary: Option<usize>, report: &mut CheckReport) {

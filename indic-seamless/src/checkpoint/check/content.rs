@@ -1,4 +1,4 @@
-//! Bytes of a file, in pieces.
+//! Files that are read in pieces.
 
 use std::{
     borrow::Cow,
@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// A file of a checkpoint. One on disk is read, not mapped: it may be cut short, and its pages are needed once.
+/// A file of a checkpoint. A file on disk is read and not mapped, since it is needed once and mapped pages would stay in memory.
 #[derive(Debug)]
 pub(super) enum Content {
     Disk { path: PathBuf, len: usize },

@@ -21,7 +21,7 @@ pub(super) fn check(configs: &Configs, report: &mut CheckReport) {
             summary.unknown.push(code.clone());
         }
         let token = format!("__{code}__");
-        let piece = u32::try_from(found).ok().and_then(|id| tokenizer.piece(id));
+        let piece = tokenizer.piece(found);
         if piece == Some(&token) {
             continue;
         }

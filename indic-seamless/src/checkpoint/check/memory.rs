@@ -54,7 +54,7 @@ pub(super) fn estimate(config: &ModelConfig, tensors: &[Needed<'_>], asked: Prec
 /// Bytes in place and converted.
 fn bytes(tensor: &Needed<'_>, precision: Precision) -> (u64, u64) {
     let numbers = |dtype: Dtype, size: u64| {
-        let bytes = tensor.parameters() * size;
+        let bytes = tensor.parameters().saturating_mul(size);
         let in_place = tensor.dtype() == dtype && tensor.is_aligned(size as usize);
         if in_place { (bytes, 0) } else { (0, bytes) }
     };
@@ -64,8 +64,8 @@ fn bytes(tensor: &Needed<'_>, precision: Precision) -> (u64, u64) {
         (Some(Expected::Product(_)), Precision::Bf16) => numbers(Dtype::BF16, 2),
         (&Some(Expected::Product([output, input])), Precision::Int8) => {
             let [panels, groups, width, group] = packed_shape(output, input);
-            let bytes = panels as u64 * groups as u64 * (width * group) as u64;
-            let scales = (output * size_of::<f32>()) as u64;
+            let bytes = (panels as u64).saturating_mul(groups as u64).saturating_mul((width * group) as u64);
+            let scales = (output as u64).saturating_mul(4);
             if tensor.dtype() == Dtype::I8 { (bytes, scales) } else { (0, bytes + scales) }
         }
         (Some(_), _) => numbers(Dtype::F32, 4),

@@ -1,9 +1,9 @@
-//! Reads a checkpoint without running it, and tells all that is wrong with it.
+//! Reads a checkpoint without running it, and lists every problem.
 //!
-//! [`Checkpoint::open`](super::Checkpoint::open) and [`load`](super::Checkpoint::load) stop at the first fault. A check goes on: it compares the
-//! small files with each other, the names, shapes and types of tensors with `config.json`, looks at every number, computes
-//! SHA-256 sums, and estimates the memory that the model would take. Its [`CheckReport`] is plain text to paste into an
-//! issue.
+//! [`Checkpoint::open`](super::Checkpoint::open) and [`load`](super::Checkpoint::load) stop at the first fault. A check goes
+//! on: it compares the small files with each other, the names, shapes and types of tensors with `config.json`, looks at every
+//! number, computes SHA-256 sums, and estimates the memory that the model would take. Its [`CheckReport`] is plain text to
+//! paste into an issue.
 
 mod configs;
 mod content;
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::backend::Precision;
 
-/// What a check does, and where it begins.
+/// What a check looks at; [`folder`](Self::folder) and the other methods run it.
 ///
 /// ```
 /// use indic_seamless::checkpoint::check::{CheckOptions, ProblemKind};
@@ -51,12 +51,12 @@ impl Default for CheckOptions {
 }
 
 impl CheckOptions {
-    /// Everything is looked at.
+    /// Looks at everything.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The precision that the model would be loaded in; it decides which of the estimates the report stresses.
+    /// The precision that the model would be loaded in; the report marks its estimate.
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
@@ -80,7 +80,7 @@ impl CheckOptions {
 
     /// Checks the checkpoint in a folder. `progress` is told the bytes read so far and in all.
     ///
-    /// It never fails: what cannot be read is a problem in the report.
+    /// It never fails: a file that cannot be read is a problem in the report.
     pub fn folder(&self, dir: impl AsRef<Path>, progress: OnProgress<'_>) -> CheckReport {
         let dir = dir.as_ref();
         match Source::folder(dir, WeightAccess::default()) {
@@ -101,7 +101,7 @@ impl CheckOptions {
     /// let files = [("config.json".to_owned(), b"{".as_slice().into())];
     /// let report = CheckOptions::new().files("half", files, &mut |_, _| {});
     /// let files: Vec<&str> = report.problems.iter().map(|problem| problem.file.as_str()).collect();
-    /// assert_eq!(files, ["config.json", "generation_config.json", "sentencepiece.bpe.model", "model.safetensors"]);
+    /// assert_eq!(files, ["generation_config.json", "sentencepiece.bpe.model", "model.safetensors", "config.json"]);
     /// ```
     pub fn files(
         &self,
@@ -164,10 +164,10 @@ impl CheckOptions {
             .collect();
         let mut reading = scan::Reading::new(self.hashes, self.values, progress);
         for (name, content) in &contents {
-            reading.plan(content, tensors::values(name, tensors));
+            reading.plan(content, &tensors::values(name, tensors));
         }
         for (name, content) in &contents {
-            let sha256 = match reading.read(content, tensors::values(name, tensors)) {
+            let sha256 = match reading.read(content, &tensors::values(name, tensors)) {
                 Ok(found) => {
                     report.values += found.values;
                     report.problems.extend(found.problems(name, tensors));

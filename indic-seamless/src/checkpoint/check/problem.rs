@@ -1,10 +1,10 @@
-//! What is wrong with a checkpoint.
+//! [`Problem`]: one fault of a checkpoint.
 
 use std::fmt;
 
 use crate::error::Error;
 
-/// One thing that is wrong: in which file, where in it, what was found, and what was wanted.
+/// One fault of a checkpoint: the file, the tensor or key, what was found, and what was wanted.
 ///
 /// ```
 /// use indic_seamless::checkpoint::check::{Problem, ProblemKind};
@@ -20,7 +20,7 @@ use crate::error::Error;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What sort of thing it is.
+    /// Its kind.
     pub kind: ProblemKind,
     /// The file's name; empty for the folder.
     pub file: String,
@@ -32,7 +32,7 @@ pub struct Problem {
     pub wanted: String,
 }
 
-/// Sorts of problems, in the order of a report.
+/// Kinds of problems, in the order of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ProblemKind {
@@ -56,7 +56,7 @@ pub enum ProblemKind {
     TensorShape,
     /// A tensor is of a type that weights are not read from.
     TensorType,
-    /// Bytes that are packed in a way that is not known.
+    /// int8 weights are packed in a way that this crate does not know.
     Quantization,
     /// A weight is NaN or infinite.
     NonFinite,

@@ -9,7 +9,7 @@ use std::{
 use super::{Caches, MemoryEstimate, Problem};
 use crate::{backend::Precision, error::Error};
 
-/// Problems of one kind that are listed; the others are counted.
+/// How many problems of one kind are listed; the rest are counted.
 const LISTED: usize = 20;
 
 /// What a check found.
@@ -38,11 +38,11 @@ pub struct CheckReport {
     pub memory: Vec<MemoryEstimate>,
     /// Memory for keys and values.
     pub caches: Option<Caches>,
-    /// What makes results differ from those of transformers, though the checkpoint works.
+    /// Settings that are ignored, so that results may differ from those of transformers.
     pub warnings: Vec<String>,
-    /// What is unusual, but right.
+    /// Unusual properties that do no harm.
     pub notes: Vec<String>,
-    /// All that is wrong, sorted by kind.
+    /// Every problem, sorted by kind.
     pub problems: Vec<Problem>,
 }
 
@@ -119,18 +119,18 @@ impl CheckReport {
         self.problems.push(Problem::from_error(file, error));
     }
 
-    /// By kind; one that was found in two ways counts once.
+    /// Sorts problems by kind, and drops repetitions.
     pub(super) fn sort(&mut self) {
         self.problems.sort_by_key(|problem| problem.kind);
         self.problems.dedup();
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no problems.
     pub fn is_ok(&self) -> bool {
         self.problems.is_empty()
     }
 
-    /// The problems, one a line: of each kind the first twenty, and how many there are beyond. Empty if nothing is wrong.
+    /// The problems, one a line: the first twenty of each kind, and how many more there are. Empty if there are none.
     ///
     /// ```
     /// use indic_seamless::checkpoint::check::CheckOptions;
@@ -220,12 +220,11 @@ impl fmt::Display for TensorSummary {
 
 impl fmt::Display for LanguageSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.map {
-            Some(map) => {
-                writeln!(f, "languages: {map} in generation_config.json, {} in the tokenizer", self.tokenizer)?
-            }
-            None => writeln!(f, "languages: {} in the tokenizer", self.tokenizer)?,
+        write!(f, "languages: ")?;
+        if let Some(map) = self.map {
+            write!(f, "{map} in generation_config.json, ")?;
         }
+        writeln!(f, "{} in the tokenizer", self.tokenizer)?;
         if !self.unknown.is_empty() {
             writeln!(f, "  not known to this crate: {}", self.unknown.join(" "))?;
         }

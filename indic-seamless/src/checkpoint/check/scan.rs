@@ -1,4 +1,4 @@
-//! Reads files once, in pieces, for their SHA-256 and for numbers that are none.
+//! Reads files once, in pieces: for their SHA-256, and to find values that are not finite.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -60,7 +60,7 @@ impl Found {
 /// Part of a file that is read at once.
 struct Piece {
     range: Range<usize>,
-    /// Whose numbers these are, and the index of the first of them.
+    /// Index of the tensor in the list of numbers, and index of the first number in the tensor.
     numbers: Option<(usize, usize)>,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Adds what will be read of a file to what is to be read in all.
-    pub(super) fn plan(&mut self, content: &Content, numbers: Vec<Numbers>) {
+    pub(super) fn plan(&mut self, content: &Content, numbers: &[Numbers]) {
         self.all += match (self.hashes, self.values) {
             (true, _) => content.len() as u64,
             (false, true) => numbers.iter().map(|numbers| numbers.range.len() as u64).sum(),
@@ -87,10 +87,10 @@ impl<'a> Reading<'a> {
         };
     }
 
-    /// Reads a file. Threads read and look at pieces while one adds those before to the sum.
-    pub(super) fn read(&mut self, content: &Content, numbers: Vec<Numbers>) -> Result<Found> {
-        let numbers = if self.values { numbers } else { Vec::new() };
-        let pieces = pieces(&numbers, self.hashes.then_some(content.len()));
+    /// Reads a file. While the pieces of one batch are read and searched, those of the batch before are hashed.
+    pub(super) fn read(&mut self, content: &Content, numbers: &[Numbers]) -> Result<Found> {
+        let numbers = if self.values { numbers } else { &[] };
+        let pieces = pieces(numbers, self.hashes.then_some(content.len()));
         let mut found = Found::default();
         let mut hasher = Sha256::new();
         let mut before: Vec<Cow<'_, [u8]>> = Vec::new();
@@ -222,8 +222,8 @@ mod tests {
         let mut last = (0, 0);
         let mut progress = |done, all| last = (done, all);
         let mut reading = Reading::new(true, true, &mut progress);
-        reading.plan(&content, numbers.clone());
-        let found = reading.read(&content, numbers.clone()).expect("memory");
+        reading.plan(&content, &numbers);
+        let found = reading.read(&content, &numbers).expect("memory");
         assert_eq!(last, (bytes.len() as u64, bytes.len() as u64));
         assert_eq!((found.sha256, found.values), (Some(wanted), count as u64 + 2));
         let [(4, first), (1, second)] = found.broken[..] else { panic!("{:?}", found.broken) };
@@ -232,8 +232,8 @@ mod tests {
 
         let mut progress = |done, all| last = (done, all);
         let mut reading = Reading::new(false, true, &mut progress);
-        reading.plan(&content, numbers.clone());
-        let found = reading.read(&content, numbers).expect("memory");
+        reading.plan(&content, &numbers);
+        let found = reading.read(&content, &numbers).expect("memory");
         assert_eq!((found.sha256, found.broken.len()), (None, 2));
         assert_eq!(last, (4 * count as u64 + 4, 4 * count as u64 + 4));
     }

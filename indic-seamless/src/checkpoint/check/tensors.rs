@@ -18,7 +18,7 @@ use crate::{
     quantization::packed_shape,
 };
 
-/// A tensor that is there and will be used.
+/// A tensor that was found and will be loaded.
 #[derive(Debug)]
 pub(super) struct Needed<'a> {
     pub(super) name: String,
@@ -116,7 +116,7 @@ impl<'a> Comparison<'a> {
             }
         }
         let name = names.first()?;
-        // Under any of its names it may lie in a shard that cannot be read.
+        // If a shard that may hold it cannot be read, that is the problem, and not the tensor.
         if names.iter().all(|name| weights.home(name).is_some())
             && let Some(home) = weights.home(name)
         {

@@ -55,14 +55,12 @@ mod backend;
 pub mod checkpoint;
 mod error;
 pub mod features;
-mod finite;
 pub mod generation;
-mod isa;
+mod kernels;
 mod language;
 mod memory;
 pub mod model;
 pub mod nn;
-mod quantization;
 pub mod segmentation;
 #[cfg(feature = "service")]
 pub mod service;
@@ -75,7 +73,7 @@ pub use audio::{AudioOptions, AudioReader, PipeFormat, Waveform};
 pub use backend::{Backend, Precision};
 pub use error::{Error, HubErrorKind, Result};
 pub use generation::{CancelToken, EarlyStopping, GenerationConfig, StopReason, TokenEvent};
-pub use isa::{ISA_VARIABLE, Isa};
+pub use kernels::{ISA_VARIABLE, Isa};
 pub use language::Language;
 pub use transcriber::{
     LanguageScore, ModelDecoder, Progress, Retry, Segmentation, TranscribeOptions, Transcriber, TranscriberBuilder,

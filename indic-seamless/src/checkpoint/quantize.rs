@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    quantization::packed_shape,
+    kernels::int8::packed_shape,
 };
 
 /// Data begins at a multiple of this, since it is used where it lies: a cache line.

@@ -12,8 +12,8 @@ use super::{mapped::FileBytes, source::Source};
 use crate::{
     backend::Precision,
     error::{Error, Result},
-    finite::first_non_finite,
-    quantization::{self, PANEL, packed_shape},
+    kernels::first_non_finite,
+    kernels::int8::{self, PANEL, packed_shape},
 };
 
 pub(super) const SINGLE: &str = "model.safetensors";
@@ -180,7 +180,7 @@ impl Weights {
         let size = stored.range.len() as u64;
         if stored.dtype == Dtype::I8 {
             let (packed, scales, size) = self.stored_bytes(name, stored, shape)?;
-            let values = quantization::unpack(&packed, &scales, shape[1..].iter().product());
+            let values = int8::unpack(&packed, &scales, shape[1..].iter().product());
             return Ok((wanted.data(values, shape), size));
         }
         self.check_shape(name, stored, shape)?;
@@ -214,7 +214,7 @@ impl Weights {
         for (number, (packed, scales)) in chunks.enumerate() {
             let first = number * panels * PANEL * input;
             let rows = self.numbers(name, stored, first..first + scales.len() * input)?;
-            quantization::pack(&rows, input, packed, scales);
+            int8::pack(&rows, input, packed, scales);
         }
         Ok((TensorData::new(packed, packed_shape), scales, stored.range.len() as u64))
     }

@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use super::{
     EarlyStopping, GenerationConfig, Hypothesis, TokenEvent,
     processors::{LogitsProcessor, processors},
-    scores::{largest, log_sum_exp, subtract},
     steps::{Next, Search},
 };
+use crate::kernels::scores::{largest, log_sum_exp, subtract};
 
 /// Stands for "impossible" among scores, as in the reference: finite, so that sums stay comparable.
 const IMPOSSIBLE: f32 = -1.0e9;

@@ -3,9 +3,9 @@
 use super::{
     GenerationConfig, Hypothesis, TokenEvent,
     processors::{LogitsProcessor, processors},
-    scores::{argmax, log_sum_exp},
     steps::{Next, Search},
 };
+use crate::kernels::scores::{argmax, log_sum_exp};
 
 /// The most likely token at each step. Items that have ended leave the batch.
 pub(super) struct Greedy {

@@ -12,7 +12,6 @@ mod greedy;
 mod guard;
 mod limits;
 mod processors;
-mod scores;
 mod steps;
 
 pub(crate) use alignment::align;

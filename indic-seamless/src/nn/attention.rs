@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
-use super::cpu::{self, Cpu};
+use super::flex::FlexView;
+use crate::kernels::{self, KeyRows, RelativeAttention};
 
 /// Stands for "masked" in additive masks: the least finite `f32`, as in the reference, so that a row with every key
 /// masked comes out uniform instead of NaN.
@@ -13,31 +14,7 @@ const MASKED: f32 = f32::MIN;
 /// Query rows whose scores are held at a time where there is no kernel: bounds the memory of `[heads, queries, time]`.
 const QUERIES: usize = 512;
 
-/// The encoder's self-attention between its projections.
-///
-/// The score of key `j` for query `i` is `(q_i · k_j + q_i · E[clamp(j - i, -left, right)]) / sqrt(head)`. Query `i` sees
-/// key `j` if `j` is in the window of the query's chunk and below the item's length.
-pub(crate) struct RelativeAttention<'a> {
-    /// Number of heads.
-    pub(crate) heads: usize,
-    /// How far to the left distances `key - query` have their own embedding; farther ones share the last.
-    pub(crate) left: usize,
-    /// Valid keys per item.
-    pub(crate) lengths: &'a [usize],
-    /// The keys that a query position may see, whatever the item's length.
-    pub(crate) window: &'a (dyn Fn(usize) -> Range<usize> + Sync),
-    /// Whether numbers may be rounded to bf16, which some processors multiply faster: where weights are bytes, nothing
-    /// is lost by it.
-    pub(crate) bf16: bool,
-}
-
 impl RelativeAttention<'_> {
-    /// The keys that `query` of `item` sees.
-    pub(crate) fn visible(&self, item: usize, query: usize) -> Range<usize> {
-        let window = (self.window)(query);
-        window.start..window.end.min(self.lengths[item])
-    }
-
     /// Queries, keys and values `[batch, time, hidden]` and distances `[left + right + 1, head]` ->
     /// `[batch, time, hidden]`.
     pub(crate) fn forward(
@@ -48,11 +25,12 @@ impl RelativeAttention<'_> {
         embedding: Option<Tensor<2>>,
     ) -> Tensor<3> {
         let shape @ [batch, time, hidden] = queries.dims();
-        if let (Some(q), Some(k), Some(v)) = (Cpu::view(&queries), Cpu::view(&keys), Cpu::view(&values)) {
-            let embedding = embedding.as_ref().and_then(Cpu::view);
-            let embedding = embedding.as_ref().map(Cpu::as_slice);
-            let y = cpu::relative_attention([q.as_slice(), k.as_slice(), v.as_slice()], embedding, shape, self);
-            return Cpu::tensor(y, shape, &queries);
+        if let (Some(q), Some(k), Some(v)) = (FlexView::view(&queries), FlexView::view(&keys), FlexView::view(&values))
+        {
+            let embedding = embedding.as_ref().and_then(FlexView::view);
+            let embedding = embedding.as_ref().map(FlexView::as_slice);
+            let y = kernels::relative_attention([q.as_slice(), k.as_slice(), v.as_slice()], embedding, shape, self);
+            return FlexView::tensor(y, shape, &queries);
         }
         let head = hidden / self.heads;
         let split = |x: Tensor<3>| x.reshape([batch, time, self.heads, head]).swap_dims(1, 2);
@@ -94,18 +72,6 @@ impl RelativeAttention<'_> {
     }
 }
 
-/// Which rows of a matrix of keys each row of queries attends to.
-///
-/// A matrix of keys holds the positions of many hypotheses or clips, in any order; `rows[r]` lists those of query row `r`
-/// in the order of time. Beams are reordered by reordering these lists: the keys stay where they are.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct KeyRows {
-    /// Per row of queries, the rows of the key matrix.
-    pub(crate) rows: Vec<Vec<u32>>,
-    /// Whether query `i` of `t` sees all but the last `t - 1 - i` of them; else all.
-    pub(crate) causal: bool,
-}
-
 /// Multi-head attention of `queries: [rows, time, hidden]` over the rows of `keys` and `values` `[n, hidden]` that `index`
 /// lists, scores divided by `sqrt(head)`: `[rows, time, hidden]`.
 pub(crate) fn attend(
@@ -116,9 +82,9 @@ pub(crate) fn attend(
     heads: usize,
 ) -> Tensor<3> {
     let [rows, time, hidden] = queries.dims();
-    if let (Some(q), Some(k), Some(v)) = (Cpu::view(&queries), Cpu::view(keys), Cpu::view(values)) {
-        let y = cpu::attend(q.as_slice(), k.as_slice(), v.as_slice(), index, [time, hidden, heads]);
-        return Cpu::tensor(y, [rows, time, hidden], &queries);
+    if let (Some(q), Some(k), Some(v)) = (FlexView::view(&queries), FlexView::view(keys), FlexView::view(values)) {
+        let y = kernels::attend(q.as_slice(), k.as_slice(), v.as_slice(), index, [time, hidden, heads]);
+        return FlexView::tensor(y, [rows, time, hidden], &queries);
     }
     let device = queries.device();
     let longest = index.rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -5,7 +5,8 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{Activation, Linear, LinearConfig, Storage};
+use super::{Linear, LinearConfig, Storage};
+use crate::kernels::Activation;
 
 /// Sizes and activation of a [`FeedForward`] block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

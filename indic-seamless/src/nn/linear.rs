@@ -6,10 +6,13 @@ use burn::{
 };
 
 use super::{
-    Activation, Storage, Weight,
-    cpu::{self, Cpu, CpuFloats},
+    Storage, Weight,
+    flex::{FlexFloats, FlexView},
 };
-use crate::quantization::{self, Matrix, Rows};
+use crate::kernels::{
+    self, Activation,
+    int8::{self, Matrix, Rows},
+};
 
 /// Sizes of a [`Linear`] layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +132,7 @@ fn products<const N: usize>(products: [Product<'_>; N], x: &Tensor<3>) -> [Tenso
     if on_cpu(&products, x, &mut values) {
         values.map(|values| {
             let output = values.len() / (batch * time).max(1);
-            Cpu::tensor(values, [batch, time, output], x)
+            FlexView::tensor(values, [batch, time, output], x)
         })
     } else {
         products.map(|product| product.plain(x.clone()))
@@ -139,34 +142,36 @@ fn products<const N: usize>(products: [Product<'_>; N], x: &Tensor<3>) -> [Tenso
 /// The products by this crate's kernels, if everything lies on the CPU; else does nothing and returns `false`.
 fn on_cpu(products: &[Product<'_>], x: &Tensor<3>, values: &mut [Vec<f32>]) -> bool {
     let [.., input] = x.dims();
-    let Some(x) = Cpu::<f32>::view(x) else { return false };
-    let bias = |product: &Product<'_>| product.bias.and_then(|bias| Cpu::<f32>::view(&bias.val()));
+    let Some(x) = FlexView::<f32>::view(x) else { return false };
+    let bias = |product: &Product<'_>| product.bias.and_then(|bias| FlexView::<f32>::view(&bias.val()));
     let biases: Vec<_> = products.iter().map(bias).collect();
-    let biases = biases.iter().map(|bias| bias.as_ref().map(Cpu::as_slice));
+    let biases = biases.iter().map(|bias| bias.as_ref().map(FlexView::as_slice));
 
-    let int8 = |product: &Product<'_>| match product.weight {
-        Weight::Int8(weight) => Some((Cpu::bytes(&weight.values.val())?, Cpu::<f32>::view(&weight.scales.val())?)),
+    let quantised = |product: &Product<'_>| match product.weight {
+        Weight::Int8(weight) => {
+            Some((FlexView::bytes(&weight.values.val())?, FlexView::<f32>::view(&weight.scales.val())?))
+        }
         Weight::Float(_) => None,
     };
-    if let Some(weights) = products.iter().map(int8).collect::<Option<Vec<_>>>() {
+    if let Some(weights) = products.iter().map(quantised).collect::<Option<Vec<_>>>() {
         let mut matrices = Vec::with_capacity(weights.len());
         for (((values, scales), bias), product) in weights.iter().zip(biases).zip(products) {
             let activation = product.activation;
             matrices.push(Matrix { values: values.as_slice(), scales: scales.as_slice(), bias, activation });
         }
-        quantization::products(&Rows::quantise(x.as_slice(), input), &matrices, values);
+        int8::products(&Rows::quantise(x.as_slice(), input), &matrices, values);
         return true;
     }
 
     let float = |product: &Product<'_>| match product.weight {
-        Weight::Float(weight) => CpuFloats::view(&weight.val()),
+        Weight::Float(weight) => FlexFloats::view(&weight.val()),
         Weight::Int8(_) => None,
     };
     let Some(weights) = products.iter().map(float).collect::<Option<Vec<_>>>() else { return false };
     for (((weight, bias), product), y) in weights.iter().zip(biases).zip(products).zip(values) {
         match weight {
-            CpuFloats::F32(w) => cpu::linear(x.as_slice(), w.as_slice(), input, bias, product.activation, y),
-            CpuFloats::Bf16(w) => cpu::linear(x.as_slice(), w.as_slice(), input, bias, product.activation, y),
+            FlexFloats::F32(w) => kernels::linear(x.as_slice(), w.as_slice(), input, bias, product.activation, y),
+            FlexFloats::Bf16(w) => kernels::linear(x.as_slice(), w.as_slice(), input, bias, product.activation, y),
         }
     }
     true

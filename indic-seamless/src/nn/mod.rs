@@ -1,21 +1,20 @@
 //! Layers that the encoder and the decoder share, and the operations that run faster on the CPU as one pass.
 //!
-//! Every operation here has two bodies: plain Burn operations, which run on any backend, and a kernel over slices
-//! (`nn::cpu`) for tensors that live on Burn's CPU backend Flex. Tests compare the kernels
-//! with their formulas, and either body with the reference.
+//! Every operation has two bodies: plain Burn operations, which run on any backend, and a kernel over slices (`kernels`)
+//! for tensors that live on Burn's CPU backend Flex; `nn::flex` alone stands between the two. Tests compare the kernels with
+//! their formulas, and both bodies with the reference.
 
 mod activation;
 mod attention;
-pub(crate) mod cpu;
 mod depthwise;
 mod feed_forward;
+mod flex;
 mod linear;
 mod norm;
 mod weight;
 
-pub use activation::Activation;
 pub(crate) use activation::glu;
-pub(crate) use attention::{KeyRows, RelativeAttention, attend};
+pub(crate) use attention::attend;
 pub(crate) use depthwise::causal_depthwise;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
 pub(crate) use linear::Product;
@@ -24,3 +23,6 @@ pub use norm::LayerNorm;
 pub(crate) use norm::add_scaled;
 pub(crate) use weight::initializer;
 pub use weight::{Int8Weight, Storage, Weight};
+
+pub use crate::kernels::Activation;
+pub(crate) use crate::kernels::{KeyRows, RelativeAttention};

@@ -5,10 +5,8 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{
-    Activation,
-    cpu::{self, Cpu},
-};
+use super::flex::FlexView;
+use crate::kernels::{self, Activation};
 
 /// `gamma · (x - mean) / sqrt(variance + epsilon) + beta` over the last axis.
 #[derive(Module, Debug)]
@@ -39,10 +37,12 @@ impl LayerNorm {
 
     fn run(&self, x: &Tensor<3>, activation: Option<Activation>) -> Tensor<3> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
-        if let (Some(input), Some(gamma), Some(beta)) = (Cpu::view(x), Cpu::view(&gamma), Cpu::view(&beta)) {
+        if let (Some(input), Some(gamma), Some(beta)) =
+            (FlexView::view(x), FlexView::view(&gamma), FlexView::view(&beta))
+        {
             let (gamma, beta) = (gamma.as_slice(), beta.as_slice());
-            let y = cpu::layer_norm(input.as_slice(), gamma, beta, self.epsilon as f32, activation);
-            return Cpu::tensor(y, x.dims(), x);
+            let y = kernels::layer_norm(input.as_slice(), gamma, beta, self.epsilon as f32, activation);
+            return FlexView::tensor(y, x.dims(), x);
         }
         let (variance, mean) = x.clone().var_mean_bias(2);
         let y = (x.clone() - mean) / (variance + self.epsilon).sqrt() * gamma.unsqueeze() + beta.unsqueeze();
@@ -55,8 +55,8 @@ impl LayerNorm {
 
 /// `x + scale · y`, where a block's output joins what it came from.
 pub(crate) fn add_scaled(x: Tensor<3>, y: Tensor<3>, scale: f32) -> Tensor<3> {
-    match Cpu::view(&y) {
-        Some(y) => Cpu::update(x, |x| cpu::add_scaled(x, y.as_slice(), scale)),
+    match FlexView::view(&y) {
+        Some(y) => FlexView::update(x, |x| kernels::add_scaled(x, y.as_slice(), scale)),
         None => x + y * scale,
     }
 }

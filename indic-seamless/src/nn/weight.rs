@@ -5,7 +5,7 @@ use burn::{
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 
-use crate::quantization::packed_shape;
+use crate::kernels::int8::packed_shape;
 
 /// What the weights of a model's products are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -9,7 +9,7 @@ use crate::{
     backend::{Backend, Precision},
     checkpoint::{Checkpoint, OnProgress, WeightAccess},
     error::{Error, Result},
-    isa::Isa,
+    kernels::Isa,
 };
 
 /// More threads than any machine has cores.

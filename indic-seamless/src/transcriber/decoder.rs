@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use crate::{
     error::{Error, Result},
-    finite::first_non_finite,
     generation::{GenerationConfig, StepDecoder},
+    kernels::first_non_finite,
     model::{Encoded, SpeechToText, decoder::DecoderState},
 };
 

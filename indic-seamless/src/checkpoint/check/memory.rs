@@ -3,7 +3,7 @@
 use safetensors::Dtype;
 
 use super::{CheckReport, tensors::Needed};
-use crate::{backend::Precision, checkpoint::load::Expected, model::config::ModelConfig, quantization::packed_shape};
+use crate::{backend::Precision, checkpoint::load::Expected, kernels::int8::packed_shape, model::config::ModelConfig};
 
 /// Positions of the conformer a second: a frame every 10 ms, stacked in pairs.
 const POSITIONS: u64 = 50;

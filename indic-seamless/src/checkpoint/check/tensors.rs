@@ -14,8 +14,8 @@ use crate::{
         load::{self, Expected},
         weights::{SCHEME, SCHEME_KEY, has_shape, precision, scale_name},
     },
+    kernels::int8::packed_shape,
     model::config::ModelConfig,
-    quantization::packed_shape,
 };
 
 /// A tensor that was found and will be loaded.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::isa::arch;
+use crate::kernels::arch;
 
 /// Outputs that lie side by side in memory.
 const WIDTH: usize = 32;

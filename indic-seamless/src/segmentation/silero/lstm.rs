@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::{isa::arch, nn::cpu::exp};
+use crate::kernels::{arch, exp};
 
 /// Size of the state.
 pub(super) const HIDDEN: usize = 128;

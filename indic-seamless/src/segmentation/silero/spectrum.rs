@@ -5,7 +5,7 @@ use std::{f32::consts::TAU, fmt, sync::Arc};
 use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
 
 use super::{CHUNK, CONTEXT};
-use crate::isa::vectorise;
+use crate::kernels::vectorise;
 
 const WINDOW: usize = 256;
 const HOP: usize = 128;

@@ -6,7 +6,10 @@
 
 use std::arch::{aarch64::*, asm};
 
-use super::{GROUP, PANEL, STEP, STRETCH, Tile};
+use super::{
+    GROUP, PANEL,
+    tile::{STEP, STRETCH, Tile},
+};
 
 /// `sum[i] + a[4i..] · b[4i..]` for the four lanes `i`.
 #[target_feature(enable = "dotprod")]

@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 
 use super::{
-    activation::{GRAIN, finish},
+    activation::{Activation, GRAIN, finish},
+    isa::vectorise,
     lanes,
+    output::in_pieces,
 };
-use crate::{isa::vectorise, nn::Activation, quantization::in_pieces};
 
 /// `activation(gamma · (x - mean) / sqrt(variance + epsilon) + beta)` for each row of `x`, as wide as `gamma`.
 pub(crate) fn layer_norm(

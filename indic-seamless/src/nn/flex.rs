@@ -1,4 +1,4 @@
-//! The values of tensors that live on Burn's CPU backend Flex.
+//! The one place where tensors become slices: views of the values of tensors that live on Burn's CPU backend Flex.
 
 use std::marker::PhantomData;
 
@@ -12,10 +12,10 @@ type FlexTensor = <Flex as BackendTypes>::FloatTensorPrimitive;
 
 /// A contiguous view of a tensor that lives on Flex.
 #[derive(Debug)]
-pub(crate) struct Cpu<E = f32>(FlexTensor, PhantomData<E>);
+pub(super) struct FlexView<E = f32>(FlexTensor, PhantomData<E>);
 
 /// What a tensor may be made of.
-pub(crate) trait Stored: Copy + Send + Sync {
+pub(super) trait Stored: Copy + Send + Sync {
     fn slice(tensor: &FlexTensor) -> Option<&[Self]>;
 }
 
@@ -37,9 +37,9 @@ impl Stored for i8 {
     }
 }
 
-impl<E: Stored> Cpu<E> {
+impl<E: Stored> FlexView<E> {
     /// The tensor's values, if it lives on Flex and is of this type; copied only if they are not contiguous.
-    pub(crate) fn view<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
+    pub(super) fn view<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         Self::of(tensor.clone().try_into_primitive::<Flex>().ok()?)
     }
 
@@ -50,21 +50,21 @@ impl<E: Stored> Cpu<E> {
     }
 
     /// The values, row after row.
-    pub(crate) fn as_slice(&self) -> &[E] {
+    pub(super) fn as_slice(&self) -> &[E] {
         E::slice(&self.0).unwrap_or_default()
     }
 }
 
-impl Cpu<i8> {
+impl FlexView<i8> {
     /// [`view`](Self::view) for bytes.
-    pub(crate) fn bytes<const D: usize>(tensor: &Tensor<D, Int>) -> Option<Self> {
+    pub(super) fn bytes<const D: usize>(tensor: &Tensor<D, Int>) -> Option<Self> {
         Self::of(tensor.clone().try_into_primitive::<Flex>().ok()?)
     }
 }
 
-impl Cpu {
+impl FlexView {
     /// Changes the values of a tensor on Flex, in place if nobody else holds them.
-    pub(crate) fn update<const D: usize>(tensor: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
+    pub(super) fn update<const D: usize>(tensor: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
         let shape = tensor.dims();
         let device = tensor.device();
         match tensor.try_into_primitive::<Flex>() {
@@ -82,7 +82,7 @@ impl Cpu {
     }
 
     /// A tensor of `values` beside `other`.
-    pub(crate) fn tensor<const D: usize, const E: usize>(
+    pub(super) fn tensor<const D: usize, const E: usize>(
         values: Vec<f32>,
         shape: [usize; D],
         other: &Tensor<E>,
@@ -93,16 +93,16 @@ impl Cpu {
 
 /// A view of a weight of floating point numbers.
 #[derive(Debug)]
-pub(crate) enum CpuFloats {
-    F32(Cpu<f32>),
-    Bf16(Cpu<bf16>),
+pub(super) enum FlexFloats {
+    F32(FlexView<f32>),
+    Bf16(FlexView<bf16>),
 }
 
-impl CpuFloats {
-    pub(crate) fn view(tensor: &Tensor<2>) -> Option<Self> {
+impl FlexFloats {
+    pub(super) fn view(tensor: &Tensor<2>) -> Option<Self> {
         match tensor.dtype() {
-            DType::BF16 => Cpu::view(tensor).map(Self::Bf16),
-            _ => Cpu::view(tensor).map(Self::F32),
+            DType::BF16 => FlexView::view(tensor).map(Self::Bf16),
+            _ => FlexView::view(tensor).map(Self::F32),
         }
     }
 }

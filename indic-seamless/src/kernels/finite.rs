@@ -1,11 +1,11 @@
-//! Numbers that are none.
+//! The search for NaN and infinities.
 
-use crate::isa::vectorise;
+use super::isa::vectorise;
 
-/// Numbers that are tested together; the place of a bad one is looked for only in a block that has one.
+/// Values that are tested together; the place is searched only in a block that holds a bad one.
 const BLOCK: usize = 1024;
 
-/// The place of the first NaN or infinity.
+/// The index of the first NaN or infinity.
 pub(crate) fn first_non_finite(values: &[f32]) -> Option<usize> {
     let is_bad = |value: &f32| !value.is_finite();
     values.chunks(BLOCK).enumerate().find_map(|(number, block)| {

@@ -1,13 +1,21 @@
-//! Products of floating point numbers, with few rows or many.
+//! Products of floating point matrices, with few rows or many.
+
+mod few_rows;
+mod many_rows;
+mod pairs;
+mod panel;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use half::bf16;
 
-use super::{
-    activation::bias_activation,
-    few_rows::{FEW_ROWS, few_rows_linear},
-    many_rows::many_rows_linear,
+#[cfg(test)]
+pub(super) use self::{few_rows::few_rows_linear, many_rows::many_rows_linear};
+pub(super) use self::{
+    pairs::Pair,
+    panel::{Element, Panel, ROWS},
 };
-use crate::nn::Activation;
+use super::activation::{Activation, bias_activation};
 
 /// What the kernels for floating point numbers can multiply by.
 pub(crate) trait Float: Copy + Send + Sync {
@@ -73,11 +81,11 @@ pub(crate) fn linear<W: Float>(
         return;
     }
     let (rows, output) = (x.len() / input, w.len() / input);
-    if rows <= FEW_ROWS {
+    if rows <= few_rows::FEW_ROWS {
         y.resize(rows * output, 0.0);
-        few_rows_linear(x, w, input, y);
+        few_rows::few_rows_linear(x, w, input, y);
         bias_activation(y, bias, output, activation);
     } else {
-        *y = many_rows_linear(x, w, input, bias, activation);
+        *y = many_rows::many_rows_linear(x, w, input, bias, activation);
     }
 }

@@ -3,14 +3,13 @@
 use pulp::{Simd, WithSimd};
 
 use super::{
-    activation::finish,
-    linear::Float,
+    Float,
     panel::{Panel, ROWS},
 };
-use crate::{
+use crate::kernels::{
+    activation::{Activation, finish},
     isa::{arch, prefetch},
-    nn::Activation,
-    quantization::in_columns,
+    output::in_columns,
 };
 
 /// Outputs of a block, a multiple of every tile's: with [`DEPTH`] inputs their weights fill a quarter of a megabyte, which
@@ -20,7 +19,7 @@ const COLUMNS: usize = 64;
 const DEPTH: usize = 1024;
 
 /// `activation(x · wᵀ + bias)` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]`.
-pub(super) fn many_rows_linear<W: Float>(
+pub(in crate::kernels) fn many_rows_linear<W: Float>(
     x: &[f32],
     w: &[W],
     input: usize,

@@ -3,14 +3,11 @@
 use half::bf16;
 
 use super::{
-    activation::bias_activation, attention::attend_heads, few_rows::few_rows_linear, many_rows::many_rows_linear, *,
-};
-use crate::{
-    nn::{
-        Activation,
-        attention::{KeyRows, RelativeAttention},
-    },
-    quantization::Pair,
+    activation::bias_activation,
+    attention::attend_heads,
+    math::{exp, swish},
+    matmul::{Pair, few_rows_linear, many_rows_linear},
+    *,
 };
 
 /// Values in -1..1 that repeat only after a long time.
@@ -75,7 +72,7 @@ fn products() {
 }
 
 #[test]
-fn what_is_no_number_stays_none() {
+fn nan_stays_nan() {
     for (rows, activation) in
         [1, 9, 40].into_iter().flat_map(|rows| [Activation::Relu, Activation::Swish].map(|a| (rows, a)))
     {

@@ -3,8 +3,8 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::linear::Float;
-use crate::isa::{arch, prefetch};
+use super::Float;
+use crate::kernels::isa::{arch, prefetch};
 
 /// Up to this many rows the kernel here is faster than a packed matrix product, whose packing reads and writes the weight
 /// once more.
@@ -19,7 +19,7 @@ const STRETCH: usize = 8;
 const TASK_BYTES: usize = 128 * 1024;
 
 /// `x · wᵀ` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]` in `y`.
-pub(super) fn few_rows_linear<W: Float>(x: &[f32], w: &[W], input: usize, y: &mut [f32]) {
+pub(in crate::kernels) fn few_rows_linear<W: Float>(x: &[f32], w: &[W], input: usize, y: &mut [f32]) {
     let (rows, output) = (x.len() / input, w.len() / input);
     let columns = (TASK_BYTES / (size_of::<W>() * input)).max(4);
     // Each task owns the same columns of every row.

@@ -2,10 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{
-    isa::vectorise,
-    nn::cpu::{exp, lanes},
-};
+use super::{isa::vectorise, lanes, math::exp};
 
 /// Scores that are looked at together.
 const LANES: usize = 32;
@@ -13,7 +10,7 @@ const LANES: usize = 32;
 const CHUNK: usize = 1024 * LANES;
 
 /// `ln Σ exp(scores)`
-pub(super) fn log_sum_exp(scores: &[f32]) -> f32 {
+pub(crate) fn log_sum_exp(scores: &[f32]) -> f32 {
     let of_chunk = |chunk: &[f32]| {
         let (mut max, mut sum) = (0.0, 0.0);
         vectorise(
@@ -34,7 +31,7 @@ pub(super) fn log_sum_exp(scores: &[f32]) -> f32 {
 }
 
 /// The first of the largest scores; 0 if none is above minus infinity.
-pub(super) fn argmax(scores: &[f32]) -> usize {
+pub(crate) fn argmax(scores: &[f32]) -> usize {
     let max = vectorise(
         #[inline(always)]
         || lanes::max(scores, |x| x),
@@ -43,7 +40,7 @@ pub(super) fn argmax(scores: &[f32]) -> usize {
 }
 
 /// Takes `total` off all scores: with their [`log_sum_exp`], logits become log-probabilities.
-pub(super) fn subtract(scores: &mut [f32], total: f32) {
+pub(crate) fn subtract(scores: &mut [f32], total: f32) {
     vectorise(
         #[inline(always)]
         || scores.iter_mut().for_each(|x| *x -= total),
@@ -51,7 +48,7 @@ pub(super) fn subtract(scores: &mut [f32], total: f32) {
 }
 
 /// The `count` largest of `score - less + more`, with their places; of equals the first come first.
-pub(super) fn largest(scores: &[f32], less: f32, more: f32, count: usize) -> Vec<(f32, usize)> {
+pub(crate) fn largest(scores: &[f32], less: f32, more: f32, count: usize) -> Vec<(f32, usize)> {
     let chunks = scores.par_chunks(CHUNK).map(|chunk| largest_of_chunk(chunk, less, more, count));
     let chunks = chunks
         .enumerate()

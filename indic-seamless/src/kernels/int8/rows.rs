@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::GROUP;
-use crate::{isa::vectorise, nn::cpu::lanes};
+use crate::kernels::{isa::vectorise, lanes};
 
 /// Elements per task.
 const GRAIN: usize = 16 * 1024;

@@ -3,25 +3,15 @@
 use half::bf16;
 
 #[cfg(target_arch = "x86_64")]
-use super::{PANEL, kernel};
-#[cfg(target_arch = "x86_64")]
-use crate::isa::Isa;
+use super::x86;
+use crate::kernels::isa::{Bf16Pairs, Kernels};
 
 /// Two numbers that are neighbours along the axis that a product sums over.
-pub(crate) type Pair = [bf16; 2];
-
-/// Whether the machine has instructions for such products, and may use them.
-pub(crate) fn has_pair_products() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if Isa::current() == Isa::Avx512Vnni {
-        return is_x86_feature_detected!("avx512bf16");
-    }
-    false
-}
+pub(in crate::kernels) type Pair = [bf16; 2];
 
 /// `out[r][o] = Σ_k left[r][k] · panel[k][o]` for a panel of rows of `across`; rows of `out` begin `stride` apart.
 #[inline(always)]
-pub(crate) fn pair_sums<const R: usize>(
+pub(super) fn pair_sums<const R: usize>(
     left: [&[Pair]; R],
     panel: &[Pair],
     across: usize,
@@ -29,10 +19,12 @@ pub(crate) fn pair_sums<const R: usize>(
     stride: usize,
 ) {
     #[cfg(target_arch = "x86_64")]
-    if let (PANEL, (panel, []), true) = (across, panel.as_chunks::<PANEL>(), has_pair_products()) {
-        // SAFETY: the machine has the instructions.
+    if let (Some(Bf16Pairs { .. }), x86::ACROSS, (panel, [])) =
+        (Kernels::current().bf16_pairs(), across, panel.as_chunks::<{ x86::ACROSS }>())
+    {
+        // SAFETY: `Bf16Pairs` is evidence that the machine has the instructions.
         #[allow(unsafe_code, reason = "code for instructions that the compiler does not take for granted")]
-        return unsafe { kernel::avx512_bf16(left, panel, out, stride) };
+        return unsafe { x86::avx512_bf16(left, panel, out, stride) };
     }
     for (left, out) in left.into_iter().zip(out.chunks_mut(stride)) {
         out[..across].fill(0.0);

@@ -1,6 +1,6 @@
 //! Causal depthwise convolution over rows of channels.
 
-use crate::{isa::vectorise, quantization::in_pieces};
+use super::{isa::vectorise, output::in_pieces};
 
 /// `y[t, c] = Σ_i w[c, i] · x[t - k + 1 + i, c]` for `x: [batch, time, channels]`, `w: [channels, 1, k]`.
 pub(crate) fn causal_depthwise(x: &[f32], weight: &[f32], time: usize, channels: usize) -> Vec<f32> {

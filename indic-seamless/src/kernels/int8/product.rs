@@ -4,13 +4,12 @@ use std::{mem::MaybeUninit, ops::Range};
 
 use rayon::prelude::*;
 
-use super::{GROUP, PANEL, Rows, kernel, output::Columns};
-use crate::{
-    isa::{Isa, vectorise},
-    nn::{
-        Activation,
-        cpu::{relu, swish},
-    },
+use super::{GROUP, PANEL, Rows, tile};
+use crate::kernels::{
+    activation::Activation,
+    isa::{Kernels, vectorise},
+    math::{relu, swish},
+    output::Columns,
 };
 
 /// Bytes of activations that pass along each panel at a time: they stay in the second-level cache.
@@ -36,10 +35,10 @@ impl Matrix<'_> {
 /// `activation(x · weightᵀ + bias)`, `[rows, output]`, for each of several weights of the same input; in `results`, in the
 /// place of what was there.
 pub(crate) fn products(rows: &Rows, matrices: &[Matrix<'_>], results: &mut [Vec<f32>]) {
-    multiply(Isa::current(), rows, matrices, results);
+    multiply(Kernels::current(), rows, matrices, results);
 }
 
-pub(super) fn multiply(isa: Isa, rows: &Rows, matrices: &[Matrix<'_>], results: &mut [Vec<f32>]) {
+pub(super) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Matrix<'_>], results: &mut [Vec<f32>]) {
     let mut outputs = Vec::with_capacity(matrices.len());
     for (matrix, result) in matrices.iter().zip(results.iter_mut()) {
         let (width, groups) = (matrix.scales.len(), rows.depth / GROUP);
@@ -48,7 +47,7 @@ pub(super) fn multiply(isa: Isa, rows: &Rows, matrices: &[Matrix<'_>], results: 
         result.reserve(rows.len() * width);
         outputs.push(Columns::new(&mut result.spare_capacity_mut()[..rows.len() * width], width));
     }
-    let block = (BLOCK_BYTES / rows.depth.max(1)).max(1).next_multiple_of(kernel::ROWS);
+    let block = (BLOCK_BYTES / rows.depth.max(1)).max(1).next_multiple_of(tile::ROWS);
     let blocks = rows.len().div_ceil(block);
     let panels: usize = matrices.iter().map(Matrix::panels).sum();
     (0..blocks * panels).into_par_iter().for_each(|task| {
@@ -61,7 +60,7 @@ pub(super) fn multiply(isa: Isa, rows: &Rows, matrices: &[Matrix<'_>], results: 
             let rows_of_task = first..rows.len().min(first + block);
             vectorise(
                 #[inline(always)]
-                || multiply_panel(isa, rows, rows_of_task.clone(), matrix, panel, output),
+                || multiply_panel(kernels, rows, rows_of_task.clone(), matrix, panel, output),
             );
             break;
         }
@@ -78,17 +77,24 @@ pub(super) fn multiply(isa: Isa, rows: &Rows, matrices: &[Matrix<'_>], results: 
 
 /// Some rows against one panel.
 #[inline(always)]
-fn multiply_panel(isa: Isa, rows: &Rows, range: Range<usize>, matrix: &Matrix<'_>, panel: usize, output: &Columns<'_>) {
+fn multiply_panel(
+    kernels: Kernels,
+    rows: &Rows,
+    range: Range<usize>,
+    matrix: &Matrix<'_>,
+    panel: usize,
+    output: &Columns<'_>,
+) {
     match matrix.activation {
-        None => panel_with(isa, rows, range, matrix, panel, output, |y| y),
-        Some(Activation::Relu) => panel_with(isa, rows, range, matrix, panel, output, relu),
-        Some(Activation::Swish) => panel_with(isa, rows, range, matrix, panel, output, swish),
+        None => panel_with(kernels, rows, range, matrix, panel, output, |y| y),
+        Some(Activation::Relu) => panel_with(kernels, rows, range, matrix, panel, output, relu),
+        Some(Activation::Swish) => panel_with(kernels, rows, range, matrix, panel, output, swish),
     }
 }
 
 #[inline(always)]
 fn panel_with(
-    isa: Isa,
+    kernels: Kernels,
     rows: &Rows,
     range: Range<usize>,
     matrix: &Matrix<'_>,
@@ -105,13 +111,15 @@ fn panel_with(
     if let Some(values) = matrix.bias {
         bias[..columns.len()].copy_from_slice(&values[columns.clone()]);
     }
-    let mut sums = [[0; PANEL]; kernel::ROWS];
-    for first in range.clone().step_by(kernel::ROWS) {
-        let tile = first..range.end.min(first + kernel::ROWS);
-        kernel::tile(isa, rows, tile.clone(), weights, &mut sums);
-        for (row, sums) in tile.zip(&sums) {
+    let mut sums = [[0; PANEL]; tile::ROWS];
+    for first in range.clone().step_by(tile::ROWS) {
+        let block = first..range.end.min(first + tile::ROWS);
+        tile::tile(kernels, rows, block.clone(), weights, &mut sums);
+        for (row, sums) in block.zip(&sums) {
             let scale = rows.scales[row];
-            let place = output.part(row, columns.clone());
+            // SAFETY: no other task has this panel of these rows.
+            #[allow(unsafe_code, reason = "see `Columns`")]
+            let place = unsafe { output.part(row, columns.clone()) };
             let values = sums.iter().zip(scales.iter().zip(&bias));
             let values = values.map(|(sum, (weight, bias))| activation(*sum as f32 * (scale * weight) + bias));
             match place.first_chunk_mut::<PANEL>() {

@@ -1,19 +1,55 @@
 //! Attention kernels: the encoder's softmax with relative positions, and the decoder's attention over cached keys.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Range};
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    exp, lanes,
-    panel::{Element, Panel, ROWS},
+    isa::{Kernels, arch},
+    lanes,
+    math::exp,
+    matmul::{Element, Pair, Panel, ROWS},
+    output::in_pieces,
 };
-use crate::{
-    isa::arch,
-    nn::attention::{KeyRows, RelativeAttention},
-    quantization::{Pair, has_pair_products, in_pieces},
-};
+
+/// The encoder's self-attention between its projections.
+///
+/// The score of key `j` for query `i` is `(q_i · k_j + q_i · E[clamp(j - i, -left, right)]) / sqrt(head)`. Query `i` sees
+/// key `j` if `j` is in the window of the query's chunk and below the item's length.
+pub(crate) struct RelativeAttention<'a> {
+    /// Number of heads.
+    pub(crate) heads: usize,
+    /// How far to the left distances `key - query` have their own embedding; farther ones share the last.
+    pub(crate) left: usize,
+    /// Valid keys per item.
+    pub(crate) lengths: &'a [usize],
+    /// The keys that a query position may see, whatever the item's length.
+    pub(crate) window: &'a (dyn Fn(usize) -> Range<usize> + Sync),
+    /// Whether numbers may be rounded to bf16, which some processors multiply faster: where weights are bytes, nothing
+    /// is lost by it.
+    pub(crate) bf16: bool,
+}
+
+impl RelativeAttention<'_> {
+    /// The keys that `query` of `item` sees.
+    pub(crate) fn visible(&self, item: usize, query: usize) -> Range<usize> {
+        let window = (self.window)(query);
+        window.start..window.end.min(self.lengths[item])
+    }
+}
+
+/// Which rows of a matrix of keys each row of queries attends to.
+///
+/// A matrix of keys holds the positions of many hypotheses or clips, in any order; `rows[r]` lists those of query row `r`
+/// in the order of time. Beams are reordered by reordering these lists: the keys stay where they are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeyRows {
+    /// Per row of queries, the rows of the key matrix.
+    pub(crate) rows: Vec<Vec<u32>>,
+    /// Whether query `i` of `t` sees all but the last `t - 1 - i` of them; else all.
+    pub(crate) causal: bool,
+}
 
 /// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, in one pass per head: scores, relative term,
 /// softmax and values of a few queries at a time, so that scores never leave the cache.
@@ -23,7 +59,7 @@ pub(crate) fn relative_attention(
     [batch, time, hidden]: [usize; 3],
     attention: &RelativeAttention<'_>,
 ) -> Vec<f32> {
-    if attention.bf16 && has_pair_products() {
+    if attention.bf16 && Kernels::current().bf16_pairs().is_some() {
         attend_heads::<Pair>([queries, keys, values], embedding, [batch, time, hidden], attention)
     } else {
         attend_heads::<f32>([queries, keys, values], embedding, [batch, time, hidden], attention)

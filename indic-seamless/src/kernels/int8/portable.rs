@@ -1,6 +1,9 @@
 //! Plain Rust.
 
-use super::{GROUP, PANEL, STEP, Tile};
+use super::{
+    GROUP, PANEL,
+    tile::{STEP, Tile},
+};
 
 pub(super) fn plain<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     sums.as_flattened_mut().fill(0);

@@ -1,10 +1,16 @@
 //! The kernels of every instruction set that this machine has, against sums in whole numbers.
 
 use super::{product::multiply, *};
-use crate::{
-    isa::Isa,
-    nn::{Activation, cpu::tests::values},
+use crate::kernels::{
+    activation::Activation,
+    isa::{Isa, Kernels},
+    tests::values,
 };
+
+/// Every instruction set of this machine.
+fn available() -> impl Iterator<Item = (Isa, Kernels)> {
+    Isa::available().filter_map(|isa| Some((isa, isa.detect()?)))
+}
 
 fn packed(rows: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
     let output = rows.len() / input;
@@ -21,7 +27,7 @@ fn byte(packed: &[i8], groups: usize, o: usize, i: usize) -> i32 {
 #[test]
 fn products_are_those_of_the_bytes() {
     let sizes = [(1, 1, 1), (1, 67, 33), (2, 16, 64), (5, 100, 141), (6, 33, 65), (7, 300, 64), (13, 1100, 70)];
-    for (isa, (rows, input, output)) in Isa::available().flat_map(|isa| sizes.map(|size| (isa, size))) {
+    for ((isa, kernels), (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {
         let (x, w, bias) = (values(rows * input, 1), values(output * input, 2), values(output, 3));
         let (packed, scales) = packed(&w, input);
         let [_, groups, ..] = packed_shape(output, input);
@@ -29,7 +35,7 @@ fn products_are_those_of_the_bytes() {
         let plain = Matrix { values: &packed, scales: &scales, bias: None, activation: None };
         let with_bias = Matrix { bias: Some(&bias), activation: Some(Activation::Relu), ..plain };
         let mut found = [vec![f32::NAN; 3], Vec::new()];
-        multiply(isa, &quantised, &[plain, with_bias], &mut found);
+        multiply(kernels, &quantised, &[plain, with_bias], &mut found);
         assert_eq!(found[0].len(), rows * output);
         for (row, o) in (0..rows).flat_map(|row| (0..output).map(move |o| (row, o))) {
             let x = &quantised.values[row * quantised.depth..];
@@ -46,12 +52,12 @@ fn a_row_that_is_no_number_gives_none() {
     let (input, output) = (100, 70);
     let (packed, scales) = packed(&values(output * input, 2), input);
     let matrix = Matrix { values: &packed, scales: &scales, bias: None, activation: Some(Activation::Relu) };
-    for (isa, rows) in Isa::available().flat_map(|isa| [1, 9].map(|rows| (isa, rows))) {
+    for ((isa, kernels), rows) in available().flat_map(|isa| [1, 9].map(|rows| (isa, rows))) {
         for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = values(rows * input, 1);
             x[(rows - 1) * input + 99] = bad;
             let mut found = [Vec::new()];
-            multiply(isa, &Rows::quantise(&x, input), &[matrix], &mut found);
+            multiply(kernels, &Rows::quantise(&x, input), &[matrix], &mut found);
             let (good, bad) = found[0].split_at((rows - 1) * output);
             assert!(good.iter().all(|y| y.is_finite()) && bad.iter().all(|y| y.is_nan()), "{isa}");
         }
@@ -61,13 +67,13 @@ fn a_row_that_is_no_number_gives_none() {
 #[test]
 fn the_largest_bytes_do_not_overflow() {
     let (input, output) = (8192, 64);
-    for (isa, sign) in Isa::available().flat_map(|isa| [1.0, -1.0].map(|sign| (isa, sign))) {
+    for ((isa, kernels), sign) in available().flat_map(|isa| [1.0, -1.0].map(|sign| (isa, sign))) {
         let (packed, scales) = packed(&vec![-1.0; input * output], input);
         for rows in [1, 6] {
             let quantised = Rows::quantise(&vec![sign; rows * input], input);
             let mut found = [Vec::new()];
             let matrix = Matrix { values: &packed, scales: &scales, bias: None, activation: None };
-            multiply(isa, &quantised, &[matrix], &mut found);
+            multiply(kernels, &quantised, &[matrix], &mut found);
             for y in &found[0] {
                 assert!((y + sign * input as f32).abs() < 0.01, "{isa}: {y}");
             }

@@ -4,21 +4,21 @@ use half::bf16;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{activation::GRAIN, linear::Float};
-use crate::{
-    isa::vectorise,
-    quantization::{Pair, pair_sums},
+use super::{
+    Float,
+    pairs::{Pair, pair_sums},
 };
+use crate::kernels::{activation::GRAIN, isa::vectorise};
 
 /// Rows of the left matrix in a tile of [`Panel::product`].
-pub(super) const ROWS: usize = 6;
+pub(in crate::kernels) const ROWS: usize = 6;
 /// Vectors across in a tile: 6 x 2 sums, 2 vectors and 1 broadcast value fit into 16 registers.
 const VECTORS: usize = 2;
 /// The same for the 32 registers of AVX-512.
 const WIDE: usize = 4;
 
 /// What the matrices of a product are made of: one number, or as many as one lane of an instruction takes.
-pub(super) trait Element: Copy + Default + Send + Sync {
+pub(in crate::kernels) trait Element: Copy + Default + Send + Sync {
     /// How many numbers it holds, neighbours along the axis that the product sums over.
     const NUMBERS: usize;
 
@@ -114,14 +114,14 @@ impl Element for Pair {
 
 /// The right matrix of a product: as many columns as a tile has, row after row, then the next columns; the last ones are
 /// padded with zeros.
-pub(super) struct Panel<E> {
+pub(in crate::kernels) struct Panel<E> {
     values: Vec<E>,
     /// Elements along the axis that is summed over.
     depth: usize,
     /// Columns that count.
-    pub(super) width: usize,
+    pub(in crate::kernels) width: usize,
     /// Columns with padding.
-    pub(super) stride: usize,
+    pub(in crate::kernels) stride: usize,
 }
 
 impl<E: Element> Panel<E> {
@@ -148,13 +148,13 @@ impl<E: Element> Panel<E> {
     }
 
     /// The memory, for the next panel.
-    pub(super) fn into_memory(self) -> Vec<E> {
+    pub(in crate::kernels) fn into_memory(self) -> Vec<E> {
         self.values
     }
 
     /// `x: [depth, width]` as it is.
     #[inline(always)]
-    pub(super) fn new<S: Simd>(x: &[f32], width: usize) -> Self {
+    pub(in crate::kernels) fn new<S: Simd>(x: &[f32], width: usize) -> Self {
         let (mut panel, across) = (Self::with_memory::<S>(x.len() / width, width, Vec::new()), Self::across::<S>());
         for (k, rows) in x.chunks(E::NUMBERS * width).enumerate() {
             for first in (0..width).step_by(across) {
@@ -177,7 +177,7 @@ impl<E: Element> Panel<E> {
     /// The transpose of `width` rows of `depth` values, in `memory` if it has the size. Columns of which there is no row hold
     /// anything.
     #[inline(always)]
-    pub(super) fn transposed<'a, S: Simd, W: Float + 'a>(
+    pub(in crate::kernels) fn transposed<'a, S: Simd, W: Float + 'a>(
         rows: impl Iterator<Item = &'a [W]>,
         width: usize,
         depth: usize,
@@ -220,7 +220,14 @@ impl<E: Element> Panel<E> {
     /// `left · self` for `rows` rows of `left`, at most [`ROWS`], which begin `left_stride` apart: into `out`, rows
     /// `stride` apart.
     #[inline(always)]
-    pub(super) fn product<S: Simd>(&self, simd: S, left: &[E], left_stride: usize, rows: usize, out: &mut [f32]) {
+    pub(in crate::kernels) fn product<S: Simd>(
+        &self,
+        simd: S,
+        left: &[E],
+        left_stride: usize,
+        rows: usize,
+        out: &mut [f32],
+    ) {
         // Rows that are not there repeat the last one; their results are not used.
         let row = |r: usize| &left[r.min(rows - 1) * left_stride..][..self.depth];
         let left: [&[E]; ROWS] = std::array::from_fn(row);

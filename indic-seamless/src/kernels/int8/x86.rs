@@ -1,10 +1,12 @@
-//! AVX-512 VNNI, AVX2 without it, and AVX-512's products of bf16.
+//! Products of bytes: AVX-512 VNNI, and AVX2 without it.
 #![allow(unsafe_code, reason = "intrinsics that read memory, for instructions that not every machine has")]
 
 use std::arch::x86_64::*;
 
-use super::{GROUP, PANEL, STEP, STRETCH, Tile};
-use crate::quantization::Pair;
+use super::{
+    GROUP, PANEL,
+    tile::{STEP, STRETCH, Tile},
+};
 
 /// How far ahead of its use the weight is asked for: further than the hardware looks, which stops at the end of a page.
 const AHEAD: usize = 2048;
@@ -56,49 +58,6 @@ pub(super) unsafe fn avx512_vnni<const R: usize>(tile: &Tile<'_, R>, sums: &mut 
         for (sums, total) in sums.as_chunks_mut::<16>().0.iter_mut().zip(totals) {
             // SAFETY: 16 lanes in 16 places.
             unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), total) };
-        }
-    }
-}
-
-#[inline(always)]
-fn bf16s(bits: __m512i) -> __m512bh {
-    // SAFETY: two names for 512 bits.
-    unsafe { std::mem::transmute::<__m512i, __m512bh>(bits) }
-}
-
-/// [`pair_sums`](crate::quantization::pair_sums) for panels of [`PANEL`] columns.
-///
-/// # Safety
-///
-/// The machine must have AVX-512 F and BF16.
-#[target_feature(enable = "avx512f,avx512bf16")]
-pub(in crate::quantization) unsafe fn avx512_bf16<const R: usize>(
-    left: [&[Pair]; R],
-    panel: &[[Pair; PANEL]],
-    out: &mut [f32],
-    stride: usize,
-) {
-    const VECTORS: usize = PANEL / 16;
-    let left = left.map(|row| &row[..panel.len()]);
-    let mut totals = [[_mm512_setzero_ps(); VECTORS]; R];
-    for (k, panel) in panel.iter().enumerate() {
-        let mut right = [_mm512_setzero_si512(); VECTORS];
-        for (v, right) in right.iter_mut().enumerate() {
-            // SAFETY: 16 of the 64 pairs.
-            *right = unsafe { _mm512_loadu_si512(panel.as_ptr().add(v * 16).cast()) };
-        }
-        for (left, totals) in left.iter().zip(&mut totals) {
-            // SAFETY: the two numbers of a pair.
-            let x = _mm512_set1_epi32(unsafe { std::ptr::from_ref(&left[k]).cast::<i32>().read_unaligned() });
-            for (total, right) in totals.iter_mut().zip(right) {
-                *total = _mm512_dpbf16_ps(*total, bf16s(x), bf16s(right));
-            }
-        }
-    }
-    for (out, totals) in out.chunks_mut(stride).zip(totals) {
-        for (out, total) in out.as_chunks_mut::<16>().0.iter_mut().zip(totals) {
-            // SAFETY: 16 lanes in 16 places.
-            unsafe { _mm512_storeu_ps(out.as_mut_ptr(), total) };
         }
     }
 }

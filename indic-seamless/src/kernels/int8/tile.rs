@@ -3,68 +3,65 @@
 use std::ops::Range;
 
 use super::{GROUP, PANEL, Rows};
-use crate::isa::Isa;
+use crate::kernels::isa::Kernels;
 
 #[cfg(target_arch = "aarch64")]
-mod neon;
-mod portable;
+use super::neon;
+use super::portable;
 #[cfg(target_arch = "x86_64")]
-mod x86;
-
-#[cfg(target_arch = "x86_64")]
-pub(super) use x86::avx512_bf16;
+use super::x86;
 
 /// Rows of a tile: with 64 outputs they fill 24 of AVX-512's 32 registers.
 pub(super) const ROWS: usize = 6;
 
 /// The bytes of a panel's group.
-const STEP: usize = PANEL * GROUP;
+pub(super) const STEP: usize = PANEL * GROUP;
 
 /// Steps of a panel that stay in the first-level cache while a kernel with few registers goes over them several times.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-const STRETCH: usize = 64;
+pub(super) const STRETCH: usize = 64;
 
 /// `sums[i][o] = Σ_k rows[tile.start + i][k] · panel[k][o]` for the rows of `tile`, at most [`ROWS`].
 #[inline(always)]
-pub(super) fn tile(isa: Isa, rows: &Rows, tile: Range<usize>, panel: &[i8], sums: &mut [[i32; PANEL]; ROWS]) {
+pub(super) fn tile(kernels: Kernels, rows: &Rows, tile: Range<usize>, panel: &[i8], sums: &mut [[i32; PANEL]; ROWS]) {
     match tile.len() {
-        1 => tile_of::<1>(isa, rows, tile.start, panel, sums),
-        2 => tile_of::<2>(isa, rows, tile.start, panel, sums),
-        3 => tile_of::<3>(isa, rows, tile.start, panel, sums),
-        4 => tile_of::<4>(isa, rows, tile.start, panel, sums),
-        5 => tile_of::<5>(isa, rows, tile.start, panel, sums),
-        _ => tile_of::<ROWS>(isa, rows, tile.start, panel, sums),
+        1 => tile_of::<1>(kernels, rows, tile.start, panel, sums),
+        2 => tile_of::<2>(kernels, rows, tile.start, panel, sums),
+        3 => tile_of::<3>(kernels, rows, tile.start, panel, sums),
+        4 => tile_of::<4>(kernels, rows, tile.start, panel, sums),
+        5 => tile_of::<5>(kernels, rows, tile.start, panel, sums),
+        _ => tile_of::<ROWS>(kernels, rows, tile.start, panel, sums),
     }
 }
 
 #[inline(always)]
-fn tile_of<const R: usize>(isa: Isa, rows: &Rows, first: usize, panel: &[i8], sums: &mut [[i32; PANEL]; ROWS]) {
+fn tile_of<const R: usize>(kernels: Kernels, rows: &Rows, first: usize, panel: &[i8], sums: &mut [[i32; PANEL]; ROWS]) {
     let tile = Tile {
         rows: std::array::from_fn::<_, R, _>(|r| &rows.values[(first + r) * rows.depth..][..rows.depth]),
         row_sums: std::array::from_fn(|r| rows.sums[first + r]),
         panel: &panel[..rows.depth * PANEL],
     };
     let Some(sums) = sums.first_chunk_mut::<R>() else { unreachable!("R is at most ROWS") };
-    // SAFETY: `Isa` values other than `Portable` come from `is_available` only.
+    // SAFETY: the variants of `Kernels` hold evidence that the machine has their instructions.
     #[allow(unsafe_code, reason = "code for instructions that the compiler does not take for granted")]
-    match isa {
+    match kernels {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => unsafe { x86::avx512_vnni(&tile, sums) },
+        Kernels::Avx512Vnni(_) => unsafe { x86::avx512_vnni(&tile, sums) },
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { x86::avx2(&tile, sums) },
+        Kernels::Avx2(_) => unsafe { x86::avx2(&tile, sums) },
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => unsafe { neon::dot_product(&tile, sums) },
-        _ => portable::plain(&tile, sums),
+        Kernels::Neon(_) => unsafe { neon::dot_product(&tile, sums) },
+        Kernels::Portable => portable::plain(&tile, sums),
     }
 }
 
 /// `R` rows of bytes and a panel.
-struct Tile<'a, const R: usize> {
+pub(super) struct Tile<'a, const R: usize> {
     /// Of one length, a multiple of [`GROUP`].
-    rows: [&'a [i8]; R],
+    pub(super) rows: [&'a [i8]; R],
     /// The sum of each row.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "for signs by offset"))]
-    row_sums: [i32; R],
+    pub(super) row_sums: [i32; R],
     /// [`PANEL`] times as long.
-    panel: &'a [i8],
+    pub(super) panel: &'a [i8],
 }

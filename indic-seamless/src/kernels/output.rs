@@ -5,7 +5,7 @@ use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 use rayon::prelude::*;
 
 /// `len` numbers, in pieces of `size`: `fill` is given the number of each piece, and the piece as zeros.
-pub(crate) fn in_pieces(len: usize, size: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+pub(super) fn in_pieces(len: usize, size: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
     let mut values = Vec::with_capacity(len);
     let pieces = values.spare_capacity_mut()[..len].par_chunks_mut(size.max(1)).enumerate();
     pieces.for_each(|(number, piece): (usize, &mut [MaybeUninit<f32>])| {
@@ -27,7 +27,7 @@ pub(crate) fn in_pieces(len: usize, size: usize, fill: impl Fn(usize, &mut [f32]
 
 /// The matrix `[rows, width]`, in blocks of `across` columns: `fill` is given the number of each, a vector in which it leaves
 /// `[rows, across]` or more, and memory for its work; both are as another block left them.
-pub(crate) fn in_columns(
+pub(super) fn in_columns(
     [rows, width]: [usize; 2],
     across: usize,
     fill: impl Fn(usize, &mut Vec<f32>, &mut Vec<f32>) + Sync,
@@ -39,7 +39,9 @@ pub(crate) fn in_columns(
         fill(number, block, memory);
         let columns = number * across..width.min((number + 1) * across);
         for (row, block) in block[..rows * across].chunks_exact(across).enumerate() {
-            output.part(row, columns.clone()).write_copy_of_slice(&block[..columns.len()]);
+            // SAFETY: no other task has these columns.
+            #[allow(unsafe_code, reason = "see `Columns`")]
+            unsafe { output.part(row, columns.clone()) }.write_copy_of_slice(&block[..columns.len()]);
         }
     });
     // SAFETY: the blocks have every column of every row.
@@ -58,7 +60,7 @@ pub(super) struct Columns<'a> {
     values: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: `part` is only called for columns that no other task has.
+// SAFETY: a shared reference gives access to the values through `part` only, whose callers take different columns.
 #[allow(unsafe_code, reason = "columns of a matrix that lies row after row cannot be borrowed apart")]
 unsafe impl Sync for Columns<'_> {}
 
@@ -67,15 +69,21 @@ impl<'a> Columns<'a> {
         Self { start: values.as_mut_ptr(), len: values.len(), width, values: PhantomData }
     }
 
-    #[allow(clippy::mut_from_ref, reason = "see `Sync`")]
+    /// Some columns of a row.
+    ///
+    /// # Panics
+    ///
+    /// If they are outside of the matrix.
+    ///
+    /// # Safety
+    ///
+    /// While the slice lives, nobody else may ask for any of its places.
+    #[allow(unsafe_code, clippy::mut_from_ref, reason = "see `Sync`")]
     #[inline(always)]
-    pub(super) fn part(&self, row: usize, columns: Range<usize>) -> &mut [MaybeUninit<f32>] {
+    pub(super) unsafe fn part(&self, row: usize, columns: Range<usize>) -> &mut [MaybeUninit<f32>] {
         let start = row * self.width + columns.start;
         assert!(columns.end <= self.width && start + columns.len() <= self.len, "a place in the matrix");
-        // SAFETY: the place is inside the matrix, and no two tasks share one.
-        #[allow(unsafe_code, reason = "see `Sync`")]
-        unsafe {
-            std::slice::from_raw_parts_mut(self.start.add(start), columns.len())
-        }
+        // SAFETY: the place is inside the matrix, and the caller has it alone.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), columns.len()) }
     }
 }

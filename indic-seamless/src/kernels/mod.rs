@@ -1,0 +1,40 @@
+//! Everything that knows instruction sets: kernels over slices, vectorised for what is found at run time (AVX-512, AVX2, NEON or
+//! none), parallel on the current rayon pool.
+//!
+//! Slices in, slices out: nothing here knows tensors, layers or files. Each kind of product has one file per instruction set,
+//! beside a dispatch that does not compile until each set has its arm ([`isa::Kernels`]). Tests compare every kernel with its
+//! formula in double precision, or with sums in whole numbers.
+//!
+//! All `unsafe` code of the crate is here, but for the mapping of checkpoint files: intrinsics, and memory that several threads
+//! write.
+
+mod activation;
+mod attention;
+mod depthwise;
+mod finite;
+pub(crate) mod int8;
+mod isa;
+pub(crate) mod lanes;
+mod math;
+mod matmul;
+mod norm;
+mod output;
+pub(crate) mod scores;
+
+pub use self::{
+    activation::Activation,
+    isa::{ISA_VARIABLE, Isa},
+};
+pub(crate) use self::{
+    activation::glu,
+    attention::{KeyRows, RelativeAttention, attend, relative_attention},
+    depthwise::causal_depthwise,
+    finite::first_non_finite,
+    isa::{arch, vectorise},
+    math::exp,
+    matmul::linear,
+    norm::{add_scaled, layer_norm},
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Where and how exactly the model computes.
+//! The device and the precision that the model computes with.
 
 use std::{fmt, str::FromStr};
 
@@ -8,6 +8,7 @@ use crate::error::{Error, Result, by_name};
 
 /// Burn's backends that the model can run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Backend {
     /// Burn's own CPU backend, with this crate's kernels.
     #[default]
@@ -22,7 +23,7 @@ pub enum Backend {
 
 impl Backend {
     /// All of them, compiled in or not.
-    pub const ALL: [Self; 4] = [Self::Flex, Self::NdArray, Self::Wgpu, Self::Cuda];
+    pub const ALL: &'static [Self] = &[Self::Flex, Self::NdArray, Self::Wgpu, Self::Cuda];
 
     /// `flex`, `ndarray`, `wgpu` or `cuda`.
     pub fn name(self) -> &'static str {
@@ -70,28 +71,29 @@ impl FromStr for Backend {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        by_name("backend", text, Self::ALL, Self::name)
+        by_name("backend", text, Self::ALL.iter().copied(), Self::name)
     }
 }
 
 /// The type of the weights in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Precision {
     /// As stored: `f32`, `bf16` or `int8`. Files of `f16` become `f32`; so do those of `bf16` on other backends than Flex.
     #[default]
     Auto,
     /// Single precision.
     F32,
-    /// The upper half of single precision: half the memory, and sums in single precision. On Flex only.
+    /// bfloat16 storage, f32 accumulation: half the memory of `f32`. On Flex only.
     Bf16,
-    /// Bytes with a scale per output, and inputs as bytes with a scale per row: a quarter of the memory, and much faster on
-    /// Flex.
+    /// Weights as bytes with a scale per output, activations as bytes with a scale per row: a quarter of the memory of `f32`,
+    /// and several times faster on Flex.
     Int8,
 }
 
 impl Precision {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::F32, Self::Bf16, Self::Int8];
+    pub const ALL: &'static [Self] = &[Self::Auto, Self::F32, Self::Bf16, Self::Int8];
 
     /// `auto`, `f32`, `bf16` or `int8`.
     pub fn name(self) -> &'static str {
@@ -114,6 +116,6 @@ impl FromStr for Precision {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        by_name("precision", text, Self::ALL, Self::name)
+        by_name("precision", text, Self::ALL.iter().copied(), Self::name)
     }
 }

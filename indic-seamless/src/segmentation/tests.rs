@@ -47,7 +47,7 @@ fn probabilities(samples: &[f32], piece: usize) -> Vec<f32> {
     probabilities
 }
 
-fn segments(samples: &[f32], piece: usize) -> Vec<SpeechSegment> {
+fn segments(samples: &[f32], piece: usize) -> Vec<Clip> {
     let mut segments = Vec::new();
     let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
     samples.chunks(piece).for_each(|piece| segmenter.push(piece, &mut segments));
@@ -140,7 +140,7 @@ fn segments_hold_the_audio_around_their_speech() {
     let segments = segments(&samples, 4096);
     assert_eq!(segments.len(), 2, "{segments:?}");
     for (segment, begins) in segments.iter().zip([5.0, 5.0 + 5.0 + 19_610.0 / 16_000.0]) {
-        let SpeechSegment { start, end, audio_start, samples: heard } = segment;
+        let Clip { start, end, audio_start, samples: heard, .. } = segment;
         assert!((start - begins).abs() < 0.2 && (end - begins - 1.2).abs() < 0.2, "{segment:?}");
         assert!((start - audio_start - CONTEXT_S).abs() < 1e-9, "{segment:?}");
         assert!((audio_start + heard.len() as f64 / 16_000.0 - end - CONTEXT_S).abs() < 1e-9, "{segment:?}");

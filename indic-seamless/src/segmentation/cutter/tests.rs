@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
 /// A small generator of random numbers, so that every run sees the same tracks.
@@ -48,7 +50,7 @@ fn options(random: &mut Random) -> SegmentationOptions {
 }
 
 /// The segments, each with the number of frames after which it came out.
-fn cut(track: &[f32], options: &SegmentationOptions) -> Vec<(Cut, usize)> {
+fn cut(track: &[f32], options: &SegmentationOptions) -> Vec<(SpeechSpan, usize)> {
     let mut cutter = Cutter::new(options);
     let (mut cuts, mut out) = (Vec::new(), Vec::new());
     for (frame, &probability) in track.iter().enumerate() {
@@ -107,19 +109,30 @@ fn stretches(track: &[f32], options: &SegmentationOptions) -> Vec<Range<usize>> 
 #[test]
 fn every_stretch_of_speech_is_in_exactly_one_segment() {
     let mut random = Random(7);
-    let (mut segments, mut split) = (0, 0);
+    let (mut segments, mut split, mut reasons) = (0, 0, BTreeMap::<String, usize>::new());
     for number in 0..4000 {
         let (track, options) = (track(&mut random), options(&mut random));
         let limits = Cutter::new(&options).limits;
         let (cuts, stretches) = (cut(&track, &options), stretches(&track, &options));
         segments += cuts.len();
         let mut previous = 0;
-        for (Cut { speech, free }, out) in &cuts {
+        for (place, (SpeechSpan { speech, free, end_reason }, out)) in cuts.iter().enumerate() {
             let at = || format!("track {number}, segment {speech:?} of {cuts:?}, stretches {stretches:?}, {options:?}");
             assert!(speech.start >= previous && speech.end > speech.start, "order: {}", at());
             assert!(speech.len() <= limits.most, "length: {}", at());
             assert!(free.start == previous && free.end >= speech.end, "surroundings: {}", at());
             previous = speech.end;
+            *reasons.entry(format!("{end_reason:?}")).or_default() += 1;
+            let is_last = place + 1 == cuts.len();
+            match end_reason {
+                EndReason::Pause => assert!(free.end - speech.end > limits.pause, "no pause: {}", at()),
+                EndReason::TargetLength => {
+                    assert!(speech.len() >= limits.target_min.min(limits.part), "short: {}", at())
+                }
+                EndReason::LeastSpeech | EndReason::Limit => assert!(!is_last, "nothing was cut off: {}", at()),
+                EndReason::EndOfRecording => assert!(is_last && *out == track.len(), "not the end: {}", at()),
+                EndReason::Whole => panic!("was cut: {}", at()),
+            }
 
             // What is within the segment, and the silence between.
             let inside = stretches.iter().filter(|s| s.start < speech.end && s.end > speech.start);
@@ -154,6 +167,7 @@ fn every_stretch_of_speech_is_in_exactly_one_segment() {
         }
     }
     assert!(segments > 10_000 && split > 1000, "{segments} segments, {split} cuts within speech");
+    assert!(reasons.len() == 5 && reasons.values().all(|&count| count > 100), "{reasons:?}");
 }
 
 /// Speech at 0.9 and pauses at 0.02, in frames, the first being speech.
@@ -163,6 +177,25 @@ fn speech(lengths: &[usize]) -> Vec<f32> {
 
 fn segments(track: &[f32]) -> Vec<[usize; 2]> {
     cut(track, &SegmentationOptions::default()).into_iter().map(|(cut, _)| [cut.speech.start, cut.speech.end]).collect()
+}
+
+fn reasons(track: &[f32]) -> Vec<EndReason> {
+    cut(track, &SegmentationOptions::default()).into_iter().map(|(cut, _)| cut.end_reason).collect()
+}
+
+#[test]
+fn every_segment_says_why_it_ends() {
+    use EndReason::{EndOfRecording, LeastSpeech, Limit, Pause, TargetLength};
+    assert_eq!(reasons(&speech(&[50, 99, 50, 5])), [Pause, EndOfRecording]);
+    // Long enough, and the next pause is short.
+    assert_eq!(reasons(&speech(&[260, 7, 50, 99])), [TargetLength, Pause]);
+    // Too long: at the last pause.
+    assert_eq!(reasons(&speech(&[100, 7, 100, 8, 400, 99])), [TargetLength, TargetLength]);
+    // Without a pause.
+    let mut track = speech(&[900, 99]);
+    assert_eq!(reasons(&track)[0], Limit);
+    track[350..354].fill(0.1);
+    assert_eq!(reasons(&track)[0], LeastSpeech);
 }
 
 #[test]

@@ -57,11 +57,10 @@ fn every_segment_says_why_it_ends() {
     assert_eq!(found.keys().collect::<Vec<_>>(), ["end_of_recording", "limit"]);
     assert_eq!(found["end_of_recording"], 1);
 
-    // Gaps that are too short for a pause make the probability dip, if they are long enough.
+    // Gaps too short for a pause make the probability dip.
     let short = SegmentationOptions { target_min_s: 3.0, target_max_s: 4.0, max_s: 8.0, ..Default::default() };
-    let found = [0.12, 0.16, 0.2, 0.24].map(|gap_s| of(&dense(30, gap_s), short.clone()));
-    assert!(found.iter().any(|found| found.contains_key("least_speech")), "{found:?}");
-    println!("{found:?}");
+    let found = of(&dense(30, 0.16), short);
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["end_of_recording", "least_speech"]);
 
     let whole = |segmentation, audio| reasons(&transcriber, audio, segmentation);
     assert_eq!(whole(Segmentation::None, &dense_speech), all("whole", 1));

@@ -127,7 +127,7 @@ fn every_stretch_of_speech_is_in_exactly_one_segment() {
             match end_reason {
                 EndReason::Pause => assert!(free.end - speech.end > limits.pause, "no pause: {}", at()),
                 EndReason::TargetLength => {
-                    assert!(speech.len() >= limits.target_min.min(limits.part), "short: {}", at())
+                    assert!(speech.len() >= limits.target_min.min(limits.part), "short: {}", at());
                 }
                 EndReason::LeastSpeech | EndReason::Limit => assert!(!is_last, "nothing was cut off: {}", at()),
                 EndReason::EndOfRecording => assert!(is_last && *out == track.len(), "not the end: {}", at()),

@@ -9,7 +9,7 @@ use crate::isa::arch;
 /// Outputs stored next to each other.
 const WIDTH: usize = 32;
 
-/// SileroWeights and bias of a linear layer, or of a convolution, whose inputs are then those of its taps, concatenated.
+/// Weights and bias of a linear layer, or of a convolution, whose inputs are then those of its taps, concatenated.
 ///
 /// Each output is one sum in the order of the inputs, whatever the number of rows, so results do not depend on how many
 /// chunks are computed at a time.
@@ -21,7 +21,7 @@ pub(super) struct Layer {
     inputs: usize,
 }
 
-/// StridedRows of values, each starting `stride` values after the previous one.
+/// Rows of values, each starting `stride` values after the previous one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StridedRows<'a> {
     pub(super) values: &'a [f32],

@@ -91,8 +91,8 @@ impl Silero {
     }
 }
 
-/// A convolution with three taps over the four times of each chunk, with a row of zeros on either side, and a ReLU:
-/// `[chunks, 4, inputs]` to `[chunks, 4 / step, outputs]`.
+/// A convolution with three taps over the four times of each chunk, with a row of zeros on either side, and negative
+/// results set to 0: `[chunks, 4, inputs]` to `[chunks, 4 / step, outputs]`.
 fn convolve(layer: &Layer, x: &[f32], inputs: usize, step: usize, out: &mut [f32]) {
     let (times, outputs) = (FRAMES / step, layer.outputs());
     let x = StridedRows { values: x, stride: FRAMES * inputs };

@@ -8,7 +8,7 @@ use crate::common;
 
 pub(crate) const RATE: f64 = 16_000.0;
 
-/// The clips whose words are known, in the order in which they are played.
+/// The example clips, in the order of the recordings.
 pub(crate) const CLIPS: [&str; 10] = [
     "bengali-1.wav",
     "bengali-2.flac",
@@ -25,7 +25,7 @@ pub(crate) const CLIPS: [&str; 10] = [
 pub(crate) struct Random(pub(crate) u32);
 
 impl Random {
-    /// -1 to 1.
+    /// A number between -1 and 1.
     pub(crate) fn next(&mut self) -> f32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (self.0 >> 8) as f32 / (1 << 23) as f32 - 1.0
@@ -64,7 +64,7 @@ pub(crate) struct Spoken {
     pub(crate) speech: Range<f64>,
 }
 
-/// Speech in a clean clip: where it is louder than a hundredth of the loudest.
+/// The speech in a clean clip: from its first to its last sample above 2% of the peak.
 fn speech(samples: &[f32]) -> Range<usize> {
     let loudest = samples.iter().fold(0.0f32, |most, x| most.max(x.abs()));
     let loud = |x: &f32| x.abs() > 0.02 * loudest;
@@ -72,7 +72,7 @@ fn speech(samples: &[f32]) -> Range<usize> {
     first..samples.iter().rposition(loud).expect("speech") + 1
 }
 
-/// All clips with a second to three between them, `rounds` times over.
+/// All clips, `rounds` times, with gaps of one to three seconds between them.
 pub(crate) fn recording(rounds: usize) -> (Waveform, Vec<Spoken>) {
     let (mut samples, mut spoken, mut random) = (Vec::new(), Vec::new(), Random(5));
     for number in 0..rounds * CLIPS.len() {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// A small generator of random numbers, so that every run sees the same tracks.
+/// A small random number generator: every run sees the same tracks.
 struct Random(u64);
 
 impl Random {
@@ -49,7 +49,7 @@ fn options(random: &mut Random) -> SegmentationOptions {
     options
 }
 
-/// The segments, each with the number of frames after which it came out.
+/// The segments, each with the number of frames after which it was returned.
 fn cut(track: &[f32], options: &SegmentationOptions) -> Vec<(SpeechSpan, usize)> {
     let mut cutter = Cutter::new(options);
     let (mut cuts, mut out) = (Vec::new(), Vec::new());
@@ -75,7 +75,7 @@ fn stretches(track: &[f32], options: &SegmentationOptions) -> Vec<Range<usize>> 
         let mut end = frame + run.len();
         if let Some(sure) = run.iter().position(|&p| p >= options.threshold) {
             let start = frame.max((frame + sure + 1).saturating_sub(16));
-            // The last firm frame before eight that are not.
+            // The last firm frame, where the next eight are not firm.
             let firm = |&frame: &usize| {
                 let peak = run[..=frame].iter().copied().fold(0.0, f32::max);
                 run[frame] >= options.threshold && run[frame] >= 0.75 * peak
@@ -134,7 +134,7 @@ fn every_stretch_of_speech_is_in_exactly_one_segment() {
                 EndReason::Whole => panic!("was cut: {}", at()),
             }
 
-            // What is within the segment, and the silence between.
+            // The stretches within the segment, and the pauses between them.
             let inside = stretches.iter().filter(|s| s.start < speech.end && s.end > speech.start);
             let mut end = speech.start;
             for stretch in inside.clone() {
@@ -187,11 +187,11 @@ fn reasons(track: &[f32]) -> Vec<EndReason> {
 fn every_segment_says_why_it_ends() {
     use EndReason::{EndOfRecording, LeastSpeech, Limit, Pause, TargetLength};
     assert_eq!(reasons(&speech(&[50, 99, 50, 5])), [Pause, EndOfRecording]);
-    // Long enough, and the next pause is short.
+    // Long enough to end at a short pause.
     assert_eq!(reasons(&speech(&[260, 7, 50, 99])), [TargetLength, Pause]);
-    // Too long: at the last pause.
+    // Too long: cut at the last pause.
     assert_eq!(reasons(&speech(&[100, 7, 100, 8, 400, 99])), [TargetLength, TargetLength]);
-    // Without a pause.
+    // Too long, without a pause.
     let mut track = speech(&[900, 99]);
     assert_eq!(reasons(&track)[0], Limit);
     track[350..354].fill(0.1);
@@ -201,9 +201,9 @@ fn every_segment_says_why_it_ends() {
 #[test]
 fn neighbours_are_merged_across_short_pauses() {
     assert_eq!(segments(&speech(&[50, 15, 50, 16, 50, 99])), [[0, 115], [131, 181]]);
-    // Shorter than any speech, and a pause shorter than any pause.
+    // Too short for speech, and gaps too short for a pause.
     assert_eq!(segments(&speech(&[2, 50, 2, 99, 1, 5, 1, 99])), [[153, 160]]);
-    // Sure for its shortness, and as short but doubtful.
+    // A short stretch counts if it is certain, not if it is doubtful.
     assert_eq!(segments(&speech(&[3, 99])), [[0, 3]]);
     assert!(segments(&[[0.45; 5].as_slice(), &[0.0; 99]].concat()).is_empty());
 }
@@ -217,7 +217,7 @@ fn from_eight_seconds_on_the_next_pause_ends_a_segment() {
 #[test]
 fn at_fifteen_seconds_the_last_pause_is_taken() {
     assert_eq!(segments(&speech(&[100, 7, 100, 8, 400, 99])), [[0, 207], [215, 615]]);
-    // A pause too close to the start is not worth it.
+    // A pause too close to the start is not used.
     let found = segments(&speech(&[40, 7, 800, 99]));
     assert!(found[0][1] >= 250, "{found:?}");
 }
@@ -227,11 +227,11 @@ fn without_a_pause_speech_is_cut_where_it_dips() {
     let mut track = speech(&[900, 99]);
     track[350..354].fill(0.1);
     assert_eq!(segments(&track)[0], [0, 352]);
-    // A dip that is none: taken only when there is no more time.
+    // A dip above the lower threshold is used only at the limit.
     track[350..354].fill(0.5);
     let found = cut(&track, &SegmentationOptions::default());
     assert_eq!((&found[0].0.speech, found[0].1), (&(0..352), 626));
-    // Several frames are worth more than one.
+    // Several low frames count more than a single one.
     track[350..354].fill(0.9);
     track[300] = 0.45;
     track[400..404].fill(0.6);

@@ -61,7 +61,7 @@ impl Session<'_, '_> {
     ) -> Result<(Vec<Hypothesis>, Vec<Flag>)> {
         let flags = self.task.flags(clip, found.first(), generation);
         let is_wrong = flags.iter().any(|flag| matches!(flag, Flag::Loop | Flag::RunAway));
-        // Then a second search would be the same.
+        // The first search was already without repetitions: a second one would be the same.
         let is_strict = (1..=NO_REPEAT).contains(&self.task.generation.no_repeat_ngram_size);
         if !is_wrong || is_strict || !self.task.retries(clip) {
             return Ok((found, flags));

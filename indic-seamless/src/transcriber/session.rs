@@ -160,7 +160,7 @@ impl<'t, 'o> Session<'t, 'o> {
             match self.decode(&together) {
                 Ok(segments) => batch.iter().zip(segments).for_each(|(&place, segment)| done[place] = Some(segment)),
                 Err(error) => {
-                    // Segments after a gap are finished, too.
+                    // Segments behind an unfinished one are handed out, too.
                     done.into_iter().flatten().flatten().for_each(|segment| self.give(segment, finished));
                     return Err(error);
                 }
@@ -186,7 +186,7 @@ impl<'t, 'o> Session<'t, 'o> {
 
     /// Tells how far the work is.
     fn progress(&mut self, done_s: f64) {
-        // The silence before a segment may have been reported before the segment begins in it.
+        // Speech is detected with a delay: a segment may begin before the progress that was already reported.
         self.position.done_s = self.position.done_s.max(done_s);
         if let Some(on_progress) = &mut self.listeners.on_progress {
             on_progress(Progress { done_s: self.position.done_s, total_s: self.position.total_s });

@@ -347,6 +347,7 @@ fn warn(file: &Path, segment: &Segment, flag: Flag) {
         Flag::Loop => "repeats itself",
         Flag::RunAway => "is longer than anybody can say in the time",
         Flag::Truncated => "was cut off at the limit of tokens",
+        _ => "may be wrong",
     };
     eprintln!("warning: {}: the text from {:.1} s to {:.1} s {what}", file.display(), segment.start, segment.end);
 }

@@ -100,6 +100,7 @@ fn json_follows_its_contract() {
         assert_eq!(segment["start"], 0.0);
         assert_eq!(segment["end"], line["duration_s"]);
         assert_eq!(segment["text"], line["text"]);
+        assert_eq!(segment["end_reason"], "whole");
         let alternatives = segment["alternatives"].as_array().expect("alternatives");
         assert_eq!(alternatives.len(), 2);
         for (i, hypothesis) in std::iter::once(segment).chain(alternatives).enumerate() {

@@ -244,6 +244,7 @@ async fn text_subtitles_and_segments() {
     let segment = &details["segments"][0];
     assert_eq!((&segment["text"], &segment["start"], &segment["end"]), (&json!(HINDI), &json!(0.0), &json!(duration)));
     assert!(segment["avg_logprob"].as_f64().is_some_and(|p| p <= 0.0));
+    assert_eq!(segment["end_reason"], "whole");
     assert!(details["timings"]["encoder_ms"].as_f64().is_some_and(|ms| ms > 0.0));
 }
 

@@ -1,4 +1,4 @@
-//! The front door: one model for many threads, callbacks, cancellation, and recordings at the edges.
+//! The transcriber: concurrent calls, callbacks, cancellation, and very short recordings.
 
 mod common;
 
@@ -39,7 +39,7 @@ fn one_model_serves_many_threads() {
 fn eight_threads_keep_their_deadlines_beside_a_long_job() {
     let transcriber = Transcriber::demo().expect("model");
     let short = clip();
-    // One clip of two minutes: a second and more in the encoder alone.
+    // One clip of two minutes takes more than a second in the encoder alone.
     let long: Vec<f32> = short.samples().iter().copied().cycle().take(120 * 16_000).collect();
     let long = Waveform::from_samples(long, 16_000).expect("samples");
     let (deadline, slack) = (Duration::from_millis(200), Duration::from_millis(100));

@@ -79,7 +79,7 @@ pub use transcriber::{
     LanguageScore, ModelDecoder, Progress, Retry, Segmentation, TranscribeOptions, Transcriber, TranscriberBuilder,
     TranscriptStream,
 };
-pub use transcript::{Alternative, Flag, Segment, Timings, Transcript, Word};
+pub use transcript::{Alternative, EndReason, Flag, Segment, Timings, Transcript, Word};
 
 /// The README's examples are compiled with the others.
 #[cfg(doctest)]

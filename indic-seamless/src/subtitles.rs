@@ -1,8 +1,8 @@
-//! Subtitles as players accept them: SubRip ([`srt`]) and WebVTT ([`vtt`]).
+//! Subtitles: SubRip ([`srt`]) and WebVTT ([`vtt`]).
 //!
-//! A segment becomes one cue, or several if its text does not fit one: lines are filled evenly, and cues keep time with
-//! the words if these [were asked for](crate::TranscribeOptions::words); else a segment's time goes to its cues by their
-//! length. A cue that is too short to be read stays longer, up to the next one. Lengths are counted in graphemes, what a
+//! A segment becomes one cue, or several if its text does not fit one; lines are filled evenly. Cues follow the times of the
+//! words if these [were requested](crate::TranscribeOptions::words); otherwise the time of a segment is divided among its cues
+//! by their length. A cue too short to be read is extended, at most to the next one. Lengths are counted in graphemes, which a
 //! reader sees as one letter: नमस्ते has three.
 
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::transcript::{Segment, Word};
 
-/// How cues are cut. The defaults are those common for films.
+/// Limits for cues. The defaults are common in film subtitling.
 ///
 /// ```
 /// use indic_seamless::subtitles::SubtitleOptions;
@@ -21,13 +21,13 @@ use crate::transcript::{Segment, Word};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubtitleOptions {
-    /// The longest line, in graphemes; a longer word is cut. 0 for no limit.
+    /// The longest line, in graphemes; a longer word is split. 0 for no limit.
     pub max_line_length: usize,
-    /// Lines of a cue, at least 1.
+    /// The most lines of a cue, at least 1.
     pub max_lines: usize,
-    /// The fastest reading, in graphemes a second: a cue stays at least as long as that takes, if the next one lets it.
+    /// The reading speed, in graphemes per second: a cue stays at least as long as reading takes, if the next one allows.
     pub max_reading_speed: f64,
-    /// The shortest cue in seconds, if the next one lets it.
+    /// The shortest cue, in seconds, if the next one allows.
     pub min_duration_s: f64,
 }
 
@@ -37,18 +37,18 @@ impl Default for SubtitleOptions {
     }
 }
 
-/// What is shown at a time.
+/// Lines that are shown together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cue {
-    /// When it comes, in seconds.
+    /// When it appears, in seconds.
     pub start: f64,
-    /// When it goes, in seconds.
+    /// When it disappears, in seconds.
     pub end: f64,
-    /// Its lines, none of them empty.
+    /// Its lines; none is empty.
     pub lines: Vec<String>,
 }
 
-/// The cues of segments, in their order; a segment without text has none.
+/// The cues of segments, in order; a segment without text has none.
 ///
 /// ```
 /// use indic_seamless::subtitles::{SubtitleOptions, cues};
@@ -68,7 +68,7 @@ pub fn cues(segments: &[Segment], options: &SubtitleOptions) -> Vec<Cue> {
         let cue = &mut cues[i];
         let graphemes: usize = cue.lines.iter().map(|line| length(line)).sum();
         let reading = graphemes as f64 / options.max_reading_speed;
-        // A speed of 0, or a duration that is none, asks for nothing.
+        // A speed of 0 or a duration of NaN sets no minimum.
         let finite = |seconds: f64| if seconds.is_finite() { seconds } else { 0.0 };
         let needed = finite(reading).max(finite(options.min_duration_s));
         cue.end = cue.end.max((cue.start + needed).min(latest));
@@ -114,7 +114,7 @@ pub fn vtt(segments: &[Segment], options: &SubtitleOptions) -> String {
     out
 }
 
-/// When the words of each part are said; `None` if that is not known, or if a word does not fit its line.
+/// The times of each part from the times of its words; `None` if they are unknown, or if a word does not fit its line.
 fn by_words(segment: &Segment, parts: &[&[String]]) -> Option<Vec<(f64, f64)>> {
     let mut words = segment.words.iter();
     let times = |part: &&[String]| {
@@ -127,7 +127,7 @@ fn by_words(segment: &Segment, parts: &[&[String]]) -> Option<Vec<(f64, f64)>> {
     words.next().is_none().then_some(times)
 }
 
-/// A segment's time, shared out by the length of the parts.
+/// The time of a segment, divided among its parts by their length.
 fn by_length(segment: &Segment, parts: &[&[String]]) -> Vec<(f64, f64)> {
     let lengths = parts.iter().map(|part| part.iter().map(|line| length(line)).sum::<usize>());
     let all: usize = lengths.clone().sum();
@@ -145,14 +145,14 @@ fn length(text: &str) -> usize {
     text.graphemes(true).count()
 }
 
-/// Lines of at most `max` graphemes, as few as can be, and as even as these can be.
+/// Lines of at most `max` graphemes: as few as possible, and as even as possible.
 fn lines(text: &str, max: usize) -> Vec<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     if max == 0 {
         return if words.is_empty() { Vec::new() } else { vec![words.join(" ")] };
     }
     let fewest = filled(&words, max);
-    // The narrowest lines of which there are not more. Fewer do not fit in narrower ones, so the search may halve.
+    // The narrowest width that needs no more lines. Narrower lines never need fewer, so binary search works.
     let (mut narrow, mut wide) = (1, max);
     while narrow < wide {
         let middle = (narrow + wide) / 2;
@@ -165,12 +165,12 @@ fn lines(text: &str, max: usize) -> Vec<String> {
     filled(&words, wide)
 }
 
-/// Puts words on lines of at most `max` graphemes, each as full as can be.
+/// Fills lines of at most `max` graphemes, each as full as possible.
 fn filled(words: &[&str], max: usize) -> Vec<String> {
     let mut lines: Vec<(String, usize)> = Vec::new();
     for word in words {
         let graphemes: Vec<&str> = word.graphemes(true).collect();
-        // Where words are not parted by blanks, a whole sentence is one of them.
+        // In scripts without spaces a whole sentence is one word.
         for piece in graphemes.chunks(max) {
             match lines.last_mut() {
                 Some((line, length)) if *length + 1 + piece.len() <= max => {

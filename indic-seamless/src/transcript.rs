@@ -1,4 +1,4 @@
-//! What a transcription yields.
+//! The result of a transcription.
 
 use serde::Serialize;
 
@@ -22,8 +22,8 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// A transcript of segments, such as those of a [`TranscriptStream`](crate::TranscriptStream); their texts are joined by
-    /// blanks.
+    /// A transcript of segments, such as those of a [`TranscriptStream`](crate::TranscriptStream). Its text is theirs, joined
+    /// by spaces.
     ///
     /// ```
     /// use indic_seamless::{Language, Segment, Timings, Transcript};
@@ -40,13 +40,15 @@ impl Transcript {
     }
 }
 
-/// A stretch of a recording with its text.
+/// A part of a recording with its text.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Segment {
     /// Where it begins, in seconds from the start of the recording.
     pub start: f64,
     /// Where it ends, in seconds from the start of the recording.
     pub end: f64,
+    /// Why it ends there.
+    pub end_reason: EndReason,
     /// The text of the best hypothesis.
     pub text: String,
     /// The decoder's whole sequence, `[3, language, …, 3]`.
@@ -55,17 +57,49 @@ pub struct Segment {
     pub score: f32,
     /// The mean log-probability of the new tokens.
     pub avg_logprob: f32,
-    /// What is wrong with the text; nothing, as a rule.
+    /// Signs that the text may be wrong; usually none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
-    /// The words, if they [were asked for](crate::TranscribeOptions::words).
+    /// The words, if [requested](crate::TranscribeOptions::words).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,
     /// The next best hypotheses, as many as `num_return_sequences` asks for beyond the first.
     pub alternatives: Vec<Alternative>,
 }
 
-/// A sign that a text is not to be trusted.
+/// Why a segment ends where it does.
+///
+/// [`SegmentationOptions`](crate::segmentation::SegmentationOptions) has the lengths that the variants refer to.
+///
+/// ```
+/// use indic_seamless::EndReason;
+///
+/// assert_eq!(serde_json::to_value(EndReason::TargetLength)?, serde_json::json!("target_length"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The recording was not cut: the segment is all of it.
+    #[default]
+    Whole,
+    /// A pause longer than `max_pause_s` follows.
+    Pause,
+    /// The segment has reached `target_min_s` and ends at the next pause, however short; or it has exceeded `target_max_s`
+    /// and ends at its last pause.
+    TargetLength,
+    /// The segment has exceeded `target_max_s` without a pause and was cut inside speech, where the detector was least sure
+    /// of it.
+    LeastSpeech,
+    /// Speech went on beyond `max_s` without a pause or a moment of doubt. The segment was cut before that, where speech was
+    /// least likely.
+    Limit,
+    /// The recording ends before a pause is long enough to end the segment.
+    EndOfRecording,
+}
+
+/// A sign that a text may be wrong.
 ///
 /// ```
 /// use indic_seamless::Flag;
@@ -75,12 +109,13 @@ pub struct Segment {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Flag {
-    /// A first search went wrong; this is the text of a second one, in which no four tokens come twice.
+    /// The first search looped or ran away. This is the text of a second one, in which no sequence of four tokens repeats.
     Retried,
-    /// The text repeats itself: the same few tokens come five times or more in a row, one or two tokens eight times.
+    /// The text loops: the same few tokens at least five times in a row, or the same one or two at least eight times.
     Loop,
-    /// The text is longer than anybody can say in the time.
+    /// The text is longer than anyone can speak in the time.
     RunAway,
     /// The text was cut off at `max_new_tokens`.
     Truncated,
@@ -113,7 +148,7 @@ pub struct Word {
     pub confidence: f32,
 }
 
-/// A hypothesis that was not the best.
+/// A hypothesis that ranks below the best.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alternative {
     /// Its text.
@@ -129,18 +164,33 @@ pub struct Alternative {
 pub struct Timings {
     /// Loading the model, once for all recordings.
     pub load_ms: f64,
-    /// Decoding and resampling the recording; 0 if that was done by the caller.
+    /// Decoding and resampling the recording, on a thread ahead of the model; close to 0 for a decoded
+    /// [`Waveform`](crate::Waveform).
     pub audio_ms: f64,
-    /// Looking for speech and pauses; 0 for a recording that was not cut.
+    /// Detecting speech and pauses, on the same thread; 0 for a recording that was not cut.
     pub segmentation_ms: f64,
     /// Log-mel features.
     pub features_ms: f64,
     /// The speech encoder.
     pub encoder_ms: f64,
-    /// The text decoder and the search, until the last token.
+    /// The text decoder and the search.
     pub generation_ms: f64,
     /// From the recording to the text, without loading.
     pub total_ms: f64,
     /// Tokens of the best hypotheses after their prompts.
     pub new_tokens: usize,
+}
+
+impl Timings {
+    /// Adds audio decoding that was done before the transcription, in milliseconds.
+    ///
+    /// ```
+    /// let mut timings = indic_seamless::Timings { total_ms: 100.0, ..Default::default() };
+    /// timings.add_audio(20.0);
+    /// assert_eq!((timings.audio_ms, timings.total_ms), (20.0, 120.0));
+    /// ```
+    pub fn add_audio(&mut self, audio_ms: f64) {
+        self.audio_ms += audio_ms;
+        self.total_ms += audio_ms;
+    }
 }

@@ -5,10 +5,10 @@ use super::{
     silero::{BLOCK, CHUNK, CONTEXT, Silero},
 };
 
-/// Tells for each 32 ms of a recording how probably somebody speaks: Silero VAD v6, behind a gain for quiet recordings.
+/// Gives a probability of speech for each 32 ms of a recording: Silero VAD v6, after a gain for quiet recordings.
 ///
-/// A probability follows the sound by about 64 ms. Samples may be pushed in pieces of any size: the probabilities are
-/// the same, bit by bit. Many samples at once are faster than a few.
+/// The probabilities lag the sound by about 64 ms. Samples may be pushed in pieces of any size; the probabilities are
+/// bit-identical. Large pieces are faster.
 ///
 /// ```
 /// use indic_seamless::segmentation::SpeechDetector;
@@ -25,7 +25,7 @@ use super::{
 pub struct SpeechDetector {
     silero: Silero,
     level: Level,
-    /// The last 64 samples of the chunk before, then those that fill no chunk yet.
+    /// The last 64 samples of the previous chunk, then those of the chunk that is not full yet.
     samples: Vec<f32>,
     gains: Vec<f32>,
 }
@@ -40,7 +40,7 @@ impl SpeechDetector {
     /// Samples per probability: 32 ms at 16 kHz.
     pub const CHUNK: usize = CHUNK;
 
-    /// A detector that has heard nothing yet. The weights are inside the crate; all detectors share them.
+    /// A detector at the start of a recording. The weights are part of the crate; all detectors share them.
     pub fn new() -> Self {
         Self {
             silero: Silero::new(),
@@ -62,8 +62,8 @@ impl SpeechDetector {
         }
     }
 
-    /// Ends the recording: appends the probability of the last chunk, filled up with silence, if there is one. The
-    /// detector is then ready for another recording.
+    /// Ends the recording: appends the probability of the last chunk, padded with silence, if there is one. The detector
+    /// is then ready for another recording.
     pub fn finish(&mut self, probabilities: &mut Vec<f32>) {
         if self.samples.len() > CONTEXT {
             self.samples.resize(CONTEXT + CHUNK, 0.0);
@@ -74,7 +74,7 @@ impl SpeechDetector {
         self.samples.fill(0.0);
     }
 
-    /// Computes all chunks that are full.
+    /// Computes the probabilities of all full chunks.
     fn run(&mut self, probabilities: &mut Vec<f32>) {
         let Self { silero, level, samples, gains } = self;
         let (_, heard) = samples.split_at(CONTEXT);

@@ -1,21 +1,21 @@
-//! How loud a recording is, and what brings a quiet one to the level that the network was trained with.
+//! The gain that brings quiet recordings to the level that the detector was trained with.
 
-/// Where the gain brings the louder parts of a recording to, in dB below full scale.
+/// The level of the louder parts of a recording after the gain, in dBFS.
 const TARGET: f32 = -23.0;
 /// The largest gain, in dB.
 const MOST: f32 = 40.0;
-/// No chunk is made louder than this: what follows a long silence may not come out far above full scale.
+/// The level, in dBFS, that no chunk is amplified beyond: sound after a long silence must not end far above full scale.
 const CEILING: f32 = -13.0;
-/// How far a louder chunk raises the level, and how far a quieter one lowers it, in dB. Their ratio makes the level the
-/// one that a twentieth of the last half minute exceeds: a door that slams moves it by next to nothing.
+/// How far a louder chunk raises the level, and a quieter one lowers it, in dB. Their ratio makes the level the one that
+/// a twentieth of the last half minute exceeds, so a slamming door hardly changes it.
 const RISE: f32 = 1.0;
 const FALL: f32 = 0.05;
-/// The level after the first chunk is no higher, in dB: that may be the click of a switch.
+/// The highest level after the first chunk, in dBFS: it may be the click of a switch.
 const START: f32 = -35.0;
-/// Stands for digital silence.
+/// The level of digital silence, in dBFS.
 const FLOOR: f32 = -120.0;
 
-/// Follows the level.
+/// Follows the level of a recording.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Level {
     /// In dB; `None` before the first sound.

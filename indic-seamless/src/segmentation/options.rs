@@ -1,4 +1,4 @@
-//! Where a recording is cut.
+//! Options of the segmentation.
 
 use std::ops::RangeInclusive;
 
@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 const MAX_S: RangeInclusive<f64> = 1.0..=300.0;
 const THRESHOLD: RangeInclusive<f32> = 0.02..=0.99;
 
-/// Where a recording is cut.
+/// How speech is detected and where a recording is cut.
 ///
-/// The defaults suit a model that was trained on clips of up to 20 s: segments of 8 to 15 s, which end in pauses.
+/// The defaults suit a model trained on clips of up to 20 s: segments of 8 to 15 s that end at pauses.
 ///
 /// ```
 /// use indic_seamless::segmentation::SegmentationOptions;
@@ -21,18 +21,16 @@ const THRESHOLD: RangeInclusive<f32> = 0.02..=0.99;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SegmentationOptions {
-    /// From this probability of speech on, speech begins; when the probability falls 0.15 lower, it has ended. 0.35 unless
-    /// set. Higher lets less noise pass, but also less quiet speech.
+    /// The probability at which speech begins; it ends when the probability falls 0.15 below. Default 0.35. A higher
+    /// threshold rejects more noise, but also more quiet speech.
     pub threshold: f32,
-    /// Pauses up to this long do not end a segment, in seconds. 0.5 unless set.
+    /// The longest pause inside a segment, in seconds; a longer one ends it. Default 0.5.
     pub max_pause_s: f64,
-    /// A segment of at least this length ends at the next pause of 0.2 s, in seconds. 8 unless set.
+    /// A segment of at least this length ends at the next pause of 0.2 s. In seconds, default 8.
     pub target_min_s: f64,
-    /// A segment that gets longer than this is cut where it has paused before or where speech dips, in seconds. 15
-    /// unless set.
+    /// A longer segment is cut at its last pause, or where the probability of speech dips. In seconds, default 15.
     pub target_max_s: f64,
-    /// No segment is longer than this, in seconds: without a pause it is cut where speech is least likely. 20 unless
-    /// set.
+    /// The longest segment: without a pause it is cut where speech is least likely. In seconds, default 20.
     pub max_s: f64,
 }
 
@@ -43,12 +41,12 @@ impl Default for SegmentationOptions {
 }
 
 impl SegmentationOptions {
-    /// Below this probability speech ends.
+    /// The probability below which speech ends.
     pub(super) fn leave(&self) -> f32 {
         (self.threshold - 0.15).max(0.01)
     }
 
-    /// Checks that all values make sense together.
+    /// Checks that all values are in range and consistent.
     ///
     /// # Errors
     ///

@@ -1,75 +1,38 @@
-//! Segments of speech from a stream of samples.
+//! Clips of speech from a stream of samples.
 
 use std::{fmt, mem};
 
 use super::{
-    SAMPLE_RATE, SegmentationOptions, SpeechDetector,
-    cutter::{Cut, Cutter},
+    Clip, SAMPLE_RATE, SegmentationOptions, SpeechDetector,
+    cutter::{Cutter, SpeechSpan},
 };
 use crate::{audio::seconds, error::Result};
 
-/// The most surrounding audio that a segment's samples have on either side, in seconds.
+/// The most surrounding audio that a clip has on either side of its speech, in seconds.
 pub const CONTEXT_S: f64 = 0.2;
 const CONTEXT: usize = (CONTEXT_S * SAMPLE_RATE as f64) as usize;
-/// By how many chunks a probability is later than the sound.
+/// By how many chunks the probability lags the sound.
 const DELAY: usize = 2;
 /// Samples taken in at a time: as many as the detector computes together.
 const PIECE: usize = 24 * SpeechDetector::CHUNK;
 
-/// A stretch of speech.
+/// Finds speech in a stream of samples and cuts it into clips of bounded length.
 ///
-/// ```
-/// use indic_seamless::{
-///     Waveform,
-///     segmentation::{CONTEXT_S, SegmentationOptions, Segmenter},
-/// };
-///
-/// let clip = Waveform::open("../examples/audio/hindi-1.wav")?;
-/// let padded = [&[0.0; 16_000], clip.samples(), &[0.0; 16_000]].concat();
-/// let (mut segmenter, mut segments) = (Segmenter::new(SegmentationOptions::default())?, Vec::new());
-/// segmenter.push(&padded, &mut segments);
-/// segmenter.finish(&mut segments);
-/// let speech = &segments[0];
-/// assert!((speech.start - 1.0).abs() < 0.1 && (speech.start - speech.audio_start - CONTEXT_S).abs() < 1e-9);
-/// # Ok::<(), indic_seamless::Error>(())
-/// ```
-#[derive(Clone, PartialEq)]
-pub struct SpeechSegment {
-    /// Where speech begins, in seconds from the start of the recording.
-    pub start: f64,
-    /// Where speech ends, in seconds from the start of the recording.
-    pub end: f64,
-    /// Where `samples` begins, in seconds from the start of the recording.
-    pub audio_start: f64,
-    /// The audio to transcribe, at 16 kHz: the speech with up to [`CONTEXT_S`] of what surrounds it on both sides, but
-    /// nothing of another segment's speech.
-    pub samples: Vec<f32>,
-}
-
-impl fmt::Debug for SpeechSegment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { start, end, audio_start, samples } = self;
-        write!(f, "SpeechSegment({start:.3} s to {end:.3} s, {} samples from {audio_start:.3} s)", samples.len())
-    }
-}
-
-/// Finds speech in a stream of samples and cuts it into segments of bounded length.
-///
-/// Samples may be pushed in pieces of any size: the segments are the same. A segment comes out when the pause behind it
-/// is long enough, about half a second behind its end, or when it has reached the longest length. Kept in memory are
-/// the samples of the segment that is open; silence is not kept.
+/// Samples may be pushed in pieces of any size; the clips do not depend on it. A clip is returned once the pause after it
+/// is long enough, about half a second after its end, or once it must be cut. Only the samples of the clip that is still
+/// open are kept in memory; silence is not.
 ///
 /// ```
 /// use indic_seamless::segmentation::{SegmentationOptions, Segmenter};
 ///
 /// let mut segmenter = Segmenter::new(SegmentationOptions::default())?;
-/// let mut segments = Vec::new();
+/// let mut clips = Vec::new();
 /// for second in 0..3 {
-///     segmenter.push(&[0.0; 16_000], &mut segments);
+///     segmenter.push(&[0.0; 16_000], &mut clips);
 ///     assert_eq!(segmenter.position(), f64::from(second + 1));
 /// }
-/// segmenter.finish(&mut segments);
-/// assert!(segments.is_empty()); // nobody spoke
+/// segmenter.finish(&mut clips);
+/// assert!(clips.is_empty()); // nobody spoke
 /// # Ok::<(), indic_seamless::Error>(())
 /// ```
 #[derive(Clone)]
@@ -77,14 +40,16 @@ pub struct Segmenter {
     options: SegmentationOptions,
     detector: SpeechDetector,
     cutter: Cutter,
-    /// The samples from `first` on that can still become part of a segment.
+    /// The samples from `first` on that can still become part of a clip.
     samples: Vec<f32>,
     first: usize,
     /// Samples taken in.
     taken: usize,
     probabilities: Vec<f32>,
+    /// The last probability.
     last: f32,
-    cuts: Vec<Cut>,
+    /// Spans of speech that have ended and are not yet clips.
+    ended: Vec<SpeechSpan>,
 }
 
 impl fmt::Debug for Segmenter {
@@ -98,7 +63,7 @@ impl fmt::Debug for Segmenter {
 }
 
 impl Segmenter {
-    /// A segmenter that has heard nothing yet.
+    /// A segmenter at the start of a recording.
     ///
     /// # Errors
     ///
@@ -114,70 +79,73 @@ impl Segmenter {
             taken: 0,
             probabilities: Vec::new(),
             last: 0.0,
-            cuts: Vec::new(),
+            ended: Vec::new(),
         })
     }
 
-    /// Takes in the next samples at 16 kHz, finite and within ±1, and appends to `segments` those that end by them.
-    pub fn push(&mut self, samples: &[f32], segments: &mut Vec<SpeechSegment>) {
+    /// Takes the next samples, mono at 16 kHz, finite and within ±1, and appends the clips that end with them to `clips`.
+    pub fn push(&mut self, samples: &[f32], clips: &mut Vec<Clip>) {
         for piece in samples.chunks(PIECE) {
             self.samples.extend_from_slice(piece);
             self.taken += piece.len();
             self.detector.push(piece, &mut self.probabilities);
             self.cut();
-            self.give(segments);
+            self.emit(clips);
             self.forget();
         }
     }
 
-    /// Ends the recording: appends the segment that is still open. The segmenter is then ready for another recording.
-    pub fn finish(&mut self, segments: &mut Vec<SpeechSegment>) {
+    /// Ends the recording: appends the clip that is still open. The segmenter is then ready for another recording.
+    pub fn finish(&mut self, clips: &mut Vec<Clip>) {
         self.detector.finish(&mut self.probabilities);
         self.cut();
         if self.taken > 0 {
-            // What is too late to come is taken to be as the last that came.
+            // The probabilities lag, so the last ones are missing: repeat the last known one.
             self.probabilities.resize(DELAY, self.last);
             self.cut();
         }
         let cutter = mem::replace(&mut self.cutter, Cutter::new(&self.options));
-        cutter.finish(&mut self.cuts);
-        self.give(segments);
+        cutter.finish(&mut self.ended);
+        self.emit(clips);
         self.samples.clear();
         (self.first, self.taken) = (0, 0);
     }
 
-    /// How much was taken in, in seconds.
+    /// Seconds of the recording that were pushed.
     pub fn position(&self) -> f64 {
         seconds(self.taken)
     }
 
-    /// Hands the probabilities on.
+    /// Passes the probabilities to the cutter.
     fn cut(&mut self) {
         for probability in self.probabilities.drain(..) {
-            self.cutter.push(probability, &mut self.cuts);
+            self.cutter.push(probability, &mut self.ended);
             self.last = probability;
         }
     }
 
-    /// Makes segments of the cuts.
-    fn give(&mut self, segments: &mut Vec<SpeechSegment>) {
+    /// Appends a clip for each span that has ended.
+    fn emit(&mut self, clips: &mut Vec<Clip>) {
         let taken = self.taken;
         let longest = (self.options.max_s * f64::from(SAMPLE_RATE)) as usize;
-        for Cut { speech, free } in self.cuts.drain(..) {
+        for SpeechSpan { speech, free, end_reason } in self.ended.drain(..) {
             let (start, end) = (sample(speech.start).min(taken), sample(speech.end).min(taken));
             let context = CONTEXT.min(longest.saturating_sub(end - start) / 2);
             let audio_start = start.saturating_sub(context).max(sample(free.start).min(start));
             let audio_end = (end + context).min(sample(free.end)).min(taken);
-            segments.push(SpeechSegment {
+            let clip = Clip {
                 start: seconds(start),
                 end: seconds(end),
                 audio_start: seconds(audio_start),
                 samples: self.samples[audio_start - self.first..audio_end - self.first].to_vec(),
-            });
+                end_reason,
+            };
+            tracing::debug!(start = clip.start, end = clip.end, ?end_reason, "cut a segment");
+            clips.push(clip);
         }
     }
 
-    /// Drops the samples that no segment can have any more, once they are half of what is kept.
+    /// Drops the samples that can no longer become part of a clip, once they are half of those kept.
     fn forget(&mut self) {
         let needed = sample(self.cutter.needed_from()).saturating_sub(CONTEXT);
         let unneeded = needed.saturating_sub(self.first).min(self.samples.len());
@@ -188,7 +156,7 @@ impl Segmenter {
     }
 }
 
-/// The sample that a frame's probability tells of.
+/// The first sample that a frame's probability describes.
 fn sample(frame: usize) -> usize {
     frame.saturating_mul(SpeechDetector::CHUNK).saturating_sub(DELAY * SpeechDetector::CHUNK)
 }

@@ -4,7 +4,7 @@ use super::{
 };
 
 /// What silero-vad 6.2.3 (`silero_vad.onnx` in onnxruntime 1.32, with the 64 samples
-/// before each chunk) gives for `spoken()`, chunk after chunk.
+/// before each chunk) gives for the chunks of `spoken()`.
 const GOLDEN: [f32; 101] = [
     0.0017, 0.0288, 0.3657, 0.9318, 0.9940, 0.9770, 0.8991, 0.9889, 0.9890, 0.9963, 0.9948, 0.9946, 0.9901, 0.9942,
     0.9996, 0.9996, 0.9997, 0.9996, 0.9990, 0.9983, 0.9989, 0.9995, 0.9999, 0.9999, 1.0000, 1.0000, 1.0000, 1.0000,
@@ -29,7 +29,7 @@ fn spoken() -> Vec<f32> {
     [clip, vec![0.0; 8000], quiet, vec![0.0; 4000]].concat()
 }
 
-/// White noise of a loudness.
+/// White noise with this peak.
 fn noise(samples: usize, loudness: f32) -> Vec<f32> {
     let mut state = 1u32;
     let mut next = || {
@@ -47,7 +47,7 @@ fn probabilities(samples: &[f32], piece: usize) -> Vec<f32> {
     probabilities
 }
 
-fn segments(samples: &[f32], piece: usize) -> Vec<SpeechSegment> {
+fn segments(samples: &[f32], piece: usize) -> Vec<Clip> {
     let mut segments = Vec::new();
     let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
     samples.chunks(piece).for_each(|piece| segmenter.push(piece, &mut segments));
@@ -109,7 +109,7 @@ fn a_quiet_recording_is_heard() {
     for (loud, quiet) in loud.iter().zip(&quiet) {
         assert!((loud.start - quiet.start).abs() < 0.1 && (loud.end - quiet.end).abs() < 0.2, "{loud:?}, {quiet:?}");
     }
-    // What comes out is what went in, not what was made louder.
+    // Clips hold the original audio, without the gain.
     assert!(quiet.iter().all(|segment| segment.samples.iter().all(|s| s.abs() <= 0.01)));
 }
 
@@ -140,7 +140,7 @@ fn segments_hold_the_audio_around_their_speech() {
     let segments = segments(&samples, 4096);
     assert_eq!(segments.len(), 2, "{segments:?}");
     for (segment, begins) in segments.iter().zip([5.0, 5.0 + 5.0 + 19_610.0 / 16_000.0]) {
-        let SpeechSegment { start, end, audio_start, samples: heard } = segment;
+        let Clip { start, end, audio_start, samples: heard, .. } = segment;
         assert!((start - begins).abs() < 0.2 && (end - begins - 1.2).abs() < 0.2, "{segment:?}");
         assert!((start - audio_start - CONTEXT_S).abs() < 1e-9, "{segment:?}");
         assert!((audio_start + heard.len() as f64 / 16_000.0 - end - CONTEXT_S).abs() < 1e-9, "{segment:?}");

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     subtitles::{SubtitleOptions, srt, vtt},
-    transcript::{Flag, Segment, Timings, Transcript, Word},
+    transcript::{EndReason, Flag, Segment, Timings, Transcript, Word},
 };
 
 /// The form of the answer.
@@ -60,6 +60,11 @@ pub(crate) struct SpeechSegment {
     start: f64,
     /// Where it ends, in seconds.
     end: f64,
+    /// Why it ends there. `whole`: the recording was not cut. `pause`: a long pause follows. `target_length`: it was long
+    /// enough and cut at a short pause. `least_speech`: it was too long and cut where the speech detector was least sure.
+    /// `limit`: it reached the longest length. `end_of_recording`: the recording ends. More values may follow.
+    #[schema(value_type = String, example = "pause")]
+    end_reason: EndReason,
     /// Its text.
     text: String,
     /// The mean log-probability of its tokens: how sure the model is; 0 is certain.
@@ -102,14 +107,14 @@ struct SpeechTimings {
 
 impl From<&Segment> for SpeechSegment {
     fn from(segment: &Segment) -> Self {
-        let Segment { start, end, ref text, avg_logprob, ref flags, ref words, .. } = *segment;
+        let Segment { start, end, end_reason, ref text, avg_logprob, ref flags, ref words, .. } = *segment;
         let words = words.iter().map(|Word { text, start, end, confidence }| SpeechWord {
             text: text.clone(),
             start: *start,
             end: *end,
             confidence: *confidence,
         });
-        Self { start, end, text: text.clone(), avg_logprob, flags: flags.clone(), words: words.collect() }
+        Self { start, end, end_reason, text: text.clone(), avg_logprob, flags: flags.clone(), words: words.collect() }
     }
 }
 

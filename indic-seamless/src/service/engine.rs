@@ -247,7 +247,6 @@ fn transcribe(transcriber: &Transcriber, job: &Job) -> Result<Transcript> {
         ..Default::default()
     };
     let mut transcript = transcriber.transcribe_with(audio, language, options)?;
-    transcript.timings.audio_ms = audio_ms;
-    transcript.timings.total_ms += audio_ms;
+    transcript.timings.add_audio(audio_ms);
     Ok(transcript)
 }

@@ -1,10 +1,10 @@
-//! Settings of a transcriber, and how it is loaded.
+//! Settings of a transcriber, and loading it.
 
 use std::{path::Path, time::Instant};
 
 use rayon::ThreadPool;
 
-use super::{Transcriber, milliseconds, turns::Turns};
+use super::{Transcriber, turns::Turns};
 use crate::{
     backend::{Backend, Precision},
     checkpoint::{Checkpoint, OnProgress, WeightAccess},
@@ -12,7 +12,7 @@ use crate::{
     kernels::Isa,
 };
 
-/// More threads than any machine has cores.
+/// The most threads: more than any machine has cores.
 const MOST_THREADS: usize = 1024;
 
 /// Settings of a [`Transcriber`].
@@ -25,29 +25,29 @@ pub struct TranscriberBuilder {
 }
 
 impl TranscriberBuilder {
-    /// Where the model runs; Flex by default.
+    /// The backend that runs the model; Flex by default.
     #[must_use]
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = backend;
         self
     }
 
-    /// The type of the weights in memory; by default what suits the checkpoint.
+    /// The type of the weights in memory; by default that of the checkpoint.
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
     }
 
-    /// How many threads a CPU backend uses, at most 1024; by default one per core, or `RAYON_NUM_THREADS`. They belong to
-    /// the transcriber: two of them at work compete for the cores.
+    /// The number of threads of a CPU backend, at most 1024; by default one per core, or `RAYON_NUM_THREADS`. Each
+    /// transcriber has its own threads: two that work at the same time compete for the cores.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// Whether weight files are mapped, as they are by default, or copied into memory.
+    /// Whether weight files are mapped, which is the default, or copied into memory.
     #[must_use]
     pub fn weight_access(mut self, access: WeightAccess) -> Self {
         self.access = access;
@@ -58,12 +58,12 @@ impl TranscriberBuilder {
     ///
     /// # Errors
     ///
-    /// What is missing, broken or contradictory in the folder; [`Error::InvalidOption`] for a setting.
+    /// Files or tensors that are missing, damaged or inconsistent; [`Error::InvalidOption`] for an invalid setting.
     pub fn build(self, dir: impl AsRef<Path>) -> Result<Transcriber> {
         self.build_with_progress(dir, &mut |_, _| {})
     }
 
-    /// [`build`](Self::build), telling `progress` the bytes of weights loaded so far and in all.
+    /// [`build`](Self::build), calling `progress` with the bytes of weights loaded so far and in total.
     ///
     /// # Errors
     ///
@@ -77,13 +77,13 @@ impl TranscriberBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for a setting.
+    /// [`Error::InvalidOption`] for an invalid setting.
     #[cfg(feature = "demo")]
     pub fn build_demo(self) -> Result<Transcriber> {
         self.build_from(Checkpoint::demo, &mut |_, _| {})
     }
 
-    /// Loads a checkpoint that was opened otherwise, such as one [in memory](Checkpoint::from_files).
+    /// Loads an open checkpoint, such as one [in memory](Checkpoint::from_files).
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl TranscriberBuilder {
         Isa::checked()?;
         let precision = self.resolved_precision(&checkpoint)?;
         let model = checkpoint.load(precision, &device, progress)?;
-        let load_ms = milliseconds(started);
+        let load_ms = started.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(dir = %checkpoint.dir().display(), backend = %self.backend, %precision, load_ms, "loaded");
         Ok(Transcriber { checkpoint, model, backend: self.backend, precision, turns, load_ms })
     }

@@ -1,75 +1,99 @@
-//! The model's work on clips, in steps that let other calls on the same transcriber in between.
+//! Clips to segments: encoder, search, text.
 
 use std::{
     mem,
     ops::ControlFlow,
+    slice,
     sync::{Mutex, PoisonError},
-    time::Instant,
 };
 
-use super::{ModelDecoder, Transcriber, milliseconds, session::Session};
+use super::{
+    ModelDecoder,
+    session::{Listeners, Session, Task},
+    stopwatch::Phase,
+};
 use crate::{
+    StopReason,
     error::{Error, Result},
     features::{FeatureBatch, Features},
-    generation::{CancelToken, GenerationConfig, Hypothesis, Steps, StopReason, TokenEvent},
+    generation::{GenerationConfig, Hypothesis, Steps, TokenEvent},
     model::{Advanced, Encoded, Encoding},
+    segmentation::Clip,
+    text::DecodeOptions,
+    transcript::{Alternative, Segment},
 };
 
-impl Transcriber {
-    /// Calls `step` with the threads of this transcriber until it breaks, by turns with other calls. `between` is called
-    /// after each step that says `Continue(true)`, without holding anybody up.
-    ///
-    /// # Errors
-    ///
-    /// Those of `step`, [`Error::Stopped`], and [`Error::FileChanged`].
-    pub(super) fn in_turns<T: Send>(
-        &self,
-        stop: &CancelToken,
-        mut step: impl FnMut() -> Result<ControlFlow<T, bool>> + Send,
-        between: impl FnMut() + Send,
-    ) -> Result<T> {
-        let step = || match self.checkpoint.check_unchanged().and_then(|()| step()) {
-            Ok(flow) => flow.map_break(Ok),
-            Err(error) => ControlFlow::Break(Err(error)),
-        };
-        let done = self.turns.run(stop, step, between)??;
-        // What the last step read counts, too.
-        self.checkpoint.check_unchanged()?;
-        Ok(done)
-    }
-
-    /// [`in_turns`](Self::in_turns) for work of one step.
-    pub(super) fn in_turn<T: Send>(&self, stop: &CancelToken, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let mut work = Some(work);
-        let step = || match work.take() {
-            Some(work) => work().map(ControlFlow::Break),
-            None => unreachable!("the first step is the last"),
-        };
-        self.in_turns(stop, step, || {})
-    }
-}
-
 impl Session<'_, '_> {
-    /// The encoder's output for 16 kHz samples.
-    pub(super) fn encode(&mut self, samples: &[f32]) -> Result<Encoded> {
-        let Self { transcriber, cancel, timings, .. } = self;
+    /// The segments of clips that are decoded together; `None` where there is no text.
+    ///
+    /// Clips are encoded one by one, as the encoder is bound by arithmetic and padding would change its output. They are
+    /// decoded in one batch, as the decoder is bound by reading the weights.
+    pub(super) fn decode(&mut self, clips: &[&Clip]) -> Result<Vec<Option<Segment>>> {
+        let encoded = clips.iter().map(|clip| self.encode(&clip.samples)).collect::<Result<Vec<_>>>()?;
+        let generation = self.task.bounded(clips);
+        let found = self.search(&encoded, &generation)?;
+        let mut segments = Vec::with_capacity(clips.len());
+        for ((clip, encoded), hypotheses) in clips.iter().zip(&encoded).zip(found) {
+            segments.push(self.segment(clip, encoded, hypotheses, &generation)?);
+        }
+        Ok(segments)
+    }
+
+    /// The segment of a clip for which the search found `hypotheses`.
+    fn segment(
+        &mut self,
+        clip: &Clip,
+        encoded: &Encoded,
+        hypotheses: Vec<Hypothesis>,
+        generation: &GenerationConfig,
+    ) -> Result<Option<Segment>> {
+        let (hypotheses, flags) = self.checked(clip, encoded, hypotheses, generation)?;
+        let Some((best, others)) = hypotheses.split_first() else { return Ok(None) };
+        self.stopwatch.count(best.logprobs.len());
+        let tokenizer = self.transcriber.checkpoint.tokenizer();
+        let text = |tokens: &[u32]| tokenizer.decode(tokens, DecodeOptions::default());
+        let alternative = |other: &Hypothesis| {
+            Ok(Alternative { text: text(&other.tokens)?, tokens: other.tokens.clone(), score: other.score })
+        };
+        let segment = Segment {
+            start: clip.start,
+            end: clip.end,
+            end_reason: clip.end_reason,
+            text: text(&best.tokens)?,
+            tokens: best.tokens.clone(),
+            score: best.score,
+            avg_logprob: best.avg_logprob(),
+            flags,
+            words: if self.task.words { self.words(clip, encoded, best)? } else { Vec::new() },
+            alternatives: others.iter().map(alternative).collect::<Result<_>>()?,
+        };
+        // A recording that is not cut gives a segment in any case, as the reference does.
+        if segment.text.is_empty() && !clip.is_whole() {
+            tracing::debug!(start = segment.start, end = segment.end, "detected as speech, but without text");
+            return Ok(None);
+        }
+        Ok(Some(segment))
+    }
+
+    /// The encoder's output for samples at 16 kHz.
+    fn encode(&mut self, samples: &[f32]) -> Result<Encoded> {
+        let Self { transcriber, task: Task { cancel, .. }, stopwatch, .. } = self;
         let (transcriber, cancel) = (*transcriber, &*cancel);
         let mut inspect =
             |_, _: &_| if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let mut encoding: Option<Encoding<'_>> = None;
         let step = || {
-            let mut started = Instant::now();
             let advanced = match encoding.take() {
-                Some(encoding) => encoding.advance(&mut inspect),
+                Some(encoding) => stopwatch.time(Phase::Encoder, || encoding.advance(&mut inspect)),
                 None => {
-                    let features = Features::extract(samples)?;
-                    let features = FeatureBatch::new(&[features], transcriber.checkpoint.padding_value());
-                    timings.features_ms += milliseconds(started);
-                    started = Instant::now();
-                    transcriber.model.start_encoding(&features, &mut inspect).map_continue(Advanced::Layer)
+                    let features = stopwatch.time(Phase::Features, || {
+                        let features = Features::extract(samples)?;
+                        Ok(FeatureBatch::new(&[features], transcriber.checkpoint.padding_value()))
+                    })?;
+                    let start = || transcriber.model.start_encoding(&features, &mut inspect);
+                    stopwatch.time(Phase::Encoder, start).map_continue(Advanced::Layer)
                 }
             };
-            timings.encoder_ms += milliseconds(started);
             match advanced {
                 ControlFlow::Continue(Advanced::Done(encoded)) => Ok(ControlFlow::Break(encoded)),
                 ControlFlow::Continue(Advanced::Layer(next)) => {
@@ -85,14 +109,15 @@ impl Session<'_, '_> {
         transcriber.in_turns(cancel, step, || {})
     }
 
-    /// The best hypotheses of each clip.
-    pub(super) fn search(
-        &mut self,
-        encoded: &[Encoded],
-        generation: &GenerationConfig,
-    ) -> Result<Vec<Vec<Hypothesis>>> {
-        let Self { transcriber, cancel, timings, prompt, on_token, .. } = self;
-        let (transcriber, cancel) = (*transcriber, &*cancel);
+    /// The hypotheses of one clip, best first.
+    pub(super) fn search_one(&mut self, encoded: &Encoded, generation: &GenerationConfig) -> Result<Vec<Hypothesis>> {
+        Ok(self.search(slice::from_ref(encoded), generation)?.pop().unwrap_or_default())
+    }
+
+    /// The hypotheses of each clip, best first.
+    fn search(&mut self, encoded: &[Encoded], generation: &GenerationConfig) -> Result<Vec<Vec<Hypothesis>>> {
+        let Self { transcriber, task, listeners: Listeners { on_token, .. }, stopwatch, .. } = self;
+        let (transcriber, Task { prompt, cancel, .. }) = (*transcriber, &*task);
         let mut steps = Steps::new(&vec![prompt.clone(); encoded.len()], generation)?;
         let mut decoder = None;
         let has_listener = on_token.is_some();
@@ -102,41 +127,27 @@ impl Session<'_, '_> {
             if steps.ended() {
                 return Ok(ControlFlow::Break(()));
             }
-            let started = Instant::now();
-            let decoder = decoder.get_or_insert_with(|| {
-                let encoded = Encoded::batch(encoded.to_vec());
-                ModelDecoder::new(&transcriber.model, &encoded, generation, prompt.len())
-            });
-            steps.advance(decoder, &mut |event| {
-                if has_listener {
-                    events().push(event);
-                }
+            stopwatch.time(Phase::Generation, || {
+                let decoder = decoder.get_or_insert_with(|| {
+                    let encoded = Encoded::batch(encoded.to_vec());
+                    ModelDecoder::new(&transcriber.model, &encoded, generation, prompt.len())
+                });
+                steps.advance(decoder, &mut |event| {
+                    if has_listener {
+                        events().push(event);
+                    }
+                })
             })?;
-            timings.generation_ms += milliseconds(started);
             Ok(if steps.ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(has_listener) })
         };
         let mut tell = || {
             if let Some(on_token) = on_token {
-                // Not under the lock: the listener may take its time.
+                // The lock is released first: the listener may take its time.
                 mem::take(&mut *events()).into_iter().for_each(&mut **on_token);
             }
         };
         transcriber.in_turns(cancel, step, &mut tell)?;
         tell();
         Ok(steps.results())
-    }
-
-    /// How the last layer looks at the encoder's output, `[tokens, positions]`, and the number of positions: see
-    /// [`SpeechToText::cross_attention`](crate::model::SpeechToText::cross_attention).
-    pub(super) fn cross_attention(&mut self, encoded: &Encoded, tokens: &[u32]) -> Result<(Vec<f32>, usize)> {
-        let Self { transcriber, cancel, timings, .. } = self;
-        transcriber.in_turn(cancel, || {
-            let started = Instant::now();
-            let weights = transcriber.model.cross_attention(encoded, tokens).mean_dim(0);
-            let [_, _, positions] = weights.dims();
-            let weights = weights.into_data().try_into_vec::<f32>().unwrap_or_default();
-            timings.generation_ms += milliseconds(started);
-            Ok((weights, positions))
-        })
     }
 }

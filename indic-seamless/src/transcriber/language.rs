@@ -1,16 +1,17 @@
-//! Which language is spoken. Experimental.
+//! Detection of the spoken language. Experimental.
 
 use super::{ModelDecoder, Transcriber};
 use crate::{
+    CancelToken,
     audio::Waveform,
     error::Result,
     features::{FeatureBatch, Features},
-    generation::{CancelToken, GenerationConfig, StepDecoder},
+    generation::{GenerationConfig, StepDecoder},
     language::Language,
     segmentation::{SegmentationOptions, Segmenter},
 };
 
-/// How likely it is that a language is spoken, by [`Transcriber::detect_language`].
+/// The probability that a language is spoken, from [`Transcriber::detect_language`].
 ///
 /// ```
 /// use indic_seamless::{Language, LanguageScore};
@@ -22,20 +23,19 @@ use crate::{
 pub struct LanguageScore {
     /// The language.
     pub language: Language,
-    /// Its share of the probability of all languages that the checkpoint knows.
+    /// Its probability among the languages that the checkpoint knows.
     pub probability: f32,
 }
 
 impl Transcriber {
-    /// Guesses which language is spoken, the likeliest first. **Experimental.**
+    /// Guesses the spoken language, likeliest first. **Experimental.**
     ///
-    /// The decoder is asked what comes after its very first token, where the language of the text stands. In a checkpoint
-    /// that was trained to translate that need not be the language that is spoken: SeamlessM4T never learnt to tell it. The
-    /// demo model did: of its held-out clips (five languages, 200 each) it gets 98 of 100 right, and takes Bengali and Hindi for
-    /// each other. With another checkpoint,
-    /// measure first; where the language is known, say it.
+    /// The score of a language is that of its token after the decoder's start token. In a checkpoint trained to translate, it
+    /// need not be the spoken language: SeamlessM4T was not trained to identify it. The demo model was: it is right for 98% of
+    /// its held-out clips (200 in each of five languages), and its errors confuse Bengali and Hindi. Measure other checkpoints
+    /// before relying on it, and pass the language where it is known.
     ///
-    /// Of a long recording the first stretch of speech, of 20 s at most, is listened to.
+    /// Only the first clip of speech in a long recording is used, 20 s at most.
     ///
     /// ```
     /// use indic_seamless::{Language, Transcriber, Waveform};
@@ -57,16 +57,16 @@ impl Transcriber {
         let most = audio.len().min((options.max_s * f64::from(Waveform::SAMPLE_RATE)) as usize);
         let mut speech = None;
         if audio.len() > most {
-            let mut segments = Vec::new();
+            let mut clips = Vec::new();
             let mut segmenter = Segmenter::new(options)?;
             for piece in audio.samples().chunks(Waveform::SAMPLE_RATE as usize) {
-                segmenter.push(piece, &mut segments);
-                if !segments.is_empty() {
+                segmenter.push(piece, &mut clips);
+                if !clips.is_empty() {
                     break;
                 }
             }
-            segmenter.finish(&mut segments);
-            speech = segments.into_iter().next().map(|segment| segment.samples);
+            segmenter.finish(&mut clips);
+            speech = clips.into_iter().next().map(|clip| clip.samples);
         }
         let samples = speech.as_deref().unwrap_or(&audio.samples()[..most]);
         self.in_turn(&CancelToken::new(), || self.language_scores(samples))

@@ -1,17 +1,24 @@
 //! The front door: recordings in, text out.
+//!
+//! Every recording goes the same way. Its pieces are read and cut on a thread ahead of the model (`read_ahead`), gathered
+//! into batches of clips (`batch`), encoded and decoded (`decode_clips`), checked and searched again if need be (`quality`),
+//! and given the times of their words (`words`). `session` runs these stages.
 
+mod batch;
 mod builder;
 mod decode_clips;
 mod decoder;
 mod language;
 mod options;
-mod recording;
+mod quality;
+mod read_ahead;
 mod session;
+mod stopwatch;
 mod stream;
-mod timing;
 mod turns;
+mod words;
 
-use std::{panic::resume_unwind, path::Path, sync::mpsc::sync_channel, thread, time::Instant};
+use std::{iter, path::Path, thread};
 
 pub use self::{
     builder::TranscriberBuilder,
@@ -21,8 +28,8 @@ pub use self::{
     stream::TranscriptStream,
 };
 use self::{
-    recording::{AHEAD, Message, hear, receive},
-    session::{Clip, Session, with_partial},
+    read_ahead::{Heard, ReadAhead},
+    session::Session,
     turns::Turns,
 };
 use crate::{
@@ -32,17 +39,17 @@ use crate::{
     error::{Error, Result},
     language::Language,
     model::SpeechToText,
-    segmentation::SegmentationOptions,
-    transcript::{Timings, Transcript},
+    segmentation::Clip,
+    transcript::Transcript,
 };
 
-/// Beyond this length the model, trained on short utterances, drops or repeats text.
-const LONG_CLIP_S: f64 = 60.0;
+/// What a thread that cannot be started is called in an error.
+const READING_THREAD: &str = "the reading thread";
 
 /// A loaded model that turns speech into text.
 ///
-/// It can be shared between threads. Calls at the same time take turns at all of its threads, a step of the encoder or decoder
-/// each, so that each ends within a step of its deadline, and a short recording is not kept waiting by a long one.
+/// It can be shared between threads. Concurrent calls take turns at all of its threads, one encoder layer or one decoder step
+/// each. So each call ends within a step of its deadline, and a short recording does not wait for a long one to finish.
 ///
 /// ```no_run
 /// use indic_seamless::{Language, Transcriber, Waveform};
@@ -66,7 +73,7 @@ pub struct Transcriber {
 }
 
 impl Transcriber {
-    /// Settings other than the default.
+    /// Settings for loading a model.
     pub fn builder() -> TranscriberBuilder {
         TranscriberBuilder::default()
     }
@@ -75,15 +82,15 @@ impl Transcriber {
     ///
     /// # Errors
     ///
-    /// What is missing, broken or contradictory in the folder.
+    /// Files or tensors that are missing, damaged or inconsistent.
     pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self> {
         Self::builder().build(dir)
     }
 
-    /// Loads the demo model: four megabytes that are part of the crate, so that it works without a download.
+    /// Loads the demo model: 4 MB that are part of the crate, so no download is needed.
     ///
-    /// It knows digits and some forty everyday words and phrases in Bengali, English, Hindi, Tamil and Telugu, spoken by
-    /// a synthesiser, and translates between these five. It is made for first steps and for tests; use
+    /// It knows the digits and about forty everyday words and phrases in Bengali, English, Hindi, Tamil and Telugu, in
+    /// synthesised speech, and translates between these languages. It is meant for first steps and tests; use
     /// `ai4bharat/indic-seamless` for real speech.
     ///
     /// ```
@@ -101,7 +108,7 @@ impl Transcriber {
     ///
     /// # Errors
     ///
-    /// None, unless the crate was built with other files.
+    /// None, unless the files in the crate were changed.
     #[cfg(feature = "demo")]
     pub fn demo() -> Result<Self> {
         Self::builder().build_demo()
@@ -155,8 +162,8 @@ impl Transcriber {
     ///
     /// # Errors
     ///
-    /// Beside those of [`transcribe`](Self::transcribe), [`Error::InvalidOption`] for an option that makes no sense, and
-    /// [`Error::Stopped`], with the segments that were finished, when the work was cancelled or the deadline has passed.
+    /// Those of [`transcribe`](Self::transcribe), [`Error::InvalidOption`] for an invalid option, and [`Error::Stopped`], with
+    /// the finished segments, if the work was cancelled or the deadline has passed.
     pub fn transcribe_with(
         &self,
         audio: &Waveform,
@@ -164,27 +171,21 @@ impl Transcriber {
         options: TranscribeOptions<'_>,
     ) -> Result<Transcript> {
         let duration_s = seconds(audio.len());
-        let Some(segmentation) = options.segmentation.of(duration_s) else {
-            return self.whole(audio, language, options, 0.0);
-        };
-        let started = Instant::now();
-        let mut session = Session::new(self, language, options, true)?;
-        session.total_s = Some(duration_s);
-        let pieces = audio.samples().chunks(Waveform::SAMPLE_RATE as usize).map(|piece| Ok(piece.to_vec()));
-        let segmentation = Segmentation::Always(segmentation);
-        let mut segments = Vec::new();
-        let outcome = thread::scope(|scope| {
-            let (sender, messages) = sync_channel(AHEAD);
-            scope.spawn(move || hear(&segmentation, pieces, &sender));
-            recording::transcribe(&mut session, &messages, None, &mut segments)
-        });
-        match outcome {
-            Some((run, read_s)) => session.result(run, read_s, segments, started),
-            None => unreachable!("the thread says when it ends, and a panic of it has gone on"),
+        let segmentation = options.segmentation.checked()?;
+        let mut session = Session::new(self, language, options, Some(duration_s))?;
+        if segmentation.for_length(duration_s).is_none() {
+            return session.run(iter::once_with(|| Ok(Heard::whole(audio.samples().to_vec()))));
         }
+        let pieces = audio.samples().chunks(Waveform::SAMPLE_RATE as usize).map(Ok);
+        let (pieces, read) = ReadAhead::new(pieces, segmentation, session.task.cancel.clone());
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().spawn_scoped(scope, read);
+            thread.map_err(Error::io("start", READING_THREAD))?;
+            session.run(pieces)
+        })
     }
 
-    /// Transcribes a recording while it is decoded, so that however long it is, only a part of it is in memory.
+    /// Transcribes a recording while it is decoded. However long it is, only a part of it is in memory.
     ///
     /// ```
     /// use indic_seamless::{AudioOptions, Language, TranscribeOptions, Transcriber};
@@ -201,47 +202,68 @@ impl Transcriber {
     ///
     /// # Errors
     ///
-    /// As [`transcribe_with`](Self::transcribe_with), and what is found wrong with the recording on the way. Segments that
-    /// [`on_segment`](TranscribeOptions::on_segment) was called with before such an error are not the whole recording.
+    /// Those of [`transcribe_with`](Self::transcribe_with), and those of the recording, which may show only while it is
+    /// decoded. [`on_segment`](TranscribeOptions::on_segment) may have been called before such an error; its segments are
+    /// then not the whole recording.
     pub fn transcribe_reader(
         &self,
         audio: AudioReader,
         language: Language,
         options: TranscribeOptions<'_>,
     ) -> Result<Transcript> {
-        let started = Instant::now();
         let total_s = audio.duration_hint().map(|duration| duration.as_secs_f64());
-        let segmentation = options.segmentation.clone();
-        if let Segmentation::Auto(segmentation) | Segmentation::Always(segmentation) = &segmentation {
-            segmentation.check()?;
-        }
-        let (sender, messages) = sync_channel(AHEAD);
-        // Not waited for when the work is stopped: a pipe may be silent for ever.
-        let reading = thread::spawn(move || hear(&segmentation, audio, &sender));
-        let stop = options.stop();
-        let first = match receive(&messages, || stop.check()) {
-            Ok(first) => first,
-            Err(error) => {
-                return with_partial(Err(error), Transcript::new(0.0, language, Vec::new(), Timings::default()));
-            }
-        };
-        if let Some(Message::Whole { samples, audio_ms }) = first {
-            let audio = Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?;
-            return self.whole(&audio, language, options, audio_ms);
-        }
-        let mut session = Session::new(self, language, options, true)?;
-        session.total_s = total_s;
-        let mut segments = Vec::new();
-        match recording::transcribe(&mut session, &messages, first, &mut segments) {
-            Some((run, read_s)) => session.result(run, read_s, segments, started),
-            None => match reading.join() {
-                Err(panic) => resume_unwind(panic),
-                Ok(()) => unreachable!("the thread says when it ends"),
-            },
-        }
+        let segmentation = options.segmentation.checked()?;
+        let mut session = Session::new(self, language, options, total_s)?;
+        let (pieces, read) = ReadAhead::new(audio, segmentation, session.task.cancel.clone());
+        // Not joined: when the work is stopped, the thread may still wait for a silent pipe.
+        thread::Builder::new().spawn(read).map_err(Error::io("start", READING_THREAD))?;
+        session.run(pieces)
     }
 
-    /// Starts a transcription of speech that comes piece by piece. It is always cut at pauses. [`TranscriptStream`] has an
+    /// Transcribes clips that were cut out of a recording in another way than by [`TranscribeOptions::segmentation`], which is
+    /// ignored. They are expected in the order of time; clips that wait are decoded in batches.
+    ///
+    /// The transcript is as long as the recording up to the end of its last clip.
+    ///
+    /// ```
+    /// use indic_seamless::{EndReason, Language, TranscribeOptions, Transcriber, Waveform, segmentation::Clip};
+    ///
+    /// # fn main() -> indic_seamless::Result<()> {
+    /// let samples = Waveform::open("../examples/audio/hindi-1.wav")?.samples().to_vec();
+    /// let end = 60.0 + samples.len() as f64 / 16_000.0;
+    /// let clip = Clip { start: 60.0, end, audio_start: 60.0, samples, end_reason: EndReason::Pause };
+    /// let options = TranscribeOptions { words: true, ..TranscribeOptions::default() };
+    /// let transcript = Transcriber::demo()?.transcribe_clips([clip], Language::HINDI, options)?;
+    /// assert_eq!(transcript.text, "कृपया आज का मौसम");
+    /// assert!(transcript.segments[0].words[0].start >= 60.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`transcribe_with`](Self::transcribe_with); [`Error::InvalidSample`] for NaN or an infinity in a clip,
+    /// [`Error::InvalidOption`] for one whose times are not in order or outside of its audio.
+    pub fn transcribe_clips(
+        &self,
+        clips: impl IntoIterator<Item = Clip>,
+        language: Language,
+        options: TranscribeOptions<'_>,
+    ) -> Result<Transcript> {
+        let mut session = Session::new(self, language, options, None)?;
+        let cancel = session.task.cancel.clone();
+        let mut read = 0;
+        let hear = |clip: Clip| {
+            cancel.check()?;
+            clip.check()?;
+            let heard = Heard::clip(clip, read);
+            read += heard.samples;
+            Ok(heard)
+        };
+        session.run(clips.into_iter().map(hear))
+    }
+
+    /// Starts a transcription of speech that arrives piece by piece. It is always cut at pauses. [`TranscriptStream`] has an
     /// example.
     ///
     /// # Errors
@@ -260,47 +282,4 @@ impl Transcriber {
         };
         TranscriptStream::new(self, language, options, segmentation)
     }
-
-    /// Transcribes a recording as one segment.
-    fn whole(
-        &self,
-        audio: &Waveform,
-        language: Language,
-        options: TranscribeOptions<'_>,
-        audio_ms: f64,
-    ) -> Result<Transcript> {
-        let started = Instant::now();
-        let duration_s = audio.duration().as_secs_f64();
-        if duration_s > LONG_CLIP_S {
-            tracing::warn!(
-                duration_s,
-                "the model was trained on short utterances: text may be dropped or repeated beyond {LONG_CLIP_S} s"
-            );
-        }
-        let mut session = Session::new(self, language, options, false)?;
-        session.total_s = Some(duration_s);
-        let clip = Clip { samples: audio.samples(), offset: 0.0, start: 0.0, end: duration_s };
-        let mut segments = Vec::new();
-        let run = session.transcribe(&[clip]).map(|found| {
-            found.into_iter().flatten().for_each(|segment| session.give(segment, &mut segments));
-            session.progress(duration_s);
-        });
-        let timings = Timings { audio_ms, total_ms: audio_ms + milliseconds(started), ..session.timings };
-        with_partial(run, Transcript::new(duration_s, language, segments, timings))
-    }
-}
-
-impl Segmentation {
-    /// How a recording of `seconds` or more is to be cut, if it is.
-    fn of(&self, seconds: f64) -> Option<SegmentationOptions> {
-        match self {
-            Self::Auto(segmentation) => (seconds > segmentation.max_s).then(|| segmentation.clone()),
-            Self::Always(segmentation) => Some(segmentation.clone()),
-            Self::None => None,
-        }
-    }
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
 }

@@ -1,15 +1,16 @@
-//! How recordings are transcribed.
+//! Options of a transcription.
 
 use std::{fmt, time::Instant};
 
 use crate::{
+    CancelToken,
     error::{Error, Result, by_name},
-    generation::{CancelToken, GenerationConfig, TokenEvent},
+    generation::{GenerationConfig, TokenEvent},
     segmentation::SegmentationOptions,
     transcript::Segment,
 };
 
-/// How one recording is transcribed.
+/// Options for the transcription of one recording.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -24,34 +25,34 @@ use crate::{
 /// ```
 #[derive(Default)]
 pub struct TranscribeOptions<'a> {
-    /// The search; `None` for what the checkpoint asks for.
+    /// The search; `None` for that of the checkpoint.
     pub generation: Option<GenerationConfig>,
-    /// Which recordings are cut at pauses, and how.
+    /// Which recordings are cut into segments, and how.
     pub segmentation: Segmentation,
-    /// Segments that are decoded together; `None` for as many as make 40 s, and 16 at most, both divided by the number of
-    /// beams. The weights are read once for all of them, which is most of the work of a step. The text does not depend on it.
+    /// Segments per batch of the decoder; by default up to 40 s of speech, at most 16, both divided by the number of beams.
+    /// A decoder step reads the weights once for the whole batch, which is most of its work. The text does not depend on it.
     pub batch_size: Option<usize>,
     /// Whether segments list their words, with times and confidence.
     pub words: bool,
-    /// Whether a search that went wrong is done again.
+    /// Whether a search that went wrong is repeated.
     pub retry: Retry,
-    /// Stops the work from elsewhere.
+    /// Stops the work from another thread.
     pub cancel: CancelToken,
     /// Stops the work at this time.
     pub deadline: Option<Instant>,
-    /// Called for each token that the search accepts. [`TokenEvent::item`] is the place of a segment among those that are
-    /// decoded together, 0 in a second search.
+    /// Called for each token that the search accepts. [`TokenEvent::item`] is the index of the segment in its batch; in a
+    /// repeated search it is 0.
     pub on_token: Option<&'a mut (dyn FnMut(TokenEvent) + Send)>,
-    /// Called for each segment as soon as it and all before it are done; when the work is stopped, for what is finished
-    /// behind a gap, too.
+    /// Called for each segment, in order, as soon as it and all before it are finished. When the work is stopped, it is also
+    /// called for segments that were finished out of order.
     pub on_segment: Option<&'a mut (dyn FnMut(&Segment) + Send)>,
     /// Called when more of the recording is done.
     pub on_progress: Option<&'a mut (dyn FnMut(Progress) + Send)>,
 }
 
 impl TranscribeOptions<'_> {
-    /// What stops the work.
-    pub(super) fn stop(&self) -> CancelToken {
+    /// Stops the work when it is cancelled or the deadline passes.
+    pub(super) fn cancel_token(&self) -> CancelToken {
         self.deadline.map_or(self.cancel.clone(), |deadline| self.cancel.with_deadline(deadline))
     }
 }
@@ -70,7 +71,7 @@ impl fmt::Debug for TranscribeOptions<'_> {
     }
 }
 
-/// Which recordings are cut at pauses. What is cut loses its silence: it is neither decoded nor does it give text.
+/// Which recordings are cut into segments at pauses. The silence between segments is not decoded.
 ///
 /// ```
 /// use indic_seamless::{Segmentation, segmentation::SegmentationOptions};
@@ -81,13 +82,38 @@ impl fmt::Debug for TranscribeOptions<'_> {
 /// # Ok::<(), indic_seamless::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Segmentation {
-    /// Those longer than [`SegmentationOptions::max_s`]: 20 s, as the model was trained on short utterances.
+    /// Recordings longer than [`SegmentationOptions::max_s`], 20 s by default: the model was trained on short utterances.
     Auto(SegmentationOptions),
-    /// All: even a short one may begin with a long silence.
+    /// All recordings: even a short one may begin with a long silence.
     Always(SegmentationOptions),
-    /// None: the recording is one segment, whatever its length, and what the reference makes of it.
+    /// No recording: it is one segment, whatever its length, as in the reference implementation.
     None,
+}
+
+impl Segmentation {
+    /// How to cut a recording of `seconds` or more; `None` if it stays whole.
+    pub(super) fn for_length(&self, seconds: f64) -> Option<&SegmentationOptions> {
+        match self {
+            Self::Auto(options) => (seconds > options.max_s).then_some(options),
+            Self::Always(options) => Some(options),
+            Self::None => None,
+        }
+    }
+
+    /// A copy with valid options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SegmentationOptions::check`].
+    pub(super) fn checked(&self) -> Result<Self> {
+        match self {
+            Self::Auto(options) | Self::Always(options) => options.check()?,
+            Self::None => {}
+        }
+        Ok(self.clone())
+    }
 }
 
 impl Default for Segmentation {
@@ -109,21 +135,22 @@ impl std::str::FromStr for Segmentation {
     }
 }
 
-/// Whether a search that ended in a loop, or ran on for longer than anybody can speak, is done again with the constraint that
-/// no four tokens come twice.
+/// Whether a search that looped, or gave more text than anyone can speak in the time, is repeated with the constraint that no
+/// sequence of four tokens occurs twice.
 ///
 /// ```
 /// assert_eq!("never".parse::<indic_seamless::Retry>()?, indic_seamless::Retry::Never);
 /// # Ok::<(), indic_seamless::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Retry {
-    /// Where the recording is cut: a short one gives what the reference gives, loops and all.
+    /// If the recording is cut. One that stays whole gives the output of the reference implementation, even if it loops.
     #[default]
     Auto,
     /// Always.
     Always,
-    /// Never. [`Segment::flags`] say what is wrong all the same.
+    /// Never. [`Segment::flags`] still tell what is wrong.
     Never,
 }
 
@@ -150,12 +177,12 @@ impl std::str::FromStr for Retry {
 pub struct Progress {
     /// Seconds of the recording that are done, silence included.
     pub done_s: f64,
-    /// Its length, if it is known.
+    /// The length of the recording, if known.
     pub total_s: Option<f64>,
 }
 
 impl Progress {
-    /// How much is done, from 0 to 1; `None` if the length is not known.
+    /// The share that is done, 0 to 1; `None` if the length is not known.
     pub fn share(self) -> Option<f64> {
         self.total_s.filter(|&total| total > 0.0).map(|total| (self.done_s / total).clamp(0.0, 1.0))
     }

@@ -1,26 +1,23 @@
-//! Recordings that come piece by piece.
+//! Recordings that arrive piece by piece.
 
-use std::{fmt, time::Instant};
+use std::{fmt, iter};
 
-use super::{
-    TranscribeOptions, Transcriber, milliseconds, seconds,
-    session::{Session, with_partial},
-};
+use super::{TranscribeOptions, Transcriber, read_ahead::Heard, session::Session};
 use crate::{
     audio::Waveform,
     error::{Error, Result},
     language::Language,
-    segmentation::{SegmentationOptions, Segmenter, SpeechSegment},
-    transcript::{Segment, Timings, Transcript},
+    segmentation::{SegmentationOptions, Segmenter},
+    transcript::{Segment, Timings},
 };
 
-/// Samples that are searched for speech at a time: a second.
+/// Samples that are searched for speech between two checks for cancellation: a second.
 const PIECE: usize = Waveform::SAMPLE_RATE as usize;
 
-/// A transcription of speech that is still going on: from a microphone, a pipe or a socket.
+/// A transcription of live speech: from a microphone, a pipe or a socket.
 ///
-/// Segments come as soon as they are closed by a pause, or at the latest when they are
-/// [as long as they may be](SegmentationOptions::max_s). However long the stream runs, no more than that is held.
+/// A segment is returned as soon as a pause ends it, and at the latest when it reaches
+/// [the longest length](SegmentationOptions::max_s). However long the stream, no more audio than that is kept.
 ///
 /// ```
 /// use indic_seamless::{Language, TranscribeOptions, Transcriber, Waveform};
@@ -41,16 +38,14 @@ const PIECE: usize = Waveform::SAMPLE_RATE as usize;
 pub struct TranscriptStream<'a> {
     session: Session<'a, 'a>,
     segmenter: Segmenter,
-    /// Samples taken in.
-    taken: usize,
-    /// Whether these were all.
+    /// Whether the recording has ended; what is fed next begins another one.
     ended: bool,
 }
 
 impl fmt::Debug for TranscriptStream<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TranscriptStream")
-            .field("language", &self.session.language)
+            .field("language", &self.session.task.language)
             .field("position", &self.position())
             .finish_non_exhaustive()
     }
@@ -64,71 +59,51 @@ impl<'a> TranscriptStream<'a> {
         segmentation: SegmentationOptions,
     ) -> Result<Self> {
         let segmenter = Segmenter::new(segmentation)?;
-        let session = Session::new(transcriber, language, options, true)?;
-        Ok(Self { session, segmenter, taken: 0, ended: false })
+        let session = Session::new(transcriber, language, options, None)?;
+        Ok(Self { session, segmenter, ended: false })
     }
 
-    /// Takes in mono samples at 16 kHz and returns the segments that they close.
+    /// Takes mono samples at 16 kHz and returns the segments that end with them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSample`] at NaN or an infinity; [`Error::Stopped`], with the segments that would have been returned,
-    /// when the work was cancelled or the deadline has passed.
+    /// [`Error::InvalidSample`] for NaN or an infinity. [`Error::Stopped`], with the segments that would have been returned,
+    /// if the work was cancelled or the deadline has passed.
     pub fn feed(&mut self, samples: &[f32]) -> Result<Vec<Segment>> {
-        if std::mem::take(&mut self.ended) {
-            (self.taken, self.session.done_s) = (0, 0.0);
+        let Self { session, segmenter, ended } = self;
+        if std::mem::take(ended) {
+            session.position.restart();
         }
         if let Some((index, &value)) = samples.iter().enumerate().find(|(_, x)| !x.is_finite()) {
-            return Err(Error::InvalidSample { source_name: "audio".to_owned(), index: self.taken + index, value });
+            let index = session.position.read() + index;
+            return Err(Error::InvalidSample { source_name: "audio".to_owned(), index, value });
         }
-        self.run(|stream, finished| {
-            let mut closed = Vec::new();
-            for piece in samples.chunks(PIECE) {
-                stream.session.cancel.check()?;
-                let started = Instant::now();
-                stream.segmenter.push(piece, &mut closed);
-                stream.session.timings.segmentation_ms += milliseconds(started);
-                stream.taken += piece.len();
-                if stream.session.is_enough(&closed) {
-                    stream.transcribe(&std::mem::take(&mut closed), finished)?;
-                }
-            }
-            stream.transcribe(&closed, finished)
-        })
+        let cancel = session.task.cancel.clone();
+        let hear = |piece| {
+            cancel.check()?;
+            Ok(Heard::push(segmenter, piece))
+        };
+        Ok(session.run(samples.chunks(PIECE).map(hear))?.segments)
     }
 
-    /// Ends the recording and returns what is left of it. What is fed after that is another recording.
+    /// Ends the recording and returns its remaining segments. What is fed afterwards is another recording.
     ///
     /// # Errors
     ///
     /// As [`feed`](Self::feed).
     pub fn finish(&mut self) -> Result<Vec<Segment>> {
-        self.run(|stream, finished| {
-            let mut closed = Vec::new();
-            stream.segmenter.finish(&mut closed);
-            stream.ended = true;
-            stream.transcribe(&closed, finished)
-        })
+        self.ended = true;
+        Ok(self.session.run(iter::once(Ok(Heard::finish(&mut self.segmenter))))?.segments)
     }
 
-    /// Where the time went until now, in all recordings. Decoding the audio is not known here, nor the time between the calls.
+    /// Where the time went so far, in all recordings. The time between the calls is not included, nor that of decoding the
+    /// audio.
     pub fn timings(&self) -> Timings {
-        self.session.timings
+        self.session.stopwatch.timings()
     }
 
     /// Seconds of the recording that were fed.
     pub fn position(&self) -> f64 {
-        seconds(self.taken)
-    }
-
-    fn transcribe(&mut self, closed: &[SpeechSegment], finished: &mut Vec<Segment>) -> Result<()> {
-        self.session.transcribe_all(closed, seconds(self.taken), finished)
-    }
-
-    fn run(&mut self, work: impl FnOnce(&mut Self, &mut Vec<Segment>) -> Result<()>) -> Result<Vec<Segment>> {
-        let mut finished = Vec::new();
-        let run = work(self, &mut finished);
-        let transcript = Transcript::new(seconds(self.taken), self.session.language, finished, self.session.timings);
-        with_partial(run, transcript).map(|transcript| transcript.segments)
+        self.session.position.read_s()
     }
 }

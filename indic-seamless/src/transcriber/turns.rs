@@ -1,9 +1,8 @@
-//! Who computes: the calls on one transcriber take turns at all of its threads.
+//! Scheduling: concurrent calls on one transcriber take turns at all of its threads.
 //!
-//! A thread of a pool that waits for the others takes up whatever job it finds. Were several calls in the pool at once, one of
-//! them could find itself in the middle of another's work, and overrun its deadline by as much. So one call computes at a
-//! time, a step (a layer of the encoder, a token of the decoder) at least, and then lets the others go first, if there are
-//! any, in the order in which they came.
+//! A rayon thread that waits for other threads steals any job of its pool. With several calls in the pool at once, a call could
+//! steal another call's job and overrun its deadline by the length of that job. So one call computes at a time. After a step
+//! (a layer of the encoder or a step of the decoder) it lets waiting calls go first, in the order of their arrival.
 
 use std::{
     collections::VecDeque,
@@ -18,18 +17,19 @@ use std::{
 
 use rayon::ThreadPool;
 
-use crate::{error::Result, generation::CancelToken};
+use super::Transcriber;
+use crate::{CancelToken, error::Result};
 
-/// How long a call that waits may not notice that it was cancelled.
+/// How often a waiting call checks whether it was cancelled.
 const GLANCE: Duration = Duration::from_millis(5);
 
-/// The threads of a transcriber and the queue before them.
+/// The threads of a transcriber and the calls that wait for them.
 #[derive(Debug)]
 pub(super) struct Turns {
     pool: ThreadPool,
     queue: Mutex<Queue>,
     changed: Condvar,
-    /// How many calls wait, to be asked without the lock.
+    /// The number of waiting calls, readable without the lock.
     waiting: AtomicUsize,
 }
 
@@ -45,12 +45,12 @@ impl Turns {
         Self { pool, queue: Mutex::default(), changed: Condvar::new(), waiting: AtomicUsize::new(0) }
     }
 
-    /// Calls `step` in the pool until it breaks, and lets other calls compute in between. `between` is called outside of the
-    /// pool after each step that asks for it by `Continue(true)`.
+    /// Calls `step` in the pool until it breaks, and lets other calls compute in between. `between` is called outside the pool
+    /// after each step that returns `Continue(true)`.
     ///
     /// # Errors
     ///
-    /// [`Error::Stopped`](crate::Error::Stopped) if `stop` says so before a step or while others compute.
+    /// [`Error::Stopped`](crate::Error::Stopped) if `stop` is cancelled before a step or while other calls compute.
     pub(super) fn run<T: Send>(
         &self,
         stop: &CancelToken,
@@ -79,8 +79,8 @@ impl Turns {
         if rayon::current_thread_index().is_none() {
             return work();
         }
-        // A thread of another pool would take up its other jobs while it waits for ours, such as the next call on this
-        // transcriber, which would wait for this one for ever.
+        // A thread of another rayon pool would steal jobs of that pool while it waits for ours. One of these may be another
+        // call on this transcriber, which would wait for this one for ever.
         thread::scope(|scope| match scope.spawn(work).join() {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -91,7 +91,7 @@ impl Turns {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits until it is this call's turn.
+    /// Waits for this call's turn.
     fn wait(&self, stop: &CancelToken) -> Result<Turn<'_>> {
         let mut queue = self.lock();
         let ticket = queue.next;
@@ -114,12 +114,12 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Nothing panics while it holds the lock, which guards no more than an order.
+        // No code panics while it holds the lock, so the queue is consistent.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The right to compute, until it is dropped.
+/// The exclusive right to compute, until it is dropped.
 struct Turn<'a> {
     turns: &'a Turns,
 }
@@ -128,6 +128,40 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.turns.lock().busy = false;
         self.turns.changed.notify_all();
+    }
+}
+
+impl Transcriber {
+    /// Calls `step` with the threads of this transcriber until it breaks, taking turns with other calls. `between` is called
+    /// after each step that returns `Continue(true)`, without delaying other calls.
+    ///
+    /// # Errors
+    ///
+    /// Those of `step`, [`Error::Stopped`](crate::Error::Stopped), and [`Error::FileChanged`](crate::Error::FileChanged).
+    pub(super) fn in_turns<T: Send>(
+        &self,
+        stop: &CancelToken,
+        mut step: impl FnMut() -> Result<ControlFlow<T, bool>> + Send,
+        between: impl FnMut() + Send,
+    ) -> Result<T> {
+        let step = || match self.checkpoint.check_unchanged().and_then(|()| step()) {
+            Ok(flow) => flow.map_break(Ok),
+            Err(error) => ControlFlow::Break(Err(error)),
+        };
+        let done = self.turns.run(stop, step, between)??;
+        // The last step may have read weights after its check.
+        self.checkpoint.check_unchanged()?;
+        Ok(done)
+    }
+
+    /// [`in_turns`](Self::in_turns) for work of one step.
+    pub(super) fn in_turn<T: Send>(&self, stop: &CancelToken, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let mut work = Some(work);
+        let step = || match work.take() {
+            Some(work) => work().map(ControlFlow::Break),
+            None => unreachable!("the first step is the last"),
+        };
+        self.in_turns(stop, step, || {})
     }
 }
 

@@ -1,4 +1,5 @@
-//! Where segments begin and end, from nothing but probabilities. All positions are frames, the chunks of the detector.
+//! Where segments begin and end, from the probabilities of speech alone. All positions are frames, the chunks of the
+//! detector.
 
 mod stretches;
 #[cfg(test)]
@@ -8,30 +9,32 @@ use std::{collections::VecDeque, mem, ops::Range};
 
 use self::stretches::{SHORTEST_PAUSE, Stretches};
 use super::{SAMPLE_RATE, SegmentationOptions, silero::CHUNK};
+use crate::transcript::EndReason;
 
 /// No part of a segment that is cut in two is shorter than this, in seconds; nor than a quarter of the longest segment.
 const SHORTEST_PART_S: f64 = 2.0;
-/// The probability at a cut is the mean of this many frames before it and behind it.
+/// The probability at a cut is the mean over this many frames before it and as many after it.
 const SMOOTHING: usize = 2;
 
-/// A segment that has ended.
+/// The frames of a segment that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(super) struct SpeechSpan {
     /// The speech.
     pub(super) speech: Range<usize>,
-    /// What surrounds it: from the end of the segment before to where the next one can begin at the earliest.
+    /// The speech and what surrounds it: from the end of the previous segment to the earliest start of the next one.
     pub(super) free: Range<usize>,
+    pub(super) end_reason: EndReason,
 }
 
-/// Gathers speech to segments, and cuts those that get too long.
+/// Joins stretches of speech into segments, and cuts those that get too long.
 #[derive(Debug, Clone)]
 pub(super) struct Cutter {
     stretches: Stretches,
     leave: f32,
-    limits: Limits,
-    /// The segment that has not ended.
+    limits: FrameLimits,
+    /// The segment that has not ended yet.
     open: Option<Open>,
-    /// The end of the segment before.
+    /// The end of the previous segment.
     previous: usize,
     /// The probabilities from `first` on.
     probabilities: VecDeque<f32>,
@@ -40,13 +43,13 @@ pub(super) struct Cutter {
 
 /// The options, in frames.
 #[derive(Debug, Clone)]
-struct Limits {
+struct FrameLimits {
     pause: usize,
     target_min: usize,
     target_max: usize,
     most: usize,
     part: usize,
-    /// How far behind its start a segment without a pause can be cut.
+    /// How far after its start a segment without a pause can be cut.
     first_cut: usize,
 }
 
@@ -55,14 +58,14 @@ struct Open {
     start: usize,
     end: usize,
     pauses: Vec<Range<usize>>,
-    /// The next frame to be looked at as a place for a cut.
+    /// The next frame to consider for a cut.
     next: usize,
-    /// Where, among those looked at, speech is least likely, and how likely.
+    /// The frame among those considered where speech is least likely, with its probability.
     least: Option<(usize, f32)>,
 }
 
 impl Open {
-    fn new(start: usize, end: usize, pauses: Vec<Range<usize>>, limits: &Limits) -> Self {
+    fn new(start: usize, end: usize, pauses: Vec<Range<usize>>, limits: &FrameLimits) -> Self {
         Self { start, end, pauses, next: start + limits.first_cut, least: None }
     }
 
@@ -72,7 +75,7 @@ impl Open {
 }
 
 impl Cutter {
-    /// The options have been checked.
+    /// `options` must have been checked.
     pub(super) fn new(options: &SegmentationOptions) -> Self {
         let frames = |seconds: f64| (seconds * f64::from(SAMPLE_RATE) / CHUNK as f64) as usize;
         let (target_min, most) = (frames(options.target_min_s), frames(options.max_s));
@@ -81,7 +84,7 @@ impl Cutter {
         Self {
             stretches: Stretches::new(options.threshold, leave),
             leave,
-            limits: Limits {
+            limits: FrameLimits {
                 pause: frames(options.max_pause_s),
                 target_min,
                 target_max: frames(options.target_max_s),
@@ -102,22 +105,22 @@ impl Cutter {
         self.open.as_ref().map_or(next, |open| open.start)
     }
 
-    /// Takes in the probability of the next frame and appends the segments that it ends.
-    pub(super) fn push(&mut self, probability: f32, cuts: &mut Vec<Cut>) {
+    /// Takes the probability of the next frame and appends the segments that end with it.
+    pub(super) fn push(&mut self, probability: f32, ended: &mut Vec<SpeechSpan>) {
         self.probabilities.push_back(probability);
         self.stretches.push(probability);
         self.take_speech();
-        self.shorten(cuts);
-        self.end_at_pause(cuts);
+        self.shorten(ended);
+        self.end_at_pause(ended);
         let unneeded = self.needed_from().saturating_sub(SMOOTHING).saturating_sub(self.first);
         self.probabilities.drain(..unneeded.min(self.probabilities.len()));
         self.first += unneeded;
     }
 
     /// Ends the recording: appends the segment that is still open.
-    pub(super) fn finish(mut self, cuts: &mut Vec<Cut>) {
+    pub(super) fn finish(mut self, ended: &mut Vec<SpeechSpan>) {
         if let Some(open) = self.open.take() {
-            self.close(open.start..open.end, usize::MAX, cuts);
+            self.close(open.start..open.end, usize::MAX, EndReason::EndOfRecording, ended);
         }
     }
 
@@ -139,26 +142,26 @@ impl Cutter {
     }
 
     /// Cuts the open segment while it is too long.
-    fn shorten(&mut self, cuts: &mut Vec<Cut>) {
+    fn shorten(&mut self, ended: &mut Vec<SpeechSpan>) {
         while let Some(mut open) = self.open.take() {
-            let Some(gap) = self.gap(&mut open) else {
+            let Some((gap, reason)) = self.gap(&mut open) else {
                 self.open = Some(open);
                 return;
             };
-            self.close(open.start..gap.start, gap.end, cuts);
+            self.close(open.start..gap.start, gap.end, reason, ended);
             open.pauses.retain(|pause| pause.start >= gap.end);
             self.open = Some(Open::new(gap.end, open.end, open.pauses, &self.limits));
         }
     }
 
-    /// What to leave out between the two parts of a segment that is too long: a pause, or nothing.
-    fn gap(&self, open: &mut Open) -> Option<Range<usize>> {
-        let Limits { target_max, most, part, .. } = self.limits;
+    /// Where to cut a segment that is too long, and why there: a pause, which is left out, or an empty range inside speech.
+    fn gap(&self, open: &mut Open) -> Option<(Range<usize>, EndReason)> {
+        let FrameLimits { target_max, most, part, .. } = self.limits;
         if open.len() <= target_max {
             return None;
         }
         if let Some(pause) = open.pauses.iter().rfind(|pause| pause.start >= open.start + part) {
-            return Some(pause.clone());
+            return Some((pause.clone(), EndReason::TargetLength));
         }
         while open.next + part <= open.end.min(open.start + most) {
             let probability = self.around(open.next);
@@ -167,9 +170,16 @@ impl Cutter {
             }
             open.next += 1;
         }
-        let (cut, _) = open.least.filter(|&(_, probability)| probability < self.leave || open.len() > most)?;
+        let (cut, probability) = open.least?;
+        let reason = if probability < self.leave {
+            EndReason::LeastSpeech
+        } else if open.len() > most {
+            EndReason::Limit
+        } else {
+            return None;
+        };
         let pause = open.pauses.iter().find(|pause| pause.start <= cut && cut <= pause.end);
-        Some(pause.map_or(cut..cut, Clone::clone))
+        Some((pause.map_or(cut..cut, Clone::clone), reason))
     }
 
     /// The probability of speech around the start of a frame.
@@ -178,22 +188,28 @@ impl Cutter {
         self.probabilities.range(at - SMOOTHING..at + SMOOTHING).sum::<f32>() / (2 * SMOOTHING) as f32
     }
 
-    /// Closes the open segment if the pause behind it is long enough.
-    fn end_at_pause(&mut self, cuts: &mut Vec<Cut>) {
+    /// Closes the open segment if the pause after it is long enough.
+    fn end_at_pause(&mut self, ended: &mut Vec<SpeechSpan>) {
         let next = self.stretches.next_start();
-        let limits = &self.limits;
-        let ends = |open: &mut Open| {
-            let pause = next.saturating_sub(open.end);
-            pause >= SHORTEST_PAUSE && (pause > limits.pause || open.len() >= limits.target_min)
+        let Some(open) = &self.open else { return };
+        let pause = next.saturating_sub(open.end);
+        let reason = if pause < SHORTEST_PAUSE {
+            return;
+        } else if pause > self.limits.pause {
+            EndReason::Pause
+        } else if open.len() >= self.limits.target_min {
+            EndReason::TargetLength
+        } else {
+            return;
         };
-        if let Some(open) = self.open.take_if(ends) {
-            self.close(open.start..open.end, next, cuts);
-        }
+        let speech = open.start..open.end;
+        self.open = None;
+        self.close(speech, next, reason, ended);
     }
 
-    /// Appends a segment that the next one follows at `next` or later.
-    fn close(&mut self, speech: Range<usize>, next: usize, cuts: &mut Vec<Cut>) {
+    /// Appends a segment; the next one begins at `next` or later.
+    fn close(&mut self, speech: Range<usize>, next: usize, end_reason: EndReason, ended: &mut Vec<SpeechSpan>) {
         let before = mem::replace(&mut self.previous, speech.end);
-        cuts.push(Cut { speech, free: before..next });
+        ended.push(SpeechSpan { speech, free: before..next, end_reason });
     }
 }

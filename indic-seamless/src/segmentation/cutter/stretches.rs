@@ -2,26 +2,25 @@
 
 use std::ops::Range;
 
-/// A shorter pause is none: 192 ms.
+/// The shortest pause, 192 ms; shorter ones are ignored.
 pub(super) const SHORTEST_PAUSE: usize = 6;
-/// A shorter stretch of speech is none, 192 ms, unless the probabilities in it add up to `SURE`: short words are surer
-/// than noises that are taken for speech.
+/// The shortest stretch of speech, 192 ms; shorter ones are ignored unless their probabilities add up to `SURE`. The
+/// detector is surer of short words than of noises.
 const SHORTEST_SPEECH: usize = 6;
 const SURE: f32 = 2.5;
-/// How far back speech can begin, before the frame that is surely speech: half a second. It bounds how long a pause can
-/// stay in doubt.
+/// How far before the first certain frame speech can begin: half a second. It bounds how long a pause can stay in doubt.
 const LOOK_BACK: usize = 16;
 
-/// Sound that has not been firmly speech for this long, 256 ms, is none any more, even if it may be: music that sets in
-/// behind a word holds the probability up for seconds.
+/// Speech ends after 256 ms without a firm frame, even if the probability stays up: music that sets in after a word holds
+/// it up for seconds.
 const FADING: usize = 8;
 
-/// A frame is firmly speech if it is nearly as probable as the best one before it. Behind the last word the probability falls
-/// at once where silence follows, but slowly where another sound sets in.
+/// A frame is firm if its probability is at least this share of the highest one before it. After the last word the
+/// probability falls at once if silence follows, but slowly if another sound sets in.
 const FIRM: f32 = 0.75;
 
 /// Stretches of speech: they begin where the probability rises to `leave`, if it then reaches `enter`, and end with the last
-/// frame that is firmly speech, where it then falls below `leave` or stays in doubt.
+/// firm frame before it falls below `leave` or stays in doubt.
 #[derive(Debug, Clone)]
 pub(super) struct Stretches {
     enter: f32,
@@ -34,7 +33,7 @@ pub(super) struct Stretches {
     peak: f32,
     /// The last firm frame since, or the first that reached `enter`.
     last: Option<usize>,
-    /// The sum of the probabilities since `above` that the stretch does not have.
+    /// The sum of the probabilities since `above` that are not in the stretch.
     waiting: f32,
     /// The stretch that has not ended yet.
     stretch: Option<Stretch>,
@@ -48,7 +47,7 @@ struct Stretch {
 }
 
 impl Stretch {
-    /// Whether it is speech.
+    /// Whether it is long or certain enough to be speech.
     fn counts(&self) -> bool {
         self.frames.len() >= SHORTEST_SPEECH || self.weight >= SURE
     }
@@ -59,7 +58,7 @@ impl Stretches {
         Self { enter, leave, now: 0, above: None, peak: 0.0, last: None, waiting: 0.0, stretch: None }
     }
 
-    /// Takes in the next frame.
+    /// Takes the probability of the next frame.
     pub(super) fn push(&mut self, probability: f32) {
         let faded = self.last.is_some_and(|last| self.now - last >= FADING);
         if faded || probability < self.leave {
@@ -88,7 +87,7 @@ impl Stretches {
         self.stretch.as_ref().filter(|stretch| stretch.counts()).map(|stretch| &stretch.frames)
     }
 
-    /// From where on, behind the last stretch that counts, there may be speech.
+    /// The earliest frame after the last stretch that counts where speech can begin.
     pub(super) fn next_start(&self) -> usize {
         match &self.stretch {
             Some(stretch) if !stretch.counts() => stretch.frames.start,
@@ -96,7 +95,7 @@ impl Stretches {
         }
     }
 
-    /// The end of the silence behind the stretch, as far as it is certain.
+    /// The end of the silence after the stretch, as far as it is certain.
     fn silent_until(&self) -> usize {
         match (self.above, &self.stretch) {
             (Some(_), Some(stretch)) if self.last.is_some() => stretch.frames.end,
@@ -105,7 +104,7 @@ impl Stretches {
         }
     }
 
-    /// The frame `now` is speech, and all since `start`.
+    /// Adds the frames from `start` to `now` to the stretch.
     fn extend(&mut self, start: usize) {
         let end = self.now + 1;
         let start = start.max(end.saturating_sub(LOOK_BACK));

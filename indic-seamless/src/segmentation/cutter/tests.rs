@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
-/// A small generator of random numbers, so that every run sees the same tracks.
+/// A small random number generator: every run sees the same tracks.
 struct Random(u64);
 
 impl Random {
@@ -47,8 +49,8 @@ fn options(random: &mut Random) -> SegmentationOptions {
     options
 }
 
-/// The segments, each with the number of frames after which it came out.
-fn cut(track: &[f32], options: &SegmentationOptions) -> Vec<(Cut, usize)> {
+/// The segments, each with the number of frames after which it was returned.
+fn cut(track: &[f32], options: &SegmentationOptions) -> Vec<(SpeechSpan, usize)> {
     let mut cutter = Cutter::new(options);
     let (mut cuts, mut out) = (Vec::new(), Vec::new());
     for (frame, &probability) in track.iter().enumerate() {
@@ -73,7 +75,7 @@ fn stretches(track: &[f32], options: &SegmentationOptions) -> Vec<Range<usize>> 
         let mut end = frame + run.len();
         if let Some(sure) = run.iter().position(|&p| p >= options.threshold) {
             let start = frame.max((frame + sure + 1).saturating_sub(16));
-            // The last firm frame before eight that are not.
+            // The last firm frame, where the next eight are not firm.
             let firm = |&frame: &usize| {
                 let peak = run[..=frame].iter().copied().fold(0.0, f32::max);
                 run[frame] >= options.threshold && run[frame] >= 0.75 * peak
@@ -107,21 +109,32 @@ fn stretches(track: &[f32], options: &SegmentationOptions) -> Vec<Range<usize>> 
 #[test]
 fn every_stretch_of_speech_is_in_exactly_one_segment() {
     let mut random = Random(7);
-    let (mut segments, mut split) = (0, 0);
+    let (mut segments, mut split, mut reasons) = (0, 0, BTreeMap::<String, usize>::new());
     for number in 0..4000 {
         let (track, options) = (track(&mut random), options(&mut random));
         let limits = Cutter::new(&options).limits;
         let (cuts, stretches) = (cut(&track, &options), stretches(&track, &options));
         segments += cuts.len();
         let mut previous = 0;
-        for (Cut { speech, free }, out) in &cuts {
+        for (place, (SpeechSpan { speech, free, end_reason }, out)) in cuts.iter().enumerate() {
             let at = || format!("track {number}, segment {speech:?} of {cuts:?}, stretches {stretches:?}, {options:?}");
             assert!(speech.start >= previous && speech.end > speech.start, "order: {}", at());
             assert!(speech.len() <= limits.most, "length: {}", at());
             assert!(free.start == previous && free.end >= speech.end, "surroundings: {}", at());
             previous = speech.end;
+            *reasons.entry(format!("{end_reason:?}")).or_default() += 1;
+            let is_last = place + 1 == cuts.len();
+            match end_reason {
+                EndReason::Pause => assert!(free.end - speech.end > limits.pause, "no pause: {}", at()),
+                EndReason::TargetLength => {
+                    assert!(speech.len() >= limits.target_min.min(limits.part), "short: {}", at());
+                }
+                EndReason::LeastSpeech | EndReason::Limit => assert!(!is_last, "nothing was cut off: {}", at()),
+                EndReason::EndOfRecording => assert!(is_last && *out == track.len(), "not the end: {}", at()),
+                EndReason::Whole => panic!("was cut: {}", at()),
+            }
 
-            // What is within the segment, and the silence between.
+            // The stretches within the segment, and the pauses between them.
             let inside = stretches.iter().filter(|s| s.start < speech.end && s.end > speech.start);
             let mut end = speech.start;
             for stretch in inside.clone() {
@@ -154,6 +167,7 @@ fn every_stretch_of_speech_is_in_exactly_one_segment() {
         }
     }
     assert!(segments > 10_000 && split > 1000, "{segments} segments, {split} cuts within speech");
+    assert!(reasons.len() == 5 && reasons.values().all(|&count| count > 100), "{reasons:?}");
 }
 
 /// Speech at 0.9 and pauses at 0.02, in frames, the first being speech.
@@ -165,12 +179,31 @@ fn segments(track: &[f32]) -> Vec<[usize; 2]> {
     cut(track, &SegmentationOptions::default()).into_iter().map(|(cut, _)| [cut.speech.start, cut.speech.end]).collect()
 }
 
+fn reasons(track: &[f32]) -> Vec<EndReason> {
+    cut(track, &SegmentationOptions::default()).into_iter().map(|(cut, _)| cut.end_reason).collect()
+}
+
+#[test]
+fn every_segment_says_why_it_ends() {
+    use EndReason::{EndOfRecording, LeastSpeech, Limit, Pause, TargetLength};
+    assert_eq!(reasons(&speech(&[50, 99, 50, 5])), [Pause, EndOfRecording]);
+    // Long enough to end at a short pause.
+    assert_eq!(reasons(&speech(&[260, 7, 50, 99])), [TargetLength, Pause]);
+    // Too long: cut at the last pause.
+    assert_eq!(reasons(&speech(&[100, 7, 100, 8, 400, 99])), [TargetLength, TargetLength]);
+    // Too long, without a pause.
+    let mut track = speech(&[900, 99]);
+    assert_eq!(reasons(&track)[0], Limit);
+    track[350..354].fill(0.1);
+    assert_eq!(reasons(&track)[0], LeastSpeech);
+}
+
 #[test]
 fn neighbours_are_merged_across_short_pauses() {
     assert_eq!(segments(&speech(&[50, 15, 50, 16, 50, 99])), [[0, 115], [131, 181]]);
-    // Shorter than any speech, and a pause shorter than any pause.
+    // Too short for speech, and gaps too short for a pause.
     assert_eq!(segments(&speech(&[2, 50, 2, 99, 1, 5, 1, 99])), [[153, 160]]);
-    // Sure for its shortness, and as short but doubtful.
+    // A short stretch counts if it is certain, not if it is doubtful.
     assert_eq!(segments(&speech(&[3, 99])), [[0, 3]]);
     assert!(segments(&[[0.45; 5].as_slice(), &[0.0; 99]].concat()).is_empty());
 }
@@ -184,7 +217,7 @@ fn from_eight_seconds_on_the_next_pause_ends_a_segment() {
 #[test]
 fn at_fifteen_seconds_the_last_pause_is_taken() {
     assert_eq!(segments(&speech(&[100, 7, 100, 8, 400, 99])), [[0, 207], [215, 615]]);
-    // A pause too close to the start is not worth it.
+    // A pause too close to the start is not used.
     let found = segments(&speech(&[40, 7, 800, 99]));
     assert!(found[0][1] >= 250, "{found:?}");
 }
@@ -194,11 +227,11 @@ fn without_a_pause_speech_is_cut_where_it_dips() {
     let mut track = speech(&[900, 99]);
     track[350..354].fill(0.1);
     assert_eq!(segments(&track)[0], [0, 352]);
-    // A dip that is none: taken only when there is no more time.
+    // A dip above the lower threshold is used only at the limit.
     track[350..354].fill(0.5);
     let found = cut(&track, &SegmentationOptions::default());
     assert_eq!((&found[0].0.speech, found[0].1), (&(0..352), 626));
-    // Several frames are worth more than one.
+    // Several low frames count more than a single one.
     track[350..354].fill(0.9);
     track[300] = 0.45;
     track[400..404].fill(0.6);

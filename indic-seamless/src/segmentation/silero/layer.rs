@@ -6,12 +6,12 @@ use pulp::{Simd, WithSimd};
 
 use crate::kernels::arch;
 
-/// Outputs that lie side by side in memory.
+/// Outputs stored next to each other.
 const WIDTH: usize = 32;
 
-/// Weights and bias of a linear layer, or of a convolution, whose inputs are then the taps' inputs one after the other.
+/// Weights and bias of a linear layer, or of a convolution, whose inputs are then those of its taps, concatenated.
 ///
-/// Each output is one sum in the order of the inputs, whatever the number of rows, so that nothing depends on how many
+/// Each output is one sum in the order of the inputs, whatever the number of rows, so results do not depend on how many
 /// chunks are computed at a time.
 #[derive(Debug)]
 pub(super) struct Layer {
@@ -21,14 +21,14 @@ pub(super) struct Layer {
     inputs: usize,
 }
 
-/// Rows of values, each starting `stride` values behind the one before.
+/// Rows of values, each starting `stride` values after the previous one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rows<'a> {
+pub(super) struct StridedRows<'a> {
     pub(super) values: &'a [f32],
     pub(super) stride: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> StridedRows<'a> {
     /// The same columns of each row.
     fn columns(&self, row: usize, columns: &Range<usize>) -> &'a [f32] {
         let start = row * self.stride;
@@ -49,7 +49,7 @@ impl Layer {
         Self { panels, inputs: weights.len() / outputs, bias }
     }
 
-    /// How many values a row of results has.
+    /// The number of values in a row of results.
     pub(super) fn outputs(&self) -> usize {
         self.bias.len()
     }
@@ -58,7 +58,7 @@ impl Layer {
     /// `relu`, nothing below zero.
     pub(super) fn forward(
         &self,
-        x: Rows<'_>,
+        x: StridedRows<'_>,
         columns: Range<usize>,
         first: usize,
         out: &mut [f32],
@@ -71,7 +71,7 @@ impl Layer {
 
 struct Forward<'a> {
     layer: &'a Layer,
-    x: Rows<'a>,
+    x: StridedRows<'a>,
     columns: Range<usize>,
     first: usize,
     out: &'a mut [f32],
@@ -84,7 +84,7 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // As many rows at a time as have their sums in the vector registers.
+        // As many rows at a time as the vector registers have room for their sums.
         match S::F32_LANES {
             16 => self.tiles::<S, 2, 8>(simd),
             8 => self.tiles::<S, 4, 3>(simd),

@@ -8,17 +8,17 @@ use crate::kernels::{arch, exp};
 pub(super) const HIDDEN: usize = 128;
 /// Input, forget, cell and output gate, in this order, as in `PyTorch`.
 pub(super) const GATES: usize = 4 * HIDDEN;
-/// Gates that are summed at a time: enough independent sums to hide how long one addition takes.
+/// Gates summed at a time: enough independent sums to hide how long one addition takes.
 const WIDTH: usize = 64;
 
-/// What the network remembers of the chunks before.
+/// The recurrent state after the previous chunks.
 #[derive(Debug, Clone)]
-pub(super) struct State {
+pub(super) struct LstmState {
     hidden: [f32; HIDDEN],
     cell: [f32; HIDDEN],
 }
 
-impl Default for State {
+impl Default for LstmState {
     fn default() -> Self {
         Self { hidden: [0.0; HIDDEN], cell: [0.0; HIDDEN] }
     }
@@ -45,14 +45,14 @@ impl Lstm {
     }
 
     /// One step per 512 `gates`, which hold what the inputs contribute; appends a probability for each.
-    pub(super) fn run(&self, state: &mut State, gates: &mut [f32], probabilities: &mut Vec<f32>) {
+    pub(super) fn run(&self, state: &mut LstmState, gates: &mut [f32], probabilities: &mut Vec<f32>) {
         arch().dispatch(Run { lstm: self, state, gates, probabilities });
     }
 }
 
 struct Run<'a> {
     lstm: &'a Lstm,
-    state: &'a mut State,
+    state: &'a mut LstmState,
     gates: &'a mut [f32],
     probabilities: &'a mut Vec<f32>,
 }
@@ -98,7 +98,7 @@ fn add_recurrent<S: Simd, const VECTORS: usize>(
 }
 
 #[inline(always)]
-fn step(state: &mut State, gates: &[f32; GATES]) {
+fn step(state: &mut LstmState, gates: &[f32; GATES]) {
     let (gates, _) = gates.as_chunks::<HIDDEN>();
     let [input, forget, update, output] = gates else { return };
     for i in 0..HIDDEN {

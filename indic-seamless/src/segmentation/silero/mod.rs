@@ -1,4 +1,4 @@
-//! Silero VAD v6 at 16 kHz: the network as it is, without what is done with its probabilities.
+//! The network of Silero VAD v6 at 16 kHz.
 //!
 //! A chunk of 512 samples, with the 64 before it, gives one probability: the magnitudes of four spectra, four
 //! convolutions, an LSTM cell and a linear head. Only the cell has a state; all before it is computed for many chunks
@@ -19,15 +19,15 @@ mod weights;
 use std::ops::Range;
 
 use self::{
-    layer::{Layer, Rows},
-    lstm::State,
+    layer::{Layer, StridedRows},
+    lstm::LstmState,
     spectrum::{BINS, FRAMES, Spectrum},
-    weights::Weights,
+    weights::SileroWeights,
 };
 
 /// Samples per probability: 32 ms.
 pub(super) const CHUNK: usize = 512;
-/// Samples before a chunk that the network is given with it.
+/// Samples before a chunk that the network reads with it.
 pub(super) const CONTEXT: usize = 64;
 /// Chunks computed at a time: a multiple of the rows that the kernels take, and small enough for the cache.
 pub(super) const BLOCK: usize = 24;
@@ -37,16 +37,16 @@ const TAPS: usize = 3;
 /// The network and its state.
 #[derive(Debug, Clone)]
 pub(super) struct Silero {
-    weights: &'static Weights,
+    weights: &'static SileroWeights,
     spectrum: Spectrum,
-    state: State,
-    /// Values of up to [`BLOCK`] chunks on their way.
+    state: LstmState,
+    /// Intermediate values of up to [`BLOCK`] chunks.
     buffers: [Vec<f32>; 6],
 }
 
 impl Silero {
     pub(super) fn new() -> Self {
-        let weights = Weights::get();
+        let weights = SileroWeights::get();
         let widths = [
             FRAMES * BINS,
             FRAMES * weights.conv1.outputs(),
@@ -58,18 +58,18 @@ impl Silero {
         Self {
             weights,
             spectrum: Spectrum::new(),
-            state: State::default(),
+            state: LstmState::default(),
             buffers: widths.map(|width| vec![0.0; BLOCK * width]),
         }
     }
 
-    /// Forgets what was heard.
+    /// Returns to the start of a recording.
     pub(super) fn reset(&mut self) {
-        self.state = State::default();
+        self.state = LstmState::default();
     }
 
-    /// Appends the probability of each chunk. `samples` are the 64 before the first chunk and the chunks themselves, at
-    /// most 24; chunk `i` is made `gains[i]` times as loud.
+    /// Appends the probability of each chunk. `samples` are the 64 before the first chunk and then the chunks, at most 24;
+    /// chunk `i` is multiplied by `gains[i]`.
     pub(super) fn run(&mut self, samples: &[f32], gains: &[f32], probabilities: &mut Vec<f32>) {
         let Self { weights, spectrum, state, buffers } = self;
         let mut buffers = buffers.each_mut().map(Vec::as_mut_slice);
@@ -83,7 +83,7 @@ impl Silero {
         }
         convolve(&weights.conv1, magnitudes, BINS, 1, one);
         convolve(&weights.conv2, one, weights.conv1.outputs(), 2, two);
-        // From here on a chunk is one row: the other taps of the convolutions meet nothing but padding.
+        // From here on a chunk is one row: the other taps of the convolutions see only padding.
         linear(&weights.conv3, two, three, true);
         linear(&weights.conv4, three, four, true);
         linear(&weights.input, four, gates, false);
@@ -91,13 +91,13 @@ impl Silero {
     }
 }
 
-/// A convolution over the four times of each chunk with three taps, a row of zeros on either side, and nothing
-/// below zero: `[chunks, 4, inputs]` to `[chunks, 4 / step, outputs]`.
+/// A convolution with three taps over the four times of each chunk, with a row of zeros on either side, and negative
+/// results set to 0: `[chunks, 4, inputs]` to `[chunks, 4 / step, outputs]`.
 fn convolve(layer: &Layer, x: &[f32], inputs: usize, step: usize, out: &mut [f32]) {
     let (times, outputs) = (FRAMES / step, layer.outputs());
-    let x = Rows { values: x, stride: FRAMES * inputs };
+    let x = StridedRows { values: x, stride: FRAMES * inputs };
     for time in 0..times {
-        // The zeros are left out: the taps are those that meet values.
+        // Taps that see the zeros are skipped.
         let taken: Range<usize> = (time * step).saturating_sub(1)..(time * step + TAPS - 1).min(FRAMES);
         let first = (taken.start + 1 - time * step) * inputs;
         let columns = taken.start * inputs..taken.end * inputs;
@@ -109,5 +109,5 @@ fn convolve(layer: &Layer, x: &[f32], inputs: usize, step: usize, out: &mut [f32
 fn linear(layer: &Layer, x: &[f32], out: &mut [f32], relu: bool) {
     let outputs = layer.outputs();
     let stride = x.len() / (out.len() / outputs);
-    layer.forward(Rows { values: x, stride }, 0..stride, 0, out, outputs, relu);
+    layer.forward(StridedRows { values: x, stride }, 0..stride, 0, out, outputs, relu);
 }

@@ -9,14 +9,14 @@ use crate::kernels::vectorise;
 
 const WINDOW: usize = 256;
 const HOP: usize = 128;
-/// Samples mirrored behind a chunk, so that its last window is full.
+/// Samples mirrored after a chunk to fill its last window.
 const MIRRORED: usize = 64;
 /// Frequencies.
 pub(super) const BINS: usize = WINDOW / 2 + 1;
 /// Windows in a chunk.
 pub(super) const FRAMES: usize = (CONTEXT + CHUNK + MIRRORED - WINDOW) / HOP + 1;
 
-/// A Fourier transform under a Hann window; the network's own weights for it are the same numbers.
+/// A Fourier transform under a Hann window; the network has the same as weights of a convolution.
 #[derive(Clone)]
 pub(super) struct Spectrum {
     window: Vec<f32>,
@@ -46,7 +46,7 @@ impl Spectrum {
         }
     }
 
-    /// The magnitudes of one chunk with the 64 samples before it, made `gain` times as loud: `[4, 129]` into `out`.
+    /// The magnitudes of one chunk with the 64 samples before it, multiplied by `gain`: `[4, 129]` into `out`.
     pub(super) fn magnitudes(&mut self, samples: &[f32], gain: f32, out: &mut [f32]) {
         let (taken, mirrored) = self.chunk.split_at_mut(CONTEXT + CHUNK);
         taken.copy_from_slice(samples);

@@ -14,7 +14,7 @@ static FILE: &[u8] = include_bytes!("../silero_v6.safetensors");
 
 /// The weights of Silero VAD v6 at 16 kHz.
 #[derive(Debug)]
-pub(super) struct Weights {
+pub(super) struct SileroWeights {
     pub(super) conv1: Layer,
     pub(super) conv2: Layer,
     pub(super) conv3: Layer,
@@ -24,11 +24,11 @@ pub(super) struct Weights {
     pub(super) lstm: Lstm,
 }
 
-impl Weights {
+impl SileroWeights {
     /// Read once for the whole program.
     pub(super) fn get() -> &'static Self {
-        static WEIGHTS: LazyLock<Weights> =
-            LazyLock::new(|| Weights::read().expect("the file inside the crate is whole"));
+        static WEIGHTS: LazyLock<SileroWeights> =
+            LazyLock::new(|| SileroWeights::read().expect("the file inside the crate is whole"));
         &WEIGHTS
     }
 

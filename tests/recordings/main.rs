@@ -1,10 +1,13 @@
-//! Long recordings: cut at pauses, decoded in batches, streamed, stopped half-way, with the times of words.
+//! Long recordings: segmentation, batches, streams, cancellation, word times.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod made;
+mod segments;
 
 use std::{
     io::Write,
-    ops::{ControlFlow, Range},
+    ops::ControlFlow,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
@@ -16,88 +19,7 @@ use indic_seamless::{
     segmentation::SegmentationOptions,
 };
 
-const RATE: f64 = 16_000.0;
-
-/// The clips whose words are known, in the order in which they are played.
-const CLIPS: [&str; 10] = [
-    "bengali-1.wav",
-    "bengali-2.flac",
-    "english-1.wav",
-    "english-2.flac",
-    "hindi-1.wav",
-    "hindi-2.flac",
-    "tamil-1.wav",
-    "tamil-2.flac",
-    "telugu-1.wav",
-    "telugu-2.flac",
-];
-
-struct Random(u32);
-
-impl Random {
-    /// -1 to 1.
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.0 >> 8) as f32 / (1 << 23) as f32 - 1.0
-    }
-}
-
-/// What is between two clips: silence, a hiss, a rumble, or notes with overtones.
-fn gap(number: usize, seconds: f64, random: &mut Random) -> Vec<f32> {
-    let n = (seconds * RATE) as usize;
-    let mut rumble = 0.0;
-    (0..n)
-        .map(|i| {
-            let time = i as f64 / RATE;
-            let fade = (time.min(seconds - time) / 0.05).min(1.0) as f32;
-            let sound = match number % 4 {
-                0 => 0.0,
-                1 => 0.02 * random.next(),
-                2 => {
-                    rumble = 0.99 * rumble + 0.02 * random.next();
-                    rumble
-                }
-                _ => {
-                    let note = 220.0 * f64::powi(1.5, (time / 0.5) as i32 % 3);
-                    let tone = |k: f64| (k * note * time * std::f64::consts::TAU).sin() / k;
-                    0.05 * (tone(1.0) + tone(2.0) + tone(3.0)) as f32
-                }
-            };
-            fade * sound
-        })
-        .collect()
-}
-
-/// Where a clip is in a recording, and where somebody speaks in it, in seconds.
-struct Spoken {
-    clip: &'static str,
-    speech: Range<f64>,
-}
-
-/// Speech in a clean clip: where it is louder than a hundredth of the loudest.
-fn speech(samples: &[f32]) -> Range<usize> {
-    let loudest = samples.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-    let loud = |x: &f32| x.abs() > 0.02 * loudest;
-    let first = samples.iter().position(loud).expect("speech");
-    first..samples.iter().rposition(loud).expect("speech") + 1
-}
-
-/// All clips with a second to three between them, `rounds` times over.
-fn recording(rounds: usize) -> (Waveform, Vec<Spoken>) {
-    let (mut samples, mut spoken, mut random) = (Vec::new(), Vec::new(), Random(5));
-    for number in 0..rounds * CLIPS.len() {
-        let seconds = 2.0 + f64::from(random.next());
-        samples.extend(gap(number, seconds, &mut random));
-        let clip = CLIPS[number % CLIPS.len()];
-        let audio = Waveform::open(common::example(clip)).expect("clip");
-        let inside = speech(audio.samples());
-        let at = |place: usize| (samples.len() + place) as f64 / RATE;
-        spoken.push(Spoken { clip, speech: at(inside.start)..at(inside.end) });
-        samples.extend_from_slice(audio.samples());
-    }
-    samples.extend(gap(0, 2.0, &mut random));
-    (Waveform::from_samples(samples, 16_000).expect("samples"), spoken)
-}
+use self::made::{CLIPS, RATE, Random, Spoken, recording};
 
 fn hindi() -> Language {
     Language::HINDI
@@ -107,7 +29,7 @@ fn transcribe(transcriber: &Transcriber, audio: &Waveform, options: TranscribeOp
     transcriber.transcribe_with(audio, hindi(), options).expect("text")
 }
 
-/// Levenshtein's distance.
+/// The Levenshtein distance.
 fn edits(found: &[String], wanted: &[String]) -> usize {
     let mut row: Vec<usize> = (0..=wanted.len()).collect();
     for (i, word) in found.iter().enumerate() {
@@ -120,7 +42,7 @@ fn edits(found: &[String], wanted: &[String]) -> usize {
     row[wanted.len()]
 }
 
-/// All but the times it took.
+/// Compares segments; scores may differ by rounding.
 fn same(a: &[Segment], b: &[Segment]) {
     assert_eq!(a.len(), b.len());
     for (a, b) in a.iter().zip(b) {
@@ -141,7 +63,7 @@ fn each_clip_of_a_long_recording_is_a_segment() {
     assert_eq!(found.len(), wanted.len(), "{found:?}");
     let words = |texts: &[&str]| texts.join(" ").split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (errors, all) = (edits(&words(&found), &words(&wanted)), words(&wanted).len());
-    // One by one, all of them are right.
+    // Transcribed one by one, all clips are right.
     assert!(100 * errors <= all, "{errors} errors in {all} words: {found:?}");
     assert_eq!(transcript.text, found.join(" "));
     let (mut off, mut music) = (Vec::new(), 0);
@@ -185,7 +107,7 @@ fn a_stream_gives_the_segments_as_they_are_closed() {
     let whole = transcribe(&transcriber, &audio, TranscribeOptions::default());
     let options = TranscribeOptions::default();
     let mut stream = transcriber.stream(hindi(), options).expect("stream");
-    // Twice, as a stream can be used again.
+    // Twice: a stream can be reused after its end.
     for _ in 0..2 {
         let mut found = Vec::new();
         let mut random = Random(9);
@@ -194,7 +116,7 @@ fn a_stream_gives_the_segments_as_they_are_closed() {
             let (piece, more) = rest.split_at(rest.len().min(1 + (random.next().abs() * 30_000.0) as usize));
             rest = more;
             for segment in stream.feed(piece).expect("text") {
-                // Half a second of pause, and what it takes to be sure.
+                // The pause of half a second and the lag of the detector.
                 let late = stream.position() - segment.end;
                 assert!(late < 1.0 + piece.len() as f64 / RATE, "{late:.2} s late");
                 found.push(segment);
@@ -215,7 +137,7 @@ fn a_reader_gives_what_the_whole_recording_gives() {
     let transcriber = Transcriber::demo().expect("model");
     let (audio, _) = recording(1);
     let wav = common::wav(audio.samples());
-    // As it is after 16 bits.
+    // With the samples rounded to 16 bits.
     let audio = Waveform::from_bytes(wav.clone(), None).expect("audio");
     let whole = transcribe(&transcriber, &audio, TranscribeOptions::default());
     let reader = || AudioOptions::new().reader_from_bytes(wav.clone(), None).expect("audio");
@@ -223,7 +145,7 @@ fn a_reader_gives_what_the_whole_recording_gives() {
     assert_eq!((read.duration_s, &read.text), (whole.duration_s, &whole.text));
     same(&read.segments, &whole.segments);
 
-    // A short one stays whole, unless cutting is asked for.
+    // A short recording stays whole unless cutting is requested.
     let clip = Waveform::open(common::example("hindi-1.wav")).expect("clip");
     let short = |segmentation| {
         let reader = AudioOptions::new().reader(common::example("hindi-1.wav")).expect("audio");
@@ -284,14 +206,14 @@ fn what_was_finished_before_a_stop_is_returned() {
     };
     let error = transcriber.transcribe_with(&audio, hindi(), options).expect_err("cancelled");
     let Error::Stopped { reason: StopReason::Cancelled, partial: Some(partial) } = error else { panic!("{error}") };
-    // Not more than what the same step accepts for the other segments of the batch, 15 at most.
+    // At most the tokens of the same step for the rest of the batch, 15 segments.
     assert!(after.load(Ordering::Relaxed) < 16);
     assert!((3..whole.len()).contains(&partial.segments.len()), "{}", partial.segments.len());
     assert_eq!(partial.segments.len(), finished.load(Ordering::Relaxed));
     assert!(partial.segments.iter().all(|segment| whole.contains(segment)));
     assert!(partial.segments.windows(2).all(|pair| pair[0].end <= pair[1].start));
 
-    // A deadline that has passed, and one that passes on the way.
+    // A deadline that has passed, and one that passes during the work.
     let before = Instant::now();
     for deadline in [before, before + Duration::from_millis(5)] {
         let options = TranscribeOptions { deadline: Some(deadline), ..Default::default() };
@@ -312,7 +234,7 @@ fn a_silent_pipe_is_not_waited_for() {
     let stopped = transcriber.transcribe_reader(reader.expect("reader"), hindi(), options);
     assert!(matches!(stopped, Err(Error::Stopped { reason: StopReason::Deadline, .. })), "{stopped:?}");
 
-    // Nor does anybody else have to wait, with one thread for all.
+    // Other calls do not wait for it either, even with a single thread.
     let (pipe, microphone) = std::io::pipe().expect("pipe");
     let cancel = CancelToken::new();
     std::thread::scope(|scope| {
@@ -379,7 +301,7 @@ fn loops_and_limits_are_flagged_and_loops_are_searched_again() {
     let golden = common::golden_dir().join("tiny").join("model");
     let transcriber = Transcriber::from_dir(golden).expect("model");
     let language = transcriber.checkpoint().languages().next().expect("language").parse().expect("language");
-    // Random weights have nothing to say, and if they must go on, they say it again and again.
+    // A model with random weights loops when it is forced to go on.
     let audio = Waveform::open(common::example("hindi-1.wav")).expect("clip");
     let generation =
         GenerationConfig { min_new_tokens: 199, max_new_tokens: 200, ..transcriber.checkpoint().generation().clone() };

@@ -1,0 +1,79 @@
+//! Searches that went wrong: how they are recognised, flagged and repeated.
+
+use std::slice;
+
+use super::{
+    Retry,
+    session::{Session, Task},
+};
+use crate::{
+    error::Result,
+    generation::{GenerationConfig, Hypothesis, NO_REPEAT, is_loop, most_tokens},
+    model::Encoded,
+    segmentation::Clip,
+    transcript::Flag,
+};
+
+impl Task {
+    /// The search for clips. It stops early where it is clear that it will be repeated.
+    pub(super) fn bounded(&self, clips: &[&Clip]) -> GenerationConfig {
+        let longest = clips.iter().map(|clip| clip.seconds()).fold(0.0, f64::max);
+        // In beam search the limit, which depends on the other clips, would also affect shorter hypotheses.
+        let may = clips.iter().all(|clip| self.retries(clip)) && self.generation.num_beams == 1;
+        let most = if may { most_tokens(longest) + 1 } else { usize::MAX };
+        let max_new_tokens = self.generation.max_new_tokens.min(most.max(self.generation.min_new_tokens));
+        GenerationConfig { max_new_tokens, ..self.generation.clone() }
+    }
+
+    /// Whether a search for this clip that went wrong is repeated.
+    fn retries(&self, clip: &Clip) -> bool {
+        match self.retry {
+            Retry::Auto => !clip.is_whole(),
+            Retry::Always => true,
+            Retry::Never => false,
+        }
+    }
+
+    /// What is wrong with the best hypothesis of a search by `generation`.
+    fn flags(&self, clip: &Clip, best: Option<&Hypothesis>, generation: &GenerationConfig) -> Vec<Flag> {
+        let Some(best) = best else { return Vec::new() };
+        let new = best.tokens.get(self.prompt.len()..).unwrap_or_default();
+        let ended = new.last().is_some_and(|last| generation.eos_token_id.contains(last));
+        // The last token may have been forced to be the end.
+        let cut_off = new.len() == generation.max_new_tokens && (!ended || !generation.forced_eos_token_id.is_empty());
+        let all = [
+            (is_loop(new), Flag::Loop),
+            (new.len() > most_tokens(clip.seconds()), Flag::RunAway),
+            (cut_off && !new.is_empty(), Flag::Truncated),
+        ];
+        all.into_iter().filter_map(|(is, flag)| is.then_some(flag)).collect()
+    }
+}
+
+impl Session<'_, '_> {
+    /// The hypotheses of a clip and their flags, from a second search without repetitions if the first one went wrong.
+    pub(super) fn checked(
+        &mut self,
+        clip: &Clip,
+        encoded: &Encoded,
+        found: Vec<Hypothesis>,
+        generation: &GenerationConfig,
+    ) -> Result<(Vec<Hypothesis>, Vec<Flag>)> {
+        let flags = self.task.flags(clip, found.first(), generation);
+        let is_wrong = flags.iter().any(|flag| matches!(flag, Flag::Loop | Flag::RunAway));
+        // The first search was already without repetitions: a second one would be the same.
+        let is_strict = (1..=NO_REPEAT).contains(&self.task.generation.no_repeat_ngram_size);
+        if !is_wrong || is_strict || !self.task.retries(clip) {
+            return Ok((found, flags));
+        }
+        tracing::debug!(start = clip.start, end = clip.end, ?flags, "searching again without repetitions");
+        let strict = GenerationConfig { no_repeat_ngram_size: NO_REPEAT, ..self.task.bounded(slice::from_ref(&clip)) };
+        let again = self.search_one(encoded, &strict)?;
+        if again.is_empty() {
+            return Ok((found, flags));
+        }
+        let mut flags = self.task.flags(clip, again.first(), &strict);
+        flags.insert(0, Flag::Retried);
+        Ok((again, flags))
+    }
+}

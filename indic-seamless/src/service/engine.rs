@@ -9,11 +9,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc as tokio_mpsc, watch};
 
-use super::{
-    measurements::Observer,
-    metrics::Metrics,
-    problem::Problem,
-};
+use super::{measurements::Observer, metrics::Metrics, problem::Problem};
 use crate::{
     audio::Waveform,
     backend::{Backend, Precision},

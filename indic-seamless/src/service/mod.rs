@@ -67,12 +67,6 @@ use tower_http::{
 };
 use uuid::Uuid;
 
-use self::{
-    engine::{Engine, Recording, Update, decoded, ended},
-    measurements::Observer,
-    metrics::Metrics,
-    observe::{ClientGuard, Clients, observe, panicked},
-};
 pub use self::{
     answer::SpeechAnswer,
     measurements::Measurements,
@@ -80,6 +74,12 @@ pub use self::{
     problem::{Problem, code},
     server::{serve, termination},
     settings::Settings,
+};
+use self::{
+    engine::{Engine, Recording, Update, decoded, ended},
+    measurements::Observer,
+    metrics::Metrics,
+    observe::{ClientGuard, Clients, observe, panicked},
 };
 use crate::{
     audio::AudioOptions,

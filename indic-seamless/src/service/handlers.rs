@@ -18,7 +18,7 @@ use axum::{
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::json;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::ToSchema;
 
 use super::{
     Shared,
@@ -26,7 +26,6 @@ use super::{
     engine::{Recording, Running, Update, decoded},
     metrics::CONTENT_TYPE,
     observe::{ClientGuard, Deadline, RequestId, client},
-    openapi::ApiDoc,
     problem::{Partial, Problem, ProblemBody},
     request::{Speech, SpeechBytes, SpeechForm, SpeechJson, SpeechOptions, drain},
 };
@@ -196,10 +195,6 @@ pub(crate) async fn supported_languages(State(shared): State<Arc<Shared>>) -> Re
 #[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.metrics.text()).into_response()
-}
-
-pub(crate) async fn openapi() -> Response {
-    Json(ApiDoc::openapi()).into_response()
 }
 
 pub(crate) async fn docs() -> Response {

@@ -212,7 +212,7 @@ impl Service {
             .route("/supported-languages", get(handlers::supported_languages))
             .route("/speech-to-text", post(handlers::speech_to_text))
             .route("/metrics", get(handlers::metrics))
-            .route("/openapi.json", get(handlers::openapi))
+            .route("/openapi.json", get(openapi::openapi))
             .route("/docs", get(handlers::docs))
             .route("/redoc", get(handlers::redoc));
         let router = self.around(router.merge(more.with_state(()))).with_state(shared);

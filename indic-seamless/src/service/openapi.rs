@@ -1,5 +1,6 @@
 //! The OpenAPI description of the service, derived from its types.
 
+use axum::Json;
 use utoipa::{
     Modify, OpenApi, PartialSchema,
     openapi::{ContentBuilder, OpenApi as Description, RefOr},
@@ -48,7 +49,12 @@ use crate::format::OutputFormat;
         (name = "service", description = "State of the service")
     )
 )]
-pub(crate) struct ApiDoc;
+struct ApiDoc;
+
+/// `GET /openapi.json`.
+pub(crate) async fn openapi() -> Json<Description> {
+    Json(ApiDoc::openapi())
+}
 
 /// Lists the media type of every [`OutputFormat`] with the answers of `POST /speech-to-text`.
 struct Formats;

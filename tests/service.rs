@@ -594,6 +594,11 @@ async fn every_endpoint_is_described() {
     for path in ["/", "/health", "/ready", "/limits", "/supported-languages", "/speech-to-text", "/metrics"] {
         assert!(paths.contains_key(path), "{path}");
     }
+    let text = description.to_string();
+    for reference in text.split("\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().expect("a name");
+        assert!(description["components"]["schemas"][name].is_object(), "{name} is not described");
+    }
     let content = &description["paths"]["/speech-to-text"]["post"]["responses"]["200"]["content"];
     for format in OutputFormat::ALL {
         assert!(content[format.media_type()].is_object(), "{format} in {content}");

@@ -1,11 +1,11 @@
-//! The HTTP service on the demo model: the endpoints that the Python service had, what it got wrong, and the limits.
+//! The HTTP service on the demo model: the endpoints of the Python service, its known defects, and the limits.
 
 mod common;
 
 use std::{
     convert::Infallible,
     io::Write,
-    sync::{LazyLock, Mutex, PoisonError, mpsc},
+    sync::{Arc, LazyLock, Mutex, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
@@ -18,8 +18,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
 use indic_seamless::{
-    Language, Transcriber, Waveform,
-    service::{Deadline, Service, Settings, serve},
+    Language, OutputFormat, Transcriber, Waveform,
+    service::{Deadline, Measurements, Service, Settings, serve},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -34,7 +34,7 @@ const HINDI: &str = "कृपया आज का मौसम";
 const TAMIL: &str = "தயவுசெய்து இன்றைய வானிலை";
 const BOUNDARY: &str = "a-boundary";
 
-/// What the service logged, in all tests.
+/// The log of all tests.
 static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(|| {
     let to_log = || Log;
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(to_log).init();
@@ -54,7 +54,7 @@ impl Write for Log {
     }
 }
 
-/// The service with default settings, for all tests that do not change them.
+/// The service with default settings, shared by all tests that need no others.
 static SERVICE: LazyLock<Service> = LazyLock::new(|| start(Settings::default()));
 
 fn start(settings: Settings) -> Service {
@@ -67,7 +67,7 @@ async fn router() -> Router {
     SERVICE.router()
 }
 
-/// A service of its own.
+/// A service with other settings.
 async fn with(settings: Settings) -> Router {
     let service = start(settings);
     service.ready().await.expect("loaded");
@@ -89,7 +89,7 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Checks the one shape that problems have.
+    /// Checks the status, the code and the shape of a problem.
     #[track_caller]
     fn problem(&self, status: u16, code: &str) -> Value {
         let body = self.json();
@@ -133,7 +133,8 @@ fn form(audio: &[u8], fields: &[(&str, &str)]) -> Request<Body> {
     post("/speech-to-text", &format!("multipart/form-data; boundary={BOUNDARY}"), form_body(audio, fields))
 }
 
-/// A body that begins and goes on for ever without anything coming; and what ends when it is read, so has its place.
+/// A body that stalls after its first chunk; and a receiver that completes when the service has begun to read it, so when
+/// the request has its place in the queue.
 fn stalled() -> (Body, oneshot::Receiver<()>) {
     let (read, reading) = oneshot::channel();
     let first = stream::once(async {
@@ -149,7 +150,7 @@ fn hum(samples: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_the_service_is() {
+async fn facts_about_the_service() {
     let router = router().await;
     let answer = get(&router, "/").await;
     let info = answer.json();
@@ -189,7 +190,7 @@ async fn a_form_as_the_python_service_takes_it() {
     let router = router().await;
     let answer = ask(&router, form(CLIP, &[("target_lang", "Hindi")])).await;
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({ "transcription": HINDI })));
-    // English unless asked for otherwise.
+    // English by default.
     let english = Transcriber::demo().expect("the demo model");
     let clip = Waveform::from_bytes(CLIP, None).expect("a recording");
     let english = english.transcribe(&clip, Language::ENGLISH).expect("a transcript").text;
@@ -205,7 +206,7 @@ async fn languages_by_code_and_name_in_any_case() {
     }
     let problem = ask(&router, form(CLIP, &[("target_lang", "klingon")])).await.problem(422, "unknown_language");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("klingon") && detail.contains("hin")));
-    // One that exists, but not in this model.
+    // A known language that this model does not have.
     let problem = ask(&router, form(CLIP, &[("target_lang", "French")])).await.problem(422, "unknown_language");
     assert_eq!(problem["detail"], "unknown language \"French\"; known: ben eng hin tam tel");
 }
@@ -249,6 +250,17 @@ async fn text_subtitles_and_segments() {
 }
 
 #[tokio::test]
+async fn every_format_has_its_media_type() {
+    let router = router().await;
+    for &format in OutputFormat::ALL {
+        let path = format!("/speech-to-text?target_lang=hin&format={format}");
+        let answer = ask(&router, post(&path, "audio/wav", CLIP)).await;
+        assert!(answer.header(header::CONTENT_TYPE).starts_with(format.media_type()), "{format}");
+        assert!(String::from_utf8_lossy(&answer.body).contains(HINDI), "{format}");
+    }
+}
+
+#[tokio::test]
 async fn events_come_by_segment() {
     let router = router().await;
     let mut request = form(CLIP, &[("target_lang", "hin")]);
@@ -266,7 +278,7 @@ async fn events_come_by_segment() {
     assert_eq!(events[1].1["segments"][0], events[0].1);
 }
 
-/// Minutes of a clip, with pauses of two seconds.
+/// Minutes of a repeated clip, with pauses of two seconds.
 fn minutes(count: usize) -> Vec<u8> {
     let mut round = Waveform::from_bytes(CLIP, None).expect("a clip").into_samples();
     round.resize(round.len() + 2 * 16_000, 0.0);
@@ -297,7 +309,7 @@ async fn segments_of_a_long_recording_come_as_they_are_done() {
 }
 
 #[tokio::test]
-async fn what_was_done_when_the_time_was_up() {
+async fn the_segments_finished_before_the_deadline() {
     let settings = Settings { max_body_bytes: 1 << 27, max_audio: Duration::from_secs(3600), ..Settings::default() };
     let router = with(settings).await;
     let mut request = post("/speech-to-text?target_lang=hin", "audio/wav", minutes(55));
@@ -341,7 +353,7 @@ async fn bodies_of_the_wrong_kind() {
 }
 
 #[tokio::test]
-async fn fields_that_make_no_sense() {
+async fn invalid_fields() {
     let router = router().await;
     for fields in [
         &[("source_lang", "Hindi")][..],
@@ -366,7 +378,7 @@ async fn fields_that_make_no_sense() {
 }
 
 #[tokio::test]
-async fn recordings_that_are_none() {
+async fn invalid_recordings() {
     let router = router().await;
     ask(&router, form(b"", &[])).await.problem(422, "no_audio");
     ask(&router, form(b"this is a letter, not a recording", &[])).await.problem(415, "unsupported_audio");
@@ -375,7 +387,7 @@ async fn recordings_that_are_none() {
 }
 
 #[tokio::test]
-async fn bytes_that_a_gateway_took_for_text() {
+async fn an_upload_that_a_gateway_treated_as_text() {
     let router = router().await;
     let mangled = String::from_utf8_lossy(CLIP).into_owned();
     let problem = ask(&router, post("/speech-to-text", "audio/wav", mangled)).await.problem(400, "mangled_body");
@@ -386,7 +398,7 @@ async fn bytes_that_a_gateway_took_for_text() {
 }
 
 #[tokio::test]
-async fn too_much() {
+async fn bodies_and_recordings_over_the_limits() {
     let settings = Settings { max_body_bytes: 60_000, max_audio: Duration::from_secs(1), ..Settings::default() };
     let router = with(settings).await;
     let mut declared = post("/speech-to-text", "audio/wav", vec![0; 70_000]);
@@ -399,7 +411,7 @@ async fn too_much() {
 }
 
 #[tokio::test]
-async fn no_room() {
+async fn a_full_queue() {
     let router = with(Settings { queue: 0, ..Settings::default() }).await;
     let (body, reading) = stalled();
     let holding = tokio::spawn(router.clone().oneshot(post("/speech-to-text", "audio/wav", body)));
@@ -408,14 +420,14 @@ async fn no_room() {
     refused.problem(503, "busy");
     assert!(refused.header(header::RETRY_AFTER).parse::<u32>().is_ok_and(|seconds| seconds > 0));
     assert!(get(&router, "/metrics").await.body.windows(30).any(|text| text == b"refused_total{reason=\"busy\"} 1"));
-    // A client that goes away gives its place back.
+    // A client that disconnects frees its place.
     holding.abort();
     let _ = holding.await;
     assert_eq!(ask(&router, form(CLIP, &[("target_lang", "hin")])).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn too_many_of_one_client() {
+async fn too_many_requests_of_one_client() {
     let router = with(Settings { per_client: 1, ..Settings::default() }).await;
     let of_client = |mut request: Request<Body>, key: &str| {
         request.headers_mut().insert("x-api-key", key.parse().expect("a value"));
@@ -433,19 +445,19 @@ async fn too_many_of_one_client() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come() {
+async fn a_body_that_stalls() {
     let router = with(Settings { body_timeout: Duration::from_millis(50), ..Settings::default() }).await;
     ask(&router, post("/speech-to-text", "audio/wav", stalled().0)).await.problem(408, "body_timeout");
 }
 
 #[tokio::test]
-async fn the_time_is_up() {
+async fn a_deadline_in_the_past() {
     let router = router().await;
     let mut request = form(CLIP, &[("target_lang", "hin")]);
     request.extensions_mut().insert(Deadline(Instant::now()));
     let problem = ask(&router, request).await.problem(504, "deadline");
     assert_eq!(problem["partial"], json!({ "transcription": "", "segments": [] }));
-    // The service goes on.
+    // The service still works.
     assert_eq!(ask(&router, form(CLIP, &[("target_lang", "hin")])).await.status, StatusCode::OK);
 }
 
@@ -464,7 +476,7 @@ async fn a_request_keeps_its_id() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins() {
+async fn cross_origin_requests() {
     let ask_from = |router: Router, origin: &'static str| async move {
         let request = Request::get("/health").header(header::ORIGIN, origin).body(Body::empty()).expect("a request");
         ask(&router, request).await
@@ -493,7 +505,7 @@ async fn behind_a_prefix() {
 }
 
 #[tokio::test]
-async fn counted_but_not_read_aloud() {
+async fn metrics_and_logs_have_no_text() {
     let router = router().await;
     let answer = ask(&router, form(CLIP, &[("target_lang", "hin")])).await;
     let id = answer.header("x-request-id").to_owned();
@@ -516,6 +528,57 @@ async fn counted_but_not_read_aloud() {
 }
 
 #[tokio::test]
+async fn the_host_observes_each_transcription() {
+    let observed = Arc::new(Mutex::new(Vec::new()));
+    let for_service = observed.clone();
+    let service = Service::start_observed(Settings::default(), Transcriber::demo, move |measurements| {
+        let Measurements { request_id, audio_s, queue_ms, timings, cold_start, .. } = *measurements;
+        let mut observed = for_service.lock().expect("not poisoned");
+        observed.push((request_id.to_owned(), audio_s, queue_ms, timings, cold_start));
+        drop(observed);
+        // A bug in the host must not end the service.
+        panic!("on purpose");
+    });
+    let service = service.expect("a service");
+    service.ready().await.expect("loaded");
+    let router = service.router();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let answer = ask(&router, form(CLIP, &[("target_lang", "hin")])).await;
+        assert_eq!(answer.json()["transcription"], HINDI);
+        ids.push(answer.header("x-request-id").to_owned());
+    }
+    ask(&router, form(b"not a recording", &[])).await.problem(415, "unsupported_audio");
+    let observed = observed.lock().expect("not poisoned");
+    assert_eq!(observed.iter().map(|one| &one.0).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
+    assert_eq!(observed.iter().map(|one| one.4).collect::<Vec<_>>(), [true, false]);
+    let (_, audio_s, queue_ms, timings, _) = &observed[0];
+    assert!((1.0..2.0).contains(audio_s) && *queue_ms >= 0.0, "{audio_s} {queue_ms}");
+    assert!(timings.encoder_ms > 0.0 && timings.total_ms > timings.encoder_ms && timings.new_tokens > 0, "{timings:?}");
+}
+
+#[tokio::test]
+async fn mounted_in_another_application() {
+    SERVICE.ready().await.expect("loaded");
+    let own = Router::new().route("/", axum::routing::get(|| async { "my own page" }));
+    let nested = own.clone().nest("/speech", SERVICE.router());
+    assert_eq!(&*get(&nested, "/").await.body, b"my own page");
+    let mut request = form(CLIP, &[("target_lang", "hin")]);
+    *request.uri_mut() = "/speech/speech-to-text".parse().expect("a URI");
+    assert_eq!(ask(&nested, request).await.json(), json!({ "transcription": HINDI }));
+    for path in ["/speech", "/speech/", "/speech/ready", "/speech/openapi.json"] {
+        assert_eq!(get(&nested, path).await.status, StatusCode::OK, "{path}");
+    }
+    get(&nested, "/speech/nothing").await.problem(404, "not_found");
+    get(&nested, "/speech/speech-to-text").await.problem(405, "method_not_allowed");
+    // Outside the path the application answers.
+    assert_eq!(get(&nested, "/nothing").await.body, Bytes::new());
+    let merged = Router::new().route("/mine", axum::routing::get(|| async { "mine" })).merge(SERVICE.router());
+    assert_eq!(&*get(&merged, "/mine").await.body, b"mine");
+    assert_eq!(get(&merged, "/health").await.json()["status"], "healthy");
+}
+
+#[tokio::test]
 async fn every_endpoint_is_described() {
     let router = router().await;
     let description = get(&router, "/openapi.json").await.json();
@@ -532,6 +595,17 @@ async fn every_endpoint_is_described() {
     for path in ["/", "/health", "/ready", "/limits", "/supported-languages", "/speech-to-text", "/metrics"] {
         assert!(paths.contains_key(path), "{path}");
     }
+    let text = description.to_string();
+    for reference in text.split("\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().expect("a name");
+        assert!(description["components"]["schemas"][name].is_object(), "{name} is not described");
+    }
+    let content = &description["paths"]["/speech-to-text"]["post"]["responses"]["200"]["content"];
+    for format in OutputFormat::ALL {
+        assert!(content[format.media_type()].is_object(), "{format} in {content}");
+    }
+    let names: Vec<&str> = OutputFormat::ALL.iter().map(|format| format.name()).collect();
+    assert_eq!(description["components"]["schemas"]["OutputFormat"]["enum"], json!(names));
     assert!(get(&router, "/docs").await.header(header::CONTENT_TYPE).starts_with("text/html"));
     assert_eq!(get(&router, "/redoc").await.header(header::LOCATION), "docs");
 }
@@ -561,7 +635,7 @@ async fn alive_but_not_ready() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_not_there() {
+async fn a_missing_model() {
     let service = Service::start(Settings::default(), || Transcriber::from_dir("/nowhere")).expect("a service");
     let reason = service.ready().await.expect_err("no model");
     assert!(reason.contains("/nowhere"), "{reason}");
@@ -569,7 +643,7 @@ async fn a_model_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_is_finished() {
+async fn shutdown_finishes_requests_in_flight() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (end, ended) = oneshot::channel::<()>();

@@ -1,13 +1,13 @@
 //! The result of a transcription.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
 
 /// The text of a recording.
 ///
-/// Serialises to the JSON that the `transcribe` example prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Serialises to the JSON that the `transcribe` example prints, and can be read back from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
     /// Length of the recording in seconds.
     pub duration_s: f64,
@@ -41,13 +41,14 @@ impl Transcript {
 }
 
 /// A part of a recording with its text.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Segment {
     /// Where it begins, in seconds from the start of the recording.
     pub start: f64,
     /// Where it ends, in seconds from the start of the recording.
     pub end: f64,
     /// Why it ends there.
+    #[serde(default)]
     pub end_reason: EndReason,
     /// The text of the best hypothesis.
     pub text: String,
@@ -58,12 +59,13 @@ pub struct Segment {
     /// The mean log-probability of the new tokens.
     pub avg_logprob: f32,
     /// Signs that the text may be wrong; usually none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
     /// The words, if [requested](crate::TranscribeOptions::words).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,
     /// The next best hypotheses, as many as `num_return_sequences` asks for beyond the first.
+    #[serde(default)]
     pub alternatives: Vec<Alternative>,
 }
 
@@ -77,7 +79,8 @@ pub struct Segment {
 /// assert_eq!(serde_json::to_value(EndReason::TargetLength)?, serde_json::json!("target_length"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EndReason {
@@ -107,7 +110,8 @@ pub enum EndReason {
 /// assert_eq!(serde_json::to_value([Flag::Retried, Flag::RunAway])?, serde_json::json!(["retried", "run_away"]));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Flag {
@@ -136,7 +140,8 @@ pub enum Flag {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct Word {
     /// The word, with its punctuation.
     pub text: String,
@@ -149,7 +154,7 @@ pub struct Word {
 }
 
 /// A hypothesis that ranks below the best.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
     /// Its text.
     pub text: String,
@@ -160,7 +165,9 @@ pub struct Alternative {
 }
 
 /// Where the time went, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[serde(default)]
 pub struct Timings {
     /// Loading the model, once for all recordings.
     pub load_ms: f64,

@@ -1,4 +1,4 @@
-//! `check`: what it says of checkpoints that are right, and of broken ones.
+//! The check of checkpoints, by the library and by `indic-seamless check`: valid checkpoints, and broken ones.
 
 mod common;
 
@@ -18,7 +18,8 @@ fn check(dir: &Path) -> CheckReport {
 
 /// Runs the program; returns its exit code and what it printed.
 fn run(arguments: &[&str]) -> (i32, String) {
-    let Output { status, stdout, stderr } = program("check").args(arguments).output().expect("run");
+    let mut program = program(env!("CARGO_BIN_EXE_indic-seamless"));
+    let Output { status, stdout, stderr } = program.arg("check").args(arguments).output().expect("run");
     let printed = String::from_utf8(stdout).expect("UTF-8") + &String::from_utf8(stderr).expect("UTF-8");
     (status.code().expect("exit code"), printed)
 }

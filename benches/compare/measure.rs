@@ -11,7 +11,7 @@
 //! end to end. Last, decoder steps and passes over a gigabyte of memory in turn: what share of the bandwidth the steps reach
 //! by the weights that they read.
 
-#[path = "../../examples/support/memory.rs"]
+#[path = "../../indic-seamless-cli/src/memory.rs"]
 mod memory;
 
 use std::{hint::black_box, path::PathBuf, process::ExitCode, time::Instant};

@@ -179,12 +179,8 @@ mod tests {
     };
 
     fn transcript() -> Transcript {
-        let segment = |start: f64, text: &str| Segment {
-            start,
-            end: start + 1.0,
-            text: text.to_owned(),
-            ..Segment::default()
-        };
+        let segment =
+            |start: f64, text: &str| Segment { start, end: start + 1.0, text: text.to_owned(), ..Segment::default() };
         Transcript::new(3.0, Language::HINDI, vec![segment(0.0, "नमस्ते"), segment(2.0, "दुनिया")], Timings::default())
     }
 

@@ -87,5 +87,5 @@ pub use transcript::{Alternative, Flag, Segment, Timings, Transcript, Word};
 
 /// The README's examples are compiled with the others.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

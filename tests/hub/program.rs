@@ -1,22 +1,15 @@
-//! The example `fetch`, as its users meet it.
+//! `indic-seamless fetch` as its users run it.
 
-use std::{env, fs, process::Command};
+use std::{fs, process::Command};
 
 use tempfile::TempDir;
 
 use crate::{ID, NOWHERE, assert_complete, partial, server::Hub};
 
-/// The example with nothing but this in its environment; it is built beside the tests by `cargo test`.
+/// Runs `indic-seamless fetch` with nothing but this in its environment.
 fn fetch(endpoint: &str, cache: &TempDir, token: &str, revision: &str) -> (Option<i32>, String, String) {
-    let target = env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
-    let program = target.join("examples").join(format!("fetch{}", env::consts::EXE_SUFFIX));
-    assert!(
-        program.is_file(),
-        "{} is not there: run `cargo test` or `cargo build --examples` first",
-        program.display()
-    );
-    let mut command = Command::new(program);
-    command.args(["--model", ID, "--revision", revision]).env_clear();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_indic-seamless"));
+    command.args(["fetch", "--model", ID, "--revision", revision]).env_clear();
     command.env("HF_ENDPOINT", endpoint).env("HF_HUB_CACHE", cache.path()).env("HF_TOKEN", token);
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap().trim_end().to_owned();

@@ -24,7 +24,7 @@ const PIECE: usize = 24 * SpeechDetector::CHUNK;
 ///     segmentation::{CONTEXT_S, SegmentationOptions, Segmenter},
 /// };
 ///
-/// let clip = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let clip = Waveform::open("examples/audio/hindi-1.wav")?;
 /// let padded = [&[0.0; 16_000], clip.samples(), &[0.0; 16_000]].concat();
 /// let (mut segmenter, mut segments) = (Segmenter::new(SegmentationOptions::default())?, Vec::new());
 /// segmenter.push(&padded, &mut segments);

@@ -91,7 +91,7 @@ impl Transcriber {
     ///
     /// # fn main() -> indic_seamless::Result<()> {
     /// let transcriber = Transcriber::demo()?;
-    /// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+    /// let recording = Waveform::open("examples/audio/hindi-1.wav")?;
     /// let tamil: Language = "tam".parse()?;
     /// assert_eq!(transcriber.transcribe(&recording, Language::HINDI)?.text, "कृपया आज का मौसम");
     /// assert_eq!(transcriber.transcribe(&recording, tamil)?.text, "தயவுசெய்து இன்றைய வானிலை");
@@ -190,7 +190,7 @@ impl Transcriber {
     /// use indic_seamless::{AudioOptions, Language, TranscribeOptions, Transcriber};
     ///
     /// # fn main() -> indic_seamless::Result<()> {
-    /// let recording = AudioOptions::new().reader("../examples/audio/hindi-1.wav")?;
+    /// let recording = AudioOptions::new().reader("examples/audio/hindi-1.wav")?;
     /// let mut show = |segment: &indic_seamless::Segment| println!("{:.1} s: {}", segment.start, segment.text);
     /// let options = TranscribeOptions { on_segment: Some(&mut show), ..TranscribeOptions::default() };
     /// let transcript = Transcriber::demo()?.transcribe_reader(recording, Language::HINDI, options)?;

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Parity and int8 on Burn's former CPU backend. Last, since this feature builds Burn again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo test --release --features indic-seamless/ndarray --test parity --test precision

@@ -50,6 +50,8 @@
 //! [`ai4bharat/indic-seamless`]: https://huggingface.co/ai4bharat/indic-seamless
 //! [Burn]: https://burn.dev
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod audio;
 mod backend;
 pub mod checkpoint;

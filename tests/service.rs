@@ -5,7 +5,7 @@ mod common;
 use std::{
     convert::Infallible,
     io::Write,
-    sync::{LazyLock, Mutex, PoisonError, mpsc},
+    sync::{Arc, LazyLock, Mutex, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
@@ -18,8 +18,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
 use indic_seamless::{
-    Language, Transcriber, Waveform,
-    service::{Deadline, Service, Settings, serve},
+    Language, OutputFormat, Transcriber, Waveform,
+    service::{Deadline, Measurements, Service, Settings, serve},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -245,6 +245,17 @@ async fn text_subtitles_and_segments() {
     assert_eq!((&segment["text"], &segment["start"], &segment["end"]), (&json!(HINDI), &json!(0.0), &json!(duration)));
     assert!(segment["avg_logprob"].as_f64().is_some_and(|p| p <= 0.0));
     assert!(details["timings"]["encoder_ms"].as_f64().is_some_and(|ms| ms > 0.0));
+}
+
+#[tokio::test]
+async fn every_format_has_its_media_type() {
+    let router = router().await;
+    for &format in OutputFormat::ALL {
+        let path = format!("/speech-to-text?target_lang=hin&format={format}");
+        let answer = ask(&router, post(&path, "audio/wav", CLIP)).await;
+        assert!(answer.header(header::CONTENT_TYPE).starts_with(format.media_type()), "{format}");
+        assert!(String::from_utf8_lossy(&answer.body).contains(HINDI), "{format}");
+    }
 }
 
 #[tokio::test]
@@ -515,6 +526,57 @@ async fn counted_but_not_read_aloud() {
 }
 
 #[tokio::test]
+async fn the_host_observes_each_transcription() {
+    let observed = Arc::new(Mutex::new(Vec::new()));
+    let for_service = observed.clone();
+    let service = Service::start_observed(Settings::default(), Transcriber::demo, move |measurements| {
+        let Measurements { request_id, audio_s, queue_ms, timings, cold_start, .. } = *measurements;
+        let mut observed = for_service.lock().expect("not poisoned");
+        observed.push((request_id.to_owned(), audio_s, queue_ms, timings, cold_start));
+        drop(observed);
+        // A bug of the host's does not end the service.
+        panic!("on purpose");
+    });
+    let service = service.expect("a service");
+    service.ready().await.expect("loaded");
+    let router = service.router();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let answer = ask(&router, form(CLIP, &[("target_lang", "hin")])).await;
+        assert_eq!(answer.json()["transcription"], HINDI);
+        ids.push(answer.header("x-request-id").to_owned());
+    }
+    ask(&router, form(b"not a recording", &[])).await.problem(415, "unsupported_audio");
+    let observed = observed.lock().expect("not poisoned");
+    assert_eq!(observed.iter().map(|one| &one.0).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
+    assert_eq!(observed.iter().map(|one| one.4).collect::<Vec<_>>(), [true, false]);
+    let (_, audio_s, queue_ms, timings, _) = &observed[0];
+    assert!((1.0..2.0).contains(audio_s) && *queue_ms >= 0.0, "{audio_s} {queue_ms}");
+    assert!(timings.encoder_ms > 0.0 && timings.total_ms > timings.encoder_ms && timings.new_tokens > 0, "{timings:?}");
+}
+
+#[tokio::test]
+async fn mounted_in_another_application() {
+    SERVICE.ready().await.expect("loaded");
+    let own = Router::new().route("/", axum::routing::get(|| async { "my own page" }));
+    let nested = own.clone().nest("/speech", SERVICE.router());
+    assert_eq!(&*get(&nested, "/").await.body, b"my own page");
+    let mut request = form(CLIP, &[("target_lang", "hin")]);
+    *request.uri_mut() = "/speech/speech-to-text".parse().expect("a URI");
+    assert_eq!(ask(&nested, request).await.json(), json!({ "transcription": HINDI }));
+    for path in ["/speech", "/speech/", "/speech/ready", "/speech/openapi.json"] {
+        assert_eq!(get(&nested, path).await.status, StatusCode::OK, "{path}");
+    }
+    get(&nested, "/speech/nothing").await.problem(404, "not_found");
+    get(&nested, "/speech/speech-to-text").await.problem(405, "method_not_allowed");
+    // What is the application's own is not answered by the service.
+    assert_eq!(get(&nested, "/nothing").await.body, Bytes::new());
+    let merged = Router::new().route("/mine", axum::routing::get(|| async { "mine" })).merge(SERVICE.router());
+    assert_eq!(&*get(&merged, "/mine").await.body, b"mine");
+    assert_eq!(get(&merged, "/health").await.json()["status"], "healthy");
+}
+
+#[tokio::test]
 async fn every_endpoint_is_described() {
     let router = router().await;
     let description = get(&router, "/openapi.json").await.json();
@@ -531,6 +593,12 @@ async fn every_endpoint_is_described() {
     for path in ["/", "/health", "/ready", "/limits", "/supported-languages", "/speech-to-text", "/metrics"] {
         assert!(paths.contains_key(path), "{path}");
     }
+    let content = &description["paths"]["/speech-to-text"]["post"]["responses"]["200"]["content"];
+    for format in OutputFormat::ALL {
+        assert!(content[format.media_type()].is_object(), "{format} in {content}");
+    }
+    let names: Vec<&str> = OutputFormat::ALL.iter().map(|format| format.name()).collect();
+    assert_eq!(description["components"]["schemas"]["OutputFormat"]["enum"], json!(names));
     assert!(get(&router, "/docs").await.header(header::CONTENT_TYPE).starts_with("text/html"));
     assert_eq!(get(&router, "/redoc").await.header(header::LOCATION), "docs");
 }

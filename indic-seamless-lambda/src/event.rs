@@ -1,21 +1,21 @@
-//! What invokes the function.
+//! The events that invoke the function.
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::Result;
 
-/// An event, told by its fields.
+/// An event, recognised by its fields.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A request from a gateway, a load balancer or a function URL, as JSON that `lambda_http` understands.
     Http(Box<RawValue>),
-    /// Work on recordings in S3.
+    /// Recordings in S3 to transcribe.
     #[cfg(feature = "s3")]
-    Recordings(crate::s3::Event),
+    Recordings(crate::s3::RecordingsEvent),
 }
 
-/// The fields that tell events apart; the rest, such as a body of megabytes, is passed over.
+/// The fields that tell events apart. The rest, such as a body of megabytes, is skipped.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fields {
@@ -37,7 +37,7 @@ impl Event {
             _ => {}
         }
         #[cfg(feature = "s3")]
-        if let Some(recordings) = crate::s3::Event::of(&event)? {
+        if let Some(recordings) = crate::s3::RecordingsEvent::of(&event)? {
             return Ok(Self::Recordings(recordings));
         }
         Err(format!("unknown event; wanted {WANTED}").into())
@@ -51,7 +51,7 @@ const WANTED: &str = "one of API Gateway (REST or HTTP), a function URL, a load 
 const WANTED: &str = "one of API Gateway (REST or HTTP), a function URL, a load balancer, or {\"httpMethod\", \"path\"} (this \
                       program was built without the feature `s3`)";
 
-/// Makes a request written by hand, `{"httpMethod": "GET", "path": "/health"}`, one of a REST API.
+/// Completes a request written by hand, `{"httpMethod": "GET", "path": "/health"}`, to one of a REST API.
 fn completed(event: &RawValue) -> Result<Box<RawValue>> {
     let given: Map<String, Value> = serde_json::from_str(event.get())?;
     let (path, method) = (given["path"].clone(), given["httpMethod"].clone());

@@ -1,4 +1,4 @@
-//! The probe of a container that has no other program in it.
+//! The health check of a container that has no other program in it.
 
 use std::{
     io::{self, Read, Write},

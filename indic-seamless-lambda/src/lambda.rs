@@ -1,4 +1,4 @@
-//! The service behind the Lambda runtime.
+//! The service as a Lambda function.
 
 use std::{
     env,
@@ -11,7 +11,10 @@ use axum::{
     body::BodyDataStream,
     http::{HeaderValue, Uri},
 };
-use indic_seamless::service::{Deadline, Service};
+use indic_seamless::{
+    Transcriber,
+    service::{Deadline, Service, Settings},
+};
 use lambda_http::{
     Adapter, BoxFuture, Context, Error, LambdaEvent, Request, RequestExt as _, SnapStartResource,
     lambda_runtime::{Diagnostic, FunctionResponse, MetadataPrelude, Runtime, StreamResponse},
@@ -21,22 +24,36 @@ use lambda_http::{
 };
 use serde_json::{Value, value::RawValue};
 
-use crate::event::Event;
+use crate::{cloudwatch, event::Event};
 
-/// What is left of an invocation's time for the answer to travel.
+/// The largest body: 6 MB of JSON hold this much after base64, with room for the rest of the event.
+const MAX_BODY_BYTES: usize = 4_500_000;
+
+/// The time kept of each invocation for sending the answer.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// The most that the platform gives.
+/// The longest timeout of a function.
 const LONGEST: Duration = Duration::from_secs(900);
 
-/// Answers events until the platform ends the process.
-pub(crate) async fn run(service: Service) -> crate::Result<()> {
+/// Whether this process runs in Lambda, which sets this variable.
+pub(crate) fn is_host() -> bool {
+    env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// Loads the model, and answers events until the platform ends the process.
+pub(crate) async fn run(
+    load: impl FnOnce() -> indic_seamless::Result<Transcriber> + Send + 'static,
+) -> crate::Result<()> {
+    let defaults = Settings { max_body_bytes: MAX_BODY_BYTES, ..Settings::default() };
+    let service = Service::start_observed(defaults.with_env()?, load, cloudwatch::print)?;
+    // Loading belongs to the initialisation, which is not part of a request and is in the snapshot.
+    service.ready().await?;
     let router = crate::router(&service)?;
     let streaming = env::var("INDIC_SEAMLESS_RESPONSE").is_ok_and(|value| value == "streaming");
     let snapshot = Arc::new(Snapshot(service.clone()));
     let handler = service_fn(move |event| {
         let (router, service) = (router.clone(), service.clone());
-        // By this name Step Functions can tell it from errors of the platform.
+        // The name tells Step Functions that this is no error of the platform.
         let named =
             |error: Error| Diagnostic { error_type: "IndicSeamlessError".to_owned(), error_message: error.to_string() };
         async move { answer(event, router, &service, streaming).await.map_err(named) }
@@ -48,7 +65,7 @@ type Answer = FunctionResponse<Value, BodyDataStream>;
 
 #[cfg_attr(
     not(feature = "s3"),
-    expect(unused_variables, clippy::infallible_destructuring_match, reason = "only HTTP is left of the events")
+    expect(unused_variables, clippy::infallible_destructuring_match, reason = "HTTP is the only kind of event")
 )]
 async fn answer(
     event: LambdaEvent<Box<RawValue>>,
@@ -82,7 +99,7 @@ async fn answer(
     Ok(FunctionResponse::BufferedResponse(serde_json::to_value(response)?))
 }
 
-/// Gives a request the time and the id of its invocation, and takes the API's stage from its path.
+/// Gives a request the deadline and the id of its invocation, and removes the API's stage from its path.
 fn prepared(mut request: Request, context: &Context) -> Request {
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     if let Ok(uri) = format!("{}{query}", path(&request)).parse::<Uri>() {
@@ -95,8 +112,8 @@ fn prepared(mut request: Request, context: &Context) -> Request {
     request
 }
 
-/// The path without a stage. `lambda_http` puts that of a REST API in front of the path, the platform itself that of an HTTP
-/// API.
+/// The path without the stage. `lambda_http` adds the stage of a REST API to the URI, not to the raw path; the raw path of an
+/// HTTP API begins with it.
 fn path(request: &Request) -> &str {
     let path = request.raw_http_path();
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return path };
@@ -105,16 +122,16 @@ fn path(request: &Request) -> &str {
     rest.filter(|rest| !stage.is_empty() && rest.starts_with('/')).unwrap_or(path)
 }
 
-/// When the answer must be there.
+/// The deadline of the answer.
 fn deadline(context: &Context) -> Instant {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // No invocation begins when its time is up, but an emulator (cargo-lambda) gives a time long ago.
+    // Invocations never begin past their deadline, but an emulator (cargo-lambda) names one long ago.
     let left = Duration::from_millis(context.deadline).checked_sub(now).unwrap_or(LONGEST);
     Instant::now() + left.saturating_sub(MARGIN)
 }
 
-/// What happens around a snapshot: nothing is held that would not survive it. The model is loaded and was run once, so that
-/// its pages and the caches are part of the snapshot; there are no connections, and random numbers come from the system.
+/// The hooks around a snapshot. Nothing is held that would not survive one: there are no connections yet, and random numbers
+/// come from the system. The model is loaded and warmed up, so that its pages and caches are in the snapshot.
 struct Snapshot(Service);
 
 impl SnapStartResource for Snapshot {

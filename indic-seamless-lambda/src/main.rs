@@ -1,18 +1,20 @@
 //! The `indic-seamless` service on AWS Lambda, or on a listener of its own.
 //!
-//! In Lambda (the platform sets `AWS_LAMBDA_RUNTIME_API`) it answers events; else it listens:
+//! In Lambda it answers events; elsewhere it listens:
 //!
 //! ```text
 //! indic-seamless-lambda --model indic-int8 --listen 127.0.0.1:8000
 //! ```
 
+mod cloudwatch;
 mod event;
 mod health_check;
 mod lambda;
+mod logging;
 #[cfg(feature = "s3")]
 mod s3;
 
-use std::{env, io, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use indic_seamless::{
@@ -20,11 +22,10 @@ use indic_seamless::{
     service::{Service, Settings, serve, termination},
 };
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Speech to text as a service; `indic_seamless::service::Settings` documents the other environment variables.
+/// Speech to text as a service. `indic_seamless::service::Settings` documents the other environment variables.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
@@ -34,16 +35,16 @@ struct Args {
     /// Type of the weights in memory: auto, f32, bf16 or int8
     #[arg(long, env = "INDIC_SEAMLESS_PRECISION", default_value = "auto")]
     precision: Precision,
-    /// Threads of the model; all cores if left out
+    /// Threads of the model; all cores by default
     #[arg(long, env = "INDIC_SEAMLESS_THREADS", value_name = "N")]
     threads: Option<usize>,
-    /// Where to listen, outside Lambda
+    /// Address to listen on, outside Lambda
     #[arg(long, env = "INDIC_SEAMLESS_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// What is logged: error, warn, info or debug
+    /// Level of the log: error, warn, info or debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     log_level: String,
-    /// Ask a running service for this URL, and succeed if it answers 200
+    /// Ask a running service for this URL, and exit with 0 if it answers 200
     #[arg(long, value_name = "URL")]
     health_check: Option<String>,
 }
@@ -54,10 +55,10 @@ fn main() -> ExitCode {
         return health_check::run(url);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = log(&args.log_level).and_then(|()| runtime?.block_on(run(args)));
+    let result = logging::start(&args.log_level).and_then(|()| runtime?.block_on(run(args)));
     result.map_or_else(
         |error| {
-            tracing::error!(%error, "the service ends");
+            tracing::error!(%error, "the service failed");
             eprintln!("error: {error}");
             ExitCode::FAILURE
         },
@@ -67,12 +68,11 @@ fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<()> {
     let listen = args.listen;
-    let service = Service::start(Settings::from_env()?, move || load(&args))?;
-    if env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-        // Loading belongs to the initialisation, which is not part of a request and is in the snapshot.
-        service.ready().await?;
-        return lambda::run(service).await;
+    let load = move || load(&args);
+    if lambda::is_host() {
+        return lambda::run(load).await;
     }
+    let service = Service::start(Settings::from_env()?, load)?;
     let listener = TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let mut server = tokio::spawn(serve(listener, router(&service)?, ended(service.clone())));
@@ -97,7 +97,7 @@ fn load(args: &Args) -> indic_seamless::Result<Transcriber> {
     builder.build(&args.model)
 }
 
-/// The endpoints of the service, and those for recordings in S3.
+/// The endpoints of the service, and those of jobs if there is a bucket for them.
 fn router(service: &Service) -> Result<axum::Router> {
     #[cfg(feature = "s3")]
     if let Some(jobs) = s3::jobs()? {
@@ -106,22 +106,9 @@ fn router(service: &Service) -> Result<axum::Router> {
     Ok(service.router())
 }
 
-/// Waits until the process is asked to end, and lets `/ready` say so.
+/// Completes when the process is asked to end, and makes `/ready` say so.
 async fn ended(service: Service) {
     termination().await;
-    tracing::info!("ending when what is under way is done");
+    tracing::info!("shutting down after the requests in flight");
     service.end();
-}
-
-/// JSON lines on standard error: this program's at `level`, of others only what is wrong.
-fn log(level: &str) -> Result<()> {
-    let level = match level.to_ascii_lowercase().as_str() {
-        "warning" => "warn".to_owned(),
-        "critical" => "error".to_owned(),
-        level => level.to_owned(),
-    };
-    let filter = EnvFilter::try_new(format!("warn,indic_seamless={level},indic_seamless_lambda={level}"))?;
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    lines.with_writer(io::stderr).with_env_filter(filter).init();
-    Ok(())
 }

@@ -1,13 +1,13 @@
 //! What a transcription yields.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
 
 /// The text of a recording.
 ///
-/// Serialises to the JSON that the `transcribe` example prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Serialises to the JSON that the `transcribe` example prints, and can be read back from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
     /// Length of the recording in seconds.
     pub duration_s: f64,
@@ -41,7 +41,7 @@ impl Transcript {
 }
 
 /// A stretch of a recording with its text.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Segment {
     /// Where it begins, in seconds from the start of the recording.
     pub start: f64,
@@ -56,12 +56,13 @@ pub struct Segment {
     /// The mean log-probability of the new tokens.
     pub avg_logprob: f32,
     /// What is wrong with the text; nothing, as a rule.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
     /// The words, if they [were asked for](crate::TranscribeOptions::words).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,
     /// The next best hypotheses, as many as `num_return_sequences` asks for beyond the first.
+    #[serde(default)]
     pub alternatives: Vec<Alternative>,
 }
 
@@ -73,7 +74,8 @@ pub struct Segment {
 /// assert_eq!(serde_json::to_value([Flag::Retried, Flag::RunAway])?, serde_json::json!(["retried", "run_away"]));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// A first search went wrong; this is the text of a second one, in which no four tokens come twice.
@@ -101,7 +103,8 @@ pub enum Flag {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct Word {
     /// The word, with its punctuation.
     pub text: String,
@@ -114,7 +117,7 @@ pub struct Word {
 }
 
 /// A hypothesis that was not the best.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
     /// Its text.
     pub text: String,
@@ -125,7 +128,9 @@ pub struct Alternative {
 }
 
 /// Where the time went, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[serde(default)]
 pub struct Timings {
     /// Loading the model, once for all recordings.
     pub load_ms: f64,

@@ -1,7 +1,7 @@
-//! Credentials after a snapshot.
+//! Credentials of a function that was restored from a snapshot.
 //!
-//! A function that is restored from a snapshot has none in its environment: it asks an endpoint on its own machine, with a
-//! token that is in the environment. `object_store` wants that token in a file.
+//! Its environment has no credentials, but a token for an endpoint on its own machine that has them. `object_store` supports
+//! such an endpoint only with the token in a file.
 
 use std::{
     sync::Arc,
@@ -18,12 +18,12 @@ use object_store::{
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{store::Connector, variable};
+use super::{http::Connector, settings::variable};
 
-/// The endpoint is near, and what it gives is good for much longer.
+/// How long credentials are kept. The endpoint is near, and they are valid for much longer.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// The endpoint, if the environment names one of this kind.
+/// The endpoint, if the environment names one with a token.
 pub(super) fn from_env() -> Result<Option<Endpoint>> {
     let elsewhere =
         ["AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
@@ -38,7 +38,7 @@ pub(super) struct Endpoint {
     url: String,
     token: Option<String>,
     client: HttpClient,
-    /// By the clock of the day: the other one may stand still while the function is frozen.
+    /// By wall-clock time: the monotonic clock may stop while the function is frozen.
     latest: Mutex<Option<(SystemTime, Arc<AwsCredential>)>>,
 }
 

@@ -1,16 +1,16 @@
-//! Which recordings an event names.
+//! The recordings that an event names.
 
 use indic_seamless::Language;
 use object_store::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Where recordings lie that are transcribed when they arrive. Nothing else is, so that no transcript sets off another.
+/// The folder whose objects are transcribed when they arrive. No other folder is, so that transcripts trigger nothing.
 pub(super) const RECORDINGS: &str = "recordings/";
 
-/// Recordings to be transcribed. What is wrong with one of them is kept, as the others are still to be done.
+/// Recordings to transcribe. An invalid one is kept as an error message, as the others are still to be done.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Event {
+pub(crate) enum RecordingsEvent {
     /// Messages of an SQS queue.
     Queue(Vec<Message>),
     /// `{"bucket", "key", "target_lang"?}`.
@@ -19,7 +19,7 @@ pub(crate) enum Event {
     Map(Vec<Result<Recording, String>>),
 }
 
-/// A message, and what it asks for: usually one recording.
+/// A message and its recordings, usually one.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Message {
     pub(super) id: String,
@@ -31,7 +31,7 @@ pub(crate) struct Message {
 pub(crate) struct Recording {
     pub(super) bucket: String,
     pub(super) key: Path,
-    /// The language of the text, if the event says it.
+    /// The language of the text, if the event names one.
     pub(super) language: Option<Language>,
 }
 
@@ -102,8 +102,8 @@ struct S3Object {
     key: String,
 }
 
-impl Event {
-    /// `None` if it is none of these.
+impl RecordingsEvent {
+    /// `None` for any other event.
     pub(crate) fn of(event: &RawValue) -> crate::Result<Option<Self>> {
         let Ok(Fields { records, items, of_all, named }) = serde_json::from_str(event.get()) else { return Ok(None) };
         if let Some(records) = records {
@@ -119,7 +119,7 @@ impl Event {
         if let Some(items) = items {
             let of_all = of_all.unwrap_or_default();
             let item = |item: &RawValue| match serde_json::from_str::<Named>(item.get()) {
-                // A listing has the folders that the console made.
+                // A listing has the folders that were made in AWS's console.
                 Ok(named) if named.key.as_deref().is_some_and(is_folder) => None,
                 Ok(named) => Some(named.or(&of_all).recording()),
                 Err(error) => Some(Err(error.to_string())),
@@ -146,7 +146,7 @@ impl Named {
         let bucket = self.bucket.ok_or("bucket is missing")?;
         let key = self.key.ok_or("key is missing")?;
         let path = Path::parse(&key).map_err(|error| error.to_string())?;
-        // `Path` drops these, which would name another object.
+        // `Path` drops slashes at the ends, which would name another object.
         if path.as_ref() != key || key.is_empty() {
             return Err(format!("{key:?} found, wanted the key of an object, without / at its ends"));
         }
@@ -157,7 +157,7 @@ impl Named {
 }
 
 impl Recording {
-    /// The language of the text: what was asked for, else what the folder says (`recordings/hin/a.wav`).
+    /// The language of the text: the one asked for, or else that of the folder (`recordings/hin/a.wav`).
     pub(super) fn language(&self) -> Option<Language> {
         let folder = || self.key.as_ref().strip_prefix(RECORDINGS)?.split_once('/')?.0.parse().ok();
         self.language.or_else(folder)
@@ -168,12 +168,12 @@ fn is_folder(key: &str) -> bool {
     key.ends_with('/')
 }
 
-/// What the body of a message asks for; nothing, if it tells of something else than a new recording.
+/// The recordings in the body of a message; none if it reports something else than new objects.
 fn recordings(body: &str) -> Result<Vec<Recording>, String> {
     let body: Body = serde_json::from_str(body).map_err(|error| error.to_string())?;
     if let Some(records) = body.records {
         let created = records.into_iter().filter(|record| record.event.starts_with("ObjectCreated:"));
-        // Here, and only here, keys are encoded as in a form.
+        // Only here are keys encoded as in a form.
         let decoded = created.map(|S3Record { s3, .. }| {
             let plain = Path::from_url_path(s3.object.key.replace('+', " ")).map_err(|error| error.to_string());
             (s3, plain)
@@ -189,7 +189,7 @@ fn recordings(body: &str) -> Result<Vec<Recording>, String> {
         return Ok(Vec::new());
     }
     if body.named.key.is_none() {
-        return Err("neither a notification of S3 nor {\"bucket\", \"key\"}".to_owned());
+        return Err("neither a notification from S3 nor {\"bucket\", \"key\"}".to_owned());
     }
     body.named.recording().map(|one| vec![one])
 }

@@ -1,7 +1,7 @@
-//! Jobs: an upload of one's own, and a place to ask for the result.
+//! Jobs: clients upload a recording with a signed URL, and poll for the result.
 //!
-//! A job is a recording at a place that only its id tells: `recordings/hin/jobs/<uuid>` for the job `hin-<uuid>`. S3 tells
-//! the queue that it is there, as of any recording, and where the results are is known. So there is nothing to keep.
+//! A job's id says where its recording is: `recordings/hin/jobs/<uuid>` for the job `hin-<uuid>`. S3 notifies the queue of the
+//! upload, as of any recording, and the keys of the results follow from that of the recording. So jobs need no database.
 
 use std::{
     str::FromStr,
@@ -14,27 +14,28 @@ use axum::{
     body::{Body, to_bytes},
     extract::{Path, State, rejection::PathRejection},
     http::{Method, StatusCode},
-    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use indic_seamless::{Language, service::problem};
+use indic_seamless::{
+    Language, Transcript,
+    service::{Problem, SpeechAnswer},
+};
 use object_store::{ObjectStore, path::Path as Key, signer::Signer};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
     event::RECORDINGS,
-    language,
-    store::{exists, open, text},
-    variable,
-    worker::Results,
+    results::{ErrorDocument, ResultKeys},
+    settings::{language, variable},
+    store,
 };
 
-/// How long an upload or a download may be begun.
+/// How long signed URLs are valid.
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
-/// A few words of JSON.
+/// The largest body in bytes: a few words of JSON.
 const MAX_BODY: usize = 16 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -42,11 +43,11 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// An environment variable that makes no sense.
+/// An unknown language in the environment.
 pub(crate) fn jobs() -> crate::Result<Option<Router>> {
     let Some(bucket) = variable("INDIC_SEAMLESS_BUCKET") else { return Ok(None) };
     let open = move || {
-        let client = Arc::new(open(&bucket)?);
+        let client = Arc::new(store::open(&bucket)?);
         Ok(Bucket { store: client.clone(), signer: client })
     };
     Ok(Some(router(Jobs { open: Box::new(open), bucket: OnceLock::new(), language: language()? })))
@@ -56,10 +57,10 @@ pub(super) fn router(jobs: Jobs) -> Router {
     Router::new().route("/v1/jobs", post(create)).route("/v1/jobs/{id}", get(status)).with_state(Arc::new(jobs))
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 pub(super) struct Jobs {
     pub(super) open: Box<dyn Fn() -> object_store::Result<Bucket> + Send + Sync>,
-    /// Opened by the first request, as what is in a snapshot may be of no use later.
+    /// Opened by the first request, as credentials and connections would not survive a snapshot.
     pub(super) bucket: OnceLock<Bucket>,
     pub(super) language: Language,
 }
@@ -79,56 +80,58 @@ impl Jobs {
     }
 }
 
-/// A job's id, which is where its recording is.
+/// A job's id: the language of the text, and a random number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Id(Language, Uuid);
+struct JobId(Language, Uuid);
 
-impl std::fmt::Display for Id {
+impl std::fmt::Display for JobId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.0, self.1)
     }
 }
 
-impl FromStr for Id {
+impl FromStr for JobId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (language, id) = text.split_once('-').ok_or(())?;
         let id = Self(language.parse().map_err(|_| ())?, id.parse().map_err(|_| ())?);
-        // One spelling only; others name no object.
+        // Another spelling names another object.
         if id.to_string() == text { Ok(id) } else { Err(()) }
     }
 }
 
-impl Id {
+impl JobId {
     fn key(self) -> Key {
-        // A code and an uuid have nothing in them that `Key` would write differently.
+        // Codes and UUIDs have no characters that `Key` would encode.
         Key::from(format!("{RECORDINGS}{}/jobs/{}", self.0, self.1))
     }
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct JobRequest {
     target_lang: Option<String>,
 }
 
 /// `POST /v1/jobs`.
-async fn create(State(jobs): State<Arc<Jobs>>, body: Body) -> Result<Response, Response> {
+async fn create(State(jobs): State<Arc<Jobs>>, body: Body) -> Result<(StatusCode, Json<Value>), Problem> {
     let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await;
-    let body = body.map_err(|_| problem(StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body did not come"))?;
+    let body =
+        body.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body did not arrive in time"))?;
     let body = body.map_err(|_| {
-        let detail = format!("the body did not come whole, or is longer than the limit of {MAX_BODY} bytes");
-        problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        let detail = format!("the body is incomplete, or longer than the limit of {MAX_BODY} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     })?;
-    let wanted = if body.is_empty() { Ok(Wanted::default()) } else { serde_json::from_slice(&body) };
-    let wanted: Wanted = wanted.map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => invalid("invalid_field", error.to_string()),
-        _ => problem(StatusCode::BAD_REQUEST, "bad_request", format!("not JSON: {error}")),
+    let wanted = if body.is_empty() { Ok(JobRequest::default()) } else { serde_json::from_slice(&body) };
+    let wanted: JobRequest = wanted.map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", error.to_string())
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, "bad_request", format!("not JSON: {error}")),
     })?;
-    let language = wanted.target_lang.map_or(Ok(jobs.language), |language| language.parse::<Language>());
-    let language = language.map_err(|error| invalid("unknown_language", error.to_string()))?;
-    let id = Id(language, Uuid::new_v4());
+    let language = wanted.target_lang.map_or(Ok(jobs.language), |language| language.parse())?;
+    let id = JobId(language, Uuid::new_v4());
     let url = signed(jobs.bucket().map_err(|error| failed(&error))?, Method::PUT, &id.key()).await?;
     let answer = json!({
         "id": id.to_string(),
@@ -136,79 +139,72 @@ async fn create(State(jobs): State<Arc<Jobs>>, body: Body) -> Result<Response, R
         "status_url": format!("/v1/jobs/{id}"),
         "expires_in_s": EXPIRES.as_secs(),
     });
-    Ok((StatusCode::CREATED, Json(answer)).into_response())
+    Ok((StatusCode::CREATED, Json(answer)))
 }
 
-/// The part of a stored transcript that clients get, in the words of `POST /speech-to-text`.
-#[derive(Debug, Deserialize, Serialize)]
-struct Answer {
-    #[serde(rename(deserialize = "text", serialize = "transcription"))]
-    text: String,
-    language: Language,
-    duration_s: f64,
-    segments: Vec<AnswerSegment>,
-    timings: Value,
+/// A job, as clients see it.
+#[derive(Debug, Serialize)]
+struct Job {
+    id: String,
+    #[serde(flatten)]
+    status: JobStatus,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
-struct AnswerSegment {
-    start: f64,
-    end: f64,
-    text: String,
-    avg_logprob: f64,
+#[derive(Debug, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+enum JobStatus {
+    WaitingForUpload,
+    Queued,
+    Done { result: SpeechAnswer, urls: Urls },
+    Failed(ErrorDocument),
 }
 
-#[derive(Debug, Deserialize)]
-struct Refusal {
-    detail: String,
-    code: String,
+/// Signed URLs of the results.
+#[derive(Debug, Serialize)]
+struct Urls {
+    json: String,
+    srt: String,
 }
 
 /// `GET /v1/jobs/{id}`.
-async fn status(State(jobs): State<Arc<Jobs>>, id: Result<Path<String>, PathRejection>) -> Result<Response, Response> {
-    let id = id.ok().and_then(|Path(id)| id.parse::<Id>().ok());
-    let id = id.ok_or_else(|| problem(StatusCode::NOT_FOUND, "not_found", "no such job"))?;
+async fn status(State(jobs): State<Arc<Jobs>>, id: Result<Path<String>, PathRejection>) -> Result<Json<Job>, Problem> {
+    let id = id.ok().and_then(|Path(id)| id.parse::<JobId>().ok());
+    let id = id.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not_found", "no such job"))?;
     let bucket = jobs.bucket().map_err(|error| failed(&error))?;
     let key = id.key();
-    let results = Results::of(&key).map_err(|error| failed(&error.into()))?;
-    let store = &*bucket.store;
-    let stored = async |key: &Key| text(store, key).await.map_err(|error| failed(&error));
-    let answer = if let Some(json) = stored(&results.json).await? {
-        let result: Answer = serde_json::from_slice(&json).map_err(|error| broken(&results.json, &error))?;
-        let urls = json!({
-            "json": signed(bucket, Method::GET, &results.json).await?,
-            "srt": signed(bucket, Method::GET, &results.srt).await?,
-        });
-        json!({ "id": id.to_string(), "status": "done", "result": result, "urls": urls })
+    let results = ResultKeys::of(&key).map_err(|error| failed(&error.into()))?;
+    let stored = async |key: &Key| store::get(&*bucket.store, key).await.map_err(|error| failed(&error));
+    let status = if let Some(json) = stored(&results.json).await? {
+        let transcript: Transcript = parsed(&results.json, &json)?;
+        let urls = Urls {
+            json: signed(bucket, Method::GET, &results.json).await?,
+            srt: signed(bucket, Method::GET, &results.srt).await?,
+        };
+        JobStatus::Done { result: SpeechAnswer::new(&transcript, true), urls }
     } else if let Some(json) = stored(&results.error).await? {
-        let Refusal { detail, code } = serde_json::from_slice(&json).map_err(|error| broken(&results.error, &error))?;
-        json!({ "id": id.to_string(), "status": "failed", "detail": detail, "code": code })
+        JobStatus::Failed(parsed(&results.error, &json)?)
+    } else if store::exists(&*bucket.store, &key).await.map_err(|error| failed(&error))? {
+        JobStatus::Queued
     } else {
-        let there = exists(store, &key).await.map_err(|error| failed(&error))?;
-        json!({ "id": id.to_string(), "status": if there { "queued" } else { "waiting_for_upload" } })
+        JobStatus::WaitingForUpload
     };
-    Ok(Json(answer).into_response())
+    Ok(Json(Job { id: id.to_string(), status }))
 }
 
-async fn signed(bucket: &Bucket, method: Method, key: &Key) -> Result<String, Response> {
+async fn signed(bucket: &Bucket, method: Method, key: &Key) -> Result<String, Problem> {
     let url = bucket.signer.signed_url(method, key, EXPIRES).await;
     url.map(Into::into).map_err(|error| failed(&error))
 }
 
-fn invalid(code: &'static str, detail: String) -> Response {
-    problem(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
-}
-
-fn failed(error: &object_store::Error) -> Response {
+fn failed(error: &object_store::Error) -> Problem {
     tracing::error!(%error, "S3 failed");
-    internal()
+    Problem::internal()
 }
 
-fn broken(key: &Key, error: &serde_json::Error) -> Response {
-    tracing::error!(key = key.as_ref(), %error, "a stored result makes no sense");
-    internal()
-}
-
-fn internal() -> Response {
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error; the log has it")
+/// Reads a stored result.
+fn parsed<T: DeserializeOwned>(key: &Key, json: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(json).map_err(|error| {
+        tracing::error!(key = key.as_ref(), %error, "unreadable result in S3");
+        Problem::internal()
+    })
 }

@@ -1,4 +1,4 @@
-//! Works on the recordings of an event.
+//! Transcribes the recordings of an event.
 
 use std::{
     collections::HashMap,
@@ -8,122 +8,103 @@ use std::{
 };
 
 use indic_seamless::{
-    Error, Language, Transcript,
+    Error, Language, OutputFormat,
     service::{Service, code},
-    subtitles::{SubtitleOptions, srt},
+    subtitles::SubtitleOptions,
 };
 use object_store::{ObjectStore, path::Path};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::timeout_at;
 
 use super::{
-    event::{Event, Message, RECORDINGS, Recording},
+    event::{Message, Recording, RecordingsEvent},
+    results::{Document, ErrorDocument, ResultKeys, SUBTITLES, Source, as_text},
     store::{self, Object},
 };
 
-/// A recording is not begun with less time than this.
+/// A recording is not started with less time left than this.
 const LEAST: Duration = Duration::from_secs(5);
-/// What is left of the time when the transcription must be done, for results to be written.
+/// The time kept for writing the results.
 const WRITING: Duration = Duration::from_secs(2);
 
-/// Where the results of a recording are.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Results {
-    #[serde(rename = "transcript_key", serialize_with = "as_text")]
-    pub(super) json: Path,
-    #[serde(rename = "subtitles_key", serialize_with = "as_text")]
-    pub(super) srt: Path,
-    #[serde(skip)]
-    pub(super) error: Path,
-}
-
-fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(path.as_ref())
-}
-
-impl Results {
-    pub(super) fn of(recording: &Path) -> Result<Self, object_store::path::Error> {
-        let rest = recording.as_ref();
-        let rest = rest.strip_prefix(RECORDINGS).unwrap_or(rest);
-        let named = |ending| Path::parse(format!("transcripts/{rest}.{ending}"));
-        Ok(Self { json: named("json")?, srt: named("srt")?, error: named("error.json")? })
-    }
-}
-
-/// What is told of a recording that was transcribed. The text is in the bucket only.
+/// The report on a transcribed recording. The text is in the bucket only.
 #[derive(Debug, Serialize)]
 struct Done {
     bucket: String,
     #[serde(serialize_with = "as_text")]
     key: Path,
     #[serde(flatten)]
-    results: Results,
-    /// Not for one that was transcribed before.
+    results: ResultKeys,
+    /// `None` if the transcript was there already.
     #[serde(flatten)]
-    now: Option<Now>,
+    summary: Option<Summary>,
 }
 
 #[derive(Debug, Serialize)]
-struct Now {
+struct Summary {
     language: Language,
     duration_s: f64,
 }
 
-/// Why there is no transcript.
+/// Why a recording has no transcript.
 #[derive(Debug)]
-struct Failure {
+struct RecordingError {
     code: &'static str,
     detail: String,
-    /// Whether trying again is in vain.
+    /// Whether another attempt would fail the same way.
     permanent: bool,
 }
 
-impl Failure {
-    fn new(code: &'static str, detail: impl Into<String>) -> Self {
+impl RecordingError {
+    fn permanent(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), permanent: true }
     }
 
-    fn for_now(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { permanent: false, ..Self::new(code, detail) }
+    fn transient(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), permanent: false }
     }
 }
 
-/// For logs, which shall have nothing of a recording in them: what is wrong with one, a file says.
-impl std::fmt::Display for Failure {
+/// For logs, which must not hold anything of a recording: the detail of a permanent error is in the error document only.
+impl std::fmt::Display for RecordingError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { code, detail, permanent } = self;
         if *permanent { f.write_str(code) } else { write!(f, "{code}: {detail}") }
     }
 }
 
-impl From<object_store::Error> for Failure {
+impl std::error::Error for RecordingError {}
+
+impl From<object_store::Error> for RecordingError {
     fn from(error: object_store::Error) -> Self {
         match error {
-            object_store::Error::NotFound { path, .. } => Self::for_now("not_found", format!("there is no {path}")),
-            error => Self::for_now("storage", error.to_string()),
+            object_store::Error::NotFound { path, .. } => {
+                Self::transient("not_found", format!("no such object: {path}"))
+            }
+            error => Self::transient("storage", error.to_string()),
         }
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for RecordingError {
     fn from(error: Error) -> Self {
         match code(&error) {
-            Some(code) => Self::new(code, error.to_string()),
-            None => Self::for_now("internal", error.to_string()),
+            Some(code) => Self::permanent(code, error.to_string()),
+            None => Self::transient("internal", error.to_string()),
         }
     }
 }
 
-/// What is needed for it.
+/// The service and the buckets, during one event.
 pub(super) struct Worker<'a, O> {
     service: &'a Service,
     open: O,
-    /// Those opened so far. They end with the event, since connections do not survive until the next.
+    /// The buckets opened so far, for this event only: connections do not survive until the next.
     buckets: HashMap<String, Arc<dyn ObjectStore>>,
     language: Language,
     max_bytes: u64,
-    /// Whether some of the time went to an earlier recording.
+    /// Whether an earlier recording took some of the time.
     begun: bool,
 }
 
@@ -132,14 +113,14 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         Self { service, open, buckets: HashMap::new(), language, max_bytes, begun: false }
     }
 
-    /// What [`Event::transcribe`] says.
-    pub(super) async fn answer(mut self, event: Event, deadline: Instant) -> crate::Result<Value> {
+    /// Implements [`RecordingsEvent::transcribe`].
+    pub(super) async fn answer(mut self, event: RecordingsEvent, deadline: Instant) -> crate::Result<Value> {
         match event {
-            Event::One(recording) => match self.recording(&recording, deadline).await {
+            RecordingsEvent::One(recording) => match self.recording(&recording, deadline).await {
                 Ok(done) => Ok(serde_json::to_value(done)?),
-                Err(failure) => Err(format!("{}: {failure}", recording.key).into()),
+                Err(error) => Err(format!("{}: {error}", recording.key).into()),
             },
-            Event::Queue(messages) => {
+            RecordingsEvent::Queue(messages) => {
                 let mut failed = Vec::new();
                 for Message { id, recordings } in messages {
                     if !self.message(&id, recordings, deadline).await {
@@ -148,16 +129,16 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
                 }
                 Ok(json!({ "batchItemFailures": failed }))
             }
-            Event::Map(items) => self.items(items, deadline).await,
+            RecordingsEvent::Map(items) => self.items(items, deadline).await,
         }
     }
 
-    /// Whether all that a message asks for is done.
+    /// Transcribes the recordings of a message; true if all succeeded.
     async fn message(&mut self, id: &str, recordings: Result<Vec<Recording>, String>, deadline: Instant) -> bool {
         let recordings = match recordings {
             Ok(recordings) => recordings,
             Err(error) => {
-                tracing::error!(message = id, %error, "a message makes no sense");
+                tracing::error!(message = id, %error, "unreadable message");
                 return false;
             }
         };
@@ -174,11 +155,11 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
             let named = item.as_ref().ok().map(|item| json!({ "bucket": item.bucket, "key": item.key.as_ref() }));
             let result = match item {
                 Ok(recording) => self.recording(&recording, deadline).await,
-                Err(detail) => Err(Failure::new("invalid_field", detail)),
+                Err(detail) => Err(RecordingError::permanent("invalid_field", detail)),
             };
             let (ok, mut answer) = match result {
                 Ok(done) => (true, serde_json::to_value(done)?),
-                Err(Failure { code, detail, permanent }) => {
+                Err(RecordingError { code, detail, permanent }) => {
                     failed += 1;
                     let mut answer = named.unwrap_or_else(|| json!({}));
                     answer["code"] = code.into();
@@ -193,7 +174,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
             answers.push(answer);
         }
         if let Some(detail) = later {
-            return Err(format!("some recordings must be tried again; the first: {detail}").into());
+            return Err(format!("some recordings failed but may succeed later; the first: {detail}").into());
         }
         if failed > 0 && failed == answers.len() {
             let codes: Vec<_> = answers.iter().filter_map(|answer| answer["code"].as_str()).collect();
@@ -202,41 +183,43 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         Ok(answers.into())
     }
 
-    /// Transcribes a recording, unless that was done before.
-    async fn recording(&mut self, recording: &Recording, deadline: Instant) -> Result<Done, Failure> {
+    /// Transcribes a recording, unless it has a transcript already, and logs the outcome.
+    async fn recording(&mut self, recording: &Recording, deadline: Instant) -> Result<Done, RecordingError> {
         let Recording { bucket, key, .. } = recording;
         let result = match timeout_at(deadline.into(), self.work(recording, deadline)).await {
             Ok(result) => result,
-            Err(_) => Err(Failure::for_now("deadline", "the time of this function is up")),
+            Err(_) => Err(RecordingError::transient("deadline", "the function's time is over")),
         };
         match &result {
-            Ok(Done { now: Some(now), .. }) => {
-                tracing::info!(bucket, key = key.as_ref(), language = %now.language, duration_s = now.duration_s, "transcribed");
+            Ok(Done { summary: Some(summary), .. }) => {
+                tracing::info!(bucket, key = key.as_ref(), language = %summary.language, duration_s = summary.duration_s, "transcribed");
             }
-            Ok(_) => tracing::info!(bucket, key = key.as_ref(), "transcribed before"),
-            Err(failure) => {
-                tracing::error!(bucket, key = key.as_ref(), code = failure.code, %failure, "not transcribed");
+            Ok(_) => tracing::info!(bucket, key = key.as_ref(), "has a transcript already"),
+            Err(error) => {
+                tracing::error!(bucket, key = key.as_ref(), code = error.code, %error, "not transcribed");
             }
         }
         result
     }
 
-    async fn work(&mut self, recording: &Recording, deadline: Instant) -> Result<Done, Failure> {
+    async fn work(&mut self, recording: &Recording, deadline: Instant) -> Result<Done, RecordingError> {
         let Recording { bucket, key, .. } = recording;
-        let results = Results::of(key).map_err(|error| Failure::new("invalid_field", error.to_string()))?;
+        let results =
+            ResultKeys::of(key).map_err(|error| RecordingError::permanent("invalid_field", error.to_string()))?;
         let store = self.bucket(bucket)?;
-        let done = |now| Done { bucket: bucket.clone(), key: key.clone(), results: results.clone(), now };
+        let done = |summary| Done { bucket: bucket.clone(), key: key.clone(), results: results.clone(), summary };
         if store::exists(&*store, &results.json).await? {
             return Ok(done(None));
         }
         if Instant::now() + LEAST > deadline {
-            return Err(Failure::for_now("deadline", "too little of this function's time is left"));
+            return Err(RecordingError::transient("deadline", "too little of the function's time is left"));
         }
         match self.transcript(&*store, recording, &results, deadline).await {
-            Err(failure) if failure.permanent => {
-                let body = json!({ "detail": failure.detail, "code": failure.code });
-                store::replace(&*store, &results.error, body.to_string().into(), "application/json").await?;
-                Err(failure)
+            Err(error) if error.permanent => {
+                let document = ErrorDocument { detail: error.detail.clone(), code: error.code.to_owned() };
+                let body = as_json(&document)?;
+                store::replace(&*store, &results.error, body, OutputFormat::JSON.media_type()).await?;
+                Err(error)
             }
             other => Ok(done(Some(other?))),
         }
@@ -247,34 +230,32 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         &mut self,
         store: &dyn ObjectStore,
         recording: &Recording,
-        results: &Results,
+        results: &ResultKeys,
         deadline: Instant,
-    ) -> Result<Now, Failure> {
+    ) -> Result<Summary, RecordingError> {
         let Recording { bucket, key, .. } = recording;
         let first = !mem::replace(&mut self.begun, true);
         let (bytes, etag) = match store::read(store, key, self.max_bytes).await? {
             Object::Whole { bytes, etag } => (bytes, etag),
             Object::TooLarge(size) => {
                 let detail = format!("the recording has {size} bytes, wanted at most {}", self.max_bytes);
-                return Err(Failure::new("body_too_large", detail));
+                return Err(RecordingError::permanent("body_too_large", detail));
             }
         };
         let language = recording.language().unwrap_or(self.language);
         let latest = deadline.checked_sub(WRITING).unwrap_or(deadline);
         let transcript = self.service.transcribe(bytes, language, latest).await.map_err(|error| match error {
-            // It had all the time that there is, so it will not do better next time.
+            // It had all the time that there is, so another attempt would fail, too.
             Error::Stopped { .. } if first && Instant::now() >= latest => {
-                Failure::new("deadline", "transcribing takes longer than this function may run")
+                RecordingError::permanent("deadline", "transcription takes longer than the function may run")
             }
             error => error.into(),
         })?;
-        let srt = srt(&transcript.segments, &SubtitleOptions::default());
-        store::create(store, &results.srt, srt.into(), "application/x-subrip").await?;
-        let source = json!({ "bucket": bucket, "key": key.as_ref(), "etag": etag });
-        let body = serde_json::to_vec(&Document { transcript: &transcript, source });
-        let body = body.map_err(|error| Failure::for_now("internal", error.to_string()))?;
-        store::create(store, &results.json, body, "application/json").await?;
-        Ok(Now { language, duration_s: transcript.duration_s })
+        let subtitles = SUBTITLES.render(&transcript, &SubtitleOptions::default());
+        store::create(store, &results.srt, subtitles.into(), SUBTITLES.media_type()).await?;
+        let document = Document { transcript: &transcript, source: Source { bucket, key, etag } };
+        store::create(store, &results.json, as_json(&document)?, OutputFormat::JSON.media_type()).await?;
+        Ok(Summary { language, duration_s: transcript.duration_s })
     }
 
     fn bucket(&mut self, name: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
@@ -287,9 +268,6 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
     }
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(flatten)]
-    transcript: &'a Transcript,
-    source: Value,
+fn as_json(document: &impl Serialize) -> Result<Vec<u8>, RecordingError> {
+    serde_json::to_vec(document).map_err(|error| RecordingError::transient("internal", error.to_string()))
 }

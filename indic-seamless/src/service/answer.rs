@@ -1,42 +1,40 @@
-//! What a client gets: JSON, plain text, or subtitles.
+//! The body of a successful transcription: JSON, or one of the other [`OutputFormat`]s.
 
 use axum::{
     Json,
     http::header,
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::{PartialSchema, ToSchema, openapi};
 
 use crate::{
-    subtitles::{SubtitleOptions, srt, vtt},
+    format::OutputFormat,
+    subtitles::SubtitleOptions,
     transcript::{Flag, Segment, Timings, Transcript, Word},
 };
 
-/// The form of the answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Format {
-    /// An object with the text, and more if asked for.
-    #[default]
-    Json,
-    /// The text alone.
-    Text,
-    /// SubRip subtitles.
-    Srt,
-    /// WebVTT subtitles.
-    Vtt,
-}
-
-/// What is said, or its translation.
+/// The JSON answer of `POST /speech-to-text`, for hosts that deliver it by another way.
+///
+/// ```
+/// use indic_seamless::{Language, Timings, Transcript, service::SpeechAnswer};
+///
+/// let transcript = Transcript::new(0.0, Language::HINDI, Vec::new(), Timings::default());
+/// let json = serde_json::to_value(SpeechAnswer::new(&transcript, false))?;
+/// assert_eq!(json, serde_json::json!({ "transcription": "" }));
+/// let json = serde_json::to_value(SpeechAnswer::new(&transcript, true))?;
+/// assert_eq!(json["language"], "hin");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(crate) struct SpeechAnswer {
+pub struct SpeechAnswer {
     /// The whole text.
     #[schema(example = "कृपया आज का मौसम")]
     transcription: String,
-    /// What was asked for with `segments=true`.
+    /// Present with `segments=true` or `words=true`.
     #[serde(flatten)]
-    more: Option<SpeechDetails>,
+    details: Option<SpeechDetails>,
 }
 
 /// What `segments=true` adds.
@@ -47,102 +45,75 @@ struct SpeechDetails {
     language: &'static str,
     /// Length of the recording in seconds.
     duration_s: f64,
-    /// The text in the order of time.
-    segments: Vec<SpeechSegment>,
-    /// Where the time went.
-    timings: SpeechTimings,
+    /// The segments, ordered by time.
+    segments: Vec<AnswerSegment>,
+    /// Where the time went, in milliseconds.
+    timings: Timings,
 }
 
-/// A stretch of the recording with its text.
+/// A segment of the recording with its text: a [`Segment`] without tokens, score and alternatives.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(crate) struct SpeechSegment {
-    /// Where it begins, in seconds.
+#[schema(as = SpeechSegment)]
+pub(crate) struct AnswerSegment {
+    /// Start in seconds.
     start: f64,
-    /// Where it ends, in seconds.
+    /// End in seconds.
     end: f64,
-    /// Its text.
+    /// The text.
     text: String,
-    /// The mean log-probability of its tokens: how sure the model is; 0 is certain.
+    /// The mean log-probability of the tokens: how sure the model is; 0 is certain.
     avg_logprob: f32,
-    /// What is wrong with the text; left out when nothing is. `retried`: a first search went wrong, this is the text of a
+    /// Reasons to distrust the text; absent if there are none. `retried`: the first search failed, and this is the text of a
     /// second, stricter one. `loop`: the text repeats itself. `run_away`: it is longer than anybody can say in the time.
     /// `truncated`: it was cut off at the limit of tokens.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<String>, required = false)]
+    #[schema(required = false)]
     flags: Vec<Flag>,
-    /// What was asked for with `words=true`.
+    /// The words; present with `words=true`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
-    words: Vec<SpeechWord>,
+    words: Vec<Word>,
 }
 
-/// A word of a segment.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-struct SpeechWord {
-    /// The word, with its punctuation.
-    text: String,
-    /// Where it begins, in seconds.
-    start: f64,
-    /// Where it ends, in seconds.
-    end: f64,
-    /// The mean probability of its tokens, 0 to 1.
-    confidence: f32,
-}
-
-/// Milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-struct SpeechTimings {
-    audio_ms: f64,
-    features_ms: f64,
-    encoder_ms: f64,
-    generation_ms: f64,
-    total_ms: f64,
-    new_tokens: usize,
-}
-
-impl From<&Segment> for SpeechSegment {
+impl From<&Segment> for AnswerSegment {
     fn from(segment: &Segment) -> Self {
-        let Segment { start, end, ref text, avg_logprob, ref flags, ref words, .. } = *segment;
-        let words = words.iter().map(|Word { text, start, end, confidence }| SpeechWord {
-            text: text.clone(),
-            start: *start,
-            end: *end,
-            confidence: *confidence,
-        });
-        Self { start, end, text: text.clone(), avg_logprob, flags: flags.clone(), words: words.collect() }
-    }
-}
-
-impl From<Timings> for SpeechTimings {
-    fn from(timings: Timings) -> Self {
-        let Timings { audio_ms, features_ms, encoder_ms, generation_ms, total_ms, new_tokens, .. } = timings;
-        Self { audio_ms, features_ms, encoder_ms, generation_ms, total_ms, new_tokens }
+        let Segment { start, end, text, avg_logprob, flags, words, .. } = segment.clone();
+        Self { start, end, text, avg_logprob, flags, words }
     }
 }
 
 impl SpeechAnswer {
-    pub(crate) fn new(transcript: &Transcript, segments: bool) -> Self {
-        let details = || SpeechDetails {
+    /// The answer for a transcript; `details` adds language, duration, segments and timings, as `segments=true` does.
+    pub fn new(transcript: &Transcript, details: bool) -> Self {
+        let all = || SpeechDetails {
             language: transcript.language.code(),
             duration_s: transcript.duration_s,
-            segments: transcript.segments.iter().map(SpeechSegment::from).collect(),
-            timings: transcript.timings.into(),
+            segments: transcript.segments.iter().map(AnswerSegment::from).collect(),
+            timings: transcript.timings,
         };
-        Self { transcription: transcript.text.clone(), more: segments.then(details) }
+        Self { transcription: transcript.text.clone(), details: details.then(all) }
     }
 }
 
-impl Format {
-    pub(crate) fn respond(self, transcript: &Transcript, segments: bool) -> Response {
-        let typed =
-            |content_type: &'static str, text: String| ([(header::CONTENT_TYPE, content_type)], text).into_response();
-        match self {
-            Self::Json => Json(SpeechAnswer::new(transcript, segments)).into_response(),
-            Self::Text => typed("text/plain; charset=utf-8", transcript.text.clone()),
-            Self::Srt => {
-                typed("application/x-subrip; charset=utf-8", srt(&transcript.segments, &SubtitleOptions::default()))
-            }
-            Self::Vtt => typed("text/vtt; charset=utf-8", vtt(&transcript.segments, &SubtitleOptions::default())),
-        }
+/// The answer in a format. `details` is for JSON, as in [`SpeechAnswer::new`].
+pub(crate) fn respond(format: OutputFormat, transcript: &Transcript, details: bool) -> Response {
+    if format == OutputFormat::JSON {
+        return Json(SpeechAnswer::new(transcript, details)).into_response();
+    }
+    let content_type = format!("{}; charset=utf-8", format.media_type());
+    let body = format.render(transcript, &SubtitleOptions::default());
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+impl PartialSchema for OutputFormat {
+    fn schema() -> openapi::RefOr<openapi::Schema> {
+        let list: Vec<String> = Self::ALL.iter().map(|format| format!("`{format}`: {}.", format.summary())).collect();
+        openapi::ObjectBuilder::new()
+            .schema_type(openapi::schema::Type::String)
+            .description(Some(format!("The format of the answer. {}", list.join(" "))))
+            .enum_values(Some(Self::ALL.iter().map(|format| Value::from(format.name()))))
+            .into()
     }
 }
+
+impl ToSchema for OutputFormat {}

@@ -1,4 +1,4 @@
-//! The thread that has the model, and the requests that wait for it.
+//! The thread that runs the model, and the requests that wait for it.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc as tokio_mpsc, watch};
 
-use super::{metrics::Metrics, problem::Problem};
+use super::{measurements::Observer, metrics::Metrics, problem::Problem};
 use crate::{
     audio::Waveform,
     backend::{Backend, Precision},
@@ -20,16 +20,16 @@ use crate::{
     transcript::{Segment, Transcript},
 };
 
-/// What a transcription tells while it runs.
+/// News of a running transcription.
 #[derive(Debug)]
-pub(crate) enum Event {
-    /// The next segment is done.
+pub(crate) enum Update {
+    /// The next segment is finished.
     Segment(Segment),
-    /// Nothing comes after it.
+    /// The result; the last update.
     Done(Result<Transcript>),
 }
 
-/// A recording and what is asked of it.
+/// A recording and how to transcribe it.
 #[derive(Debug)]
 pub(crate) struct Recording {
     pub(crate) audio: Waveform,
@@ -38,7 +38,7 @@ pub(crate) struct Recording {
     pub(crate) language: Language,
     pub(crate) beams: Option<usize>,
     pub(crate) words: bool,
-    /// When nobody waits for the result any more.
+    /// When the client stops waiting for the result.
     pub(crate) deadline: Instant,
 }
 
@@ -48,16 +48,16 @@ struct Job {
     request_id: Arc<str>,
     recording: Recording,
     cancel: CancelToken,
-    events: tokio_mpsc::UnboundedSender<Event>,
+    updates: tokio_mpsc::UnboundedSender<Update>,
     since: Instant,
-    /// Given back when the job is done.
+    /// Released when the job is done.
     _slot: Slot,
 }
 
-/// Room for one request, from its first byte to its answer.
+/// A place in the queue, held by a request from its first byte to its answer.
 pub(crate) type Slot = OwnedSemaphorePermit;
 
-/// What is known of the model once it is loaded.
+/// Facts about the loaded model.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) languages: Vec<Language>,
@@ -65,8 +65,9 @@ pub(crate) struct Loaded {
     pub(crate) precision: Precision,
 }
 
+/// How far loading the model has come.
 #[derive(Debug, Clone)]
-enum State {
+enum LoadState {
     Loading,
     Ready,
     Failed(Arc<str>),
@@ -79,14 +80,14 @@ pub(crate) struct Engine {
     slots: Arc<Semaphore>,
     queue: usize,
     loaded: Arc<OnceLock<Loaded>>,
-    state: watch::Receiver<State>,
+    state: watch::Receiver<LoadState>,
     metrics: Arc<Metrics>,
 }
 
-/// A transcription under way. Dropping it ends the work, as when a client goes away.
+/// A running transcription. Dropping it stops the work, for example when a client disconnects.
 #[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) events: tokio_mpsc::UnboundedReceiver<Event>,
+    pub(crate) updates: tokio_mpsc::UnboundedReceiver<Update>,
     cancel: CancelToken,
 }
 
@@ -97,15 +98,16 @@ impl Drop for Running {
 }
 
 impl Engine {
-    /// Starts the thread, which loads the model first and then runs it once: what the first request would have to wait for
-    /// (pages of the weights, memory, the thread pool) is there after that.
+    /// Starts the thread, which loads the model and runs it once, so that the first request need not wait for pages of the
+    /// weights, memory or the thread pool.
     pub(crate) fn start(
         queue: usize,
         metrics: Arc<Metrics>,
+        observer: Box<Observer>,
         load: impl FnOnce() -> Result<Transcriber> + Send + 'static,
     ) -> Result<Self> {
         let (jobs, waiting) = mpsc::channel();
-        let (tell, state) = watch::channel(State::Loading);
+        let (tell, state) = watch::channel(LoadState::Loading);
         let loaded = Arc::new(OnceLock::new());
         let (for_thread, counted) = (loaded.clone(), metrics.clone());
         let run = move || {
@@ -121,11 +123,11 @@ impl Engine {
                     let (backend, precision) = (transcriber.backend(), transcriber.precision());
                     // Set once, here.
                     let _ = for_thread.set(Loaded { languages, backend, precision });
-                    tell.send_replace(State::Ready);
-                    serve(&transcriber, &waiting, &counted);
+                    tell.send_replace(LoadState::Ready);
+                    serve(&transcriber, &waiting, &counted, &observer);
                 }
                 Err(error) => {
-                    tell.send_replace(State::Failed(error.to_string().into()));
+                    tell.send_replace(LoadState::Failed(error.to_string().into()));
                 }
             }
         };
@@ -140,53 +142,53 @@ impl Engine {
     /// Waits until the model is loaded and was run once.
     pub(crate) async fn ready(&self) -> Result<(), String> {
         let mut state = self.state.clone();
-        match state.wait_for(|state| !matches!(state, State::Loading)).await.as_deref() {
-            Ok(State::Failed(reason)) => Err(reason.to_string()),
+        match state.wait_for(|state| !matches!(state, LoadState::Loading)).await.as_deref() {
+            Ok(LoadState::Failed(reason)) => Err(reason.to_string()),
             Ok(_) => Ok(()),
-            Err(_) => Err("the inference thread ended".to_owned()),
+            Err(_) => Err("the inference thread has ended".to_owned()),
         }
     }
 
     /// The model, if it is loaded.
     pub(crate) fn loaded(&self) -> Result<&Loaded, Problem> {
         self.loaded.get().ok_or_else(|| match &*self.state.borrow() {
-            State::Failed(reason) => Problem::not_ready(format!("the model could not be loaded: {reason}")),
-            _ => Problem::not_ready("the model is being loaded"),
+            LoadState::Failed(reason) => Problem::not_ready(format!("the model could not be loaded: {reason}")),
+            _ => Problem::not_ready("the model is still loading"),
         })
     }
 
-    /// Room for a request, if there is any.
+    /// A place for a request, if one is free.
     pub(crate) fn slot(&self) -> Result<Slot, Problem> {
         self.loaded()?;
         self.slots.clone().try_acquire_owned().map_err(|_| {
             self.metrics.refused("busy");
-            Problem::busy(format!("one request is worked on and {} wait; try again soon", self.queue))
+            Problem::busy(format!("one request is processed and {} are waiting; try again soon", self.queue))
         })
     }
 
-    /// Room for work that can wait for it.
+    /// Waits for a free place.
     pub(crate) async fn turn(&self) -> Result<Slot> {
         self.slots.clone().acquire_owned().await.map_err(|_| ended())
     }
 
-    /// Lets a recording wait for its turn.
+    /// Queues a recording.
     pub(crate) fn submit(&self, request_id: &Arc<str>, recording: Recording, slot: Slot) -> Result<Running> {
-        let (events, receiver) = tokio_mpsc::unbounded_channel();
+        let (updates, receiver) = tokio_mpsc::unbounded_channel();
         let cancel = CancelToken::new();
         let (request_id, since) = (request_id.clone(), Instant::now());
-        let job = Job { request_id, recording, cancel: cancel.clone(), events, since, _slot: slot };
-        // The thread ends only after the last sender, unless the model could not be loaded.
+        let job = Job { request_id, recording, cancel: cancel.clone(), updates, since, _slot: slot };
+        // The thread outlives all senders, unless the model could not be loaded.
         self.jobs.send(job).map_err(|_| ended())?;
-        Ok(Running { events: receiver, cancel })
+        Ok(Running { updates: receiver, cancel })
     }
 }
 
-/// There is nobody left to do the work.
+/// The error when the inference thread has ended.
 pub(crate) fn ended() -> Error {
     Error::Stopped { reason: StopReason::Cancelled, partial: None }
 }
 
-/// Decodes on a thread that may take its time; also tells how many milliseconds it took. `None` if the decoder panicked.
+/// Decodes on a blocking thread, and measures the milliseconds. `None` if the decoder panicked.
 pub(crate) async fn decoded<E: Send + 'static>(
     decode: impl FnOnce() -> Result<Waveform, E> + Send + 'static,
 ) -> Option<Result<(Waveform, f64), E>> {
@@ -195,7 +197,7 @@ pub(crate) async fn decoded<E: Send + 'static>(
     Some(decoded.map(|audio| (audio, started.elapsed().as_secs_f64() * 1000.0)))
 }
 
-/// One short inference on a hum.
+/// Runs one short inference on a hum.
 fn prime(transcriber: &Transcriber) -> Result<()> {
     let hum = (0..Waveform::SAMPLE_RATE).map(|i| 0.1 * (i as f32 * 0.05).sin()).collect();
     let hum = Waveform::from_samples(hum, Waveform::SAMPLE_RATE)?;
@@ -206,8 +208,8 @@ fn prime(transcriber: &Transcriber) -> Result<()> {
     transcriber.transcribe_with(&hum, language, options).map(|_| ())
 }
 
-/// Works on one recording after the other, until nobody can send any more.
-fn serve(transcriber: &Transcriber, waiting: &mpsc::Receiver<Job>, metrics: &Metrics) {
+/// Transcribes one recording after the other, until all senders are gone.
+fn serve(transcriber: &Transcriber, waiting: &mpsc::Receiver<Job>, metrics: &Metrics, observer: &Observer) {
     while let Ok(job) = waiting.recv() {
         let waited = job.since.elapsed();
         if job.cancel.is_cancelled() {
@@ -215,16 +217,18 @@ fn serve(transcriber: &Transcriber, waiting: &mpsc::Receiver<Job>, metrics: &Met
         }
         // A bug must cost one request, not the service.
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| transcribe(transcriber, &job))) else {
-            // Who waits sees that the events end.
+            // The client sees that the updates end.
             tracing::error!(request_id = &*job.request_id, "the transcription panicked");
             continue;
         };
         if let Ok(transcript) = &result {
-            metrics.transcribed(&job.request_id, waited, transcript);
+            let measurements = metrics.transcribed(&job.request_id, waited, transcript);
+            if catch_unwind(AssertUnwindSafe(|| observer(&measurements))).is_err() {
+                tracing::error!(request_id = &*job.request_id, "the host's observer panicked");
+            }
         }
-        let Job { events, .. } = job;
         // The client may have gone away.
-        let _ = events.send(Event::Done(result));
+        let _ = job.updates.send(Update::Done(result));
     }
 }
 
@@ -234,12 +238,12 @@ fn transcribe(transcriber: &Transcriber, job: &Job) -> Result<Transcript> {
     let generation = beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() });
     let mut tell = |segment: &Segment| {
         // The client may have gone away.
-        let _ = job.events.send(Event::Segment(segment.clone()));
+        let _ = job.updates.send(Update::Segment(segment.clone()));
     };
     let options = TranscribeOptions {
         generation,
         words,
-        // A client has no use for a loop, whatever the reference would do.
+        // Clients get the better text even where the reference would return a loop.
         retry: Retry::Always,
         cancel: job.cancel.clone(),
         deadline: Some(deadline),

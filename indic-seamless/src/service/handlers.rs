@@ -1,4 +1,4 @@
-//! The endpoints.
+//! The handlers of the endpoints.
 
 use std::{
     collections::BTreeMap,
@@ -22,8 +22,8 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::{
     Shared,
-    answer::{SpeechAnswer, SpeechSegment},
-    engine::{Event, Recording, Running, decoded},
+    answer::{AnswerSegment, SpeechAnswer, respond},
+    engine::{Recording, Running, Update, decoded},
     metrics::CONTENT_TYPE,
     observe::{ClientGuard, Deadline, RequestId, client},
     openapi::ApiDoc,
@@ -32,15 +32,15 @@ use super::{
 };
 use crate::{backend::Backend, error::Error, generation::StopReason, language::Language, transcript::Transcript};
 
-/// What the pages may do: nothing but what is in them, and ask this service.
+/// The pages may run their own scripts and ask this service, nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
                            script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
                            frame-ancestors 'none'";
 
-/// How long the engine may take to end what it is at when the time is up.
+/// How long the engine may take to stop after the deadline.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// The service and where to go on.
+/// The service and its endpoints.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServiceInfo {
     service: &'static str,
@@ -52,14 +52,14 @@ pub(crate) struct ServiceInfo {
     endpoints: BTreeMap<&'static str, &'static str>,
 }
 
-/// How the service is.
+/// The state of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `healthy` as long as there is an answer.
+    /// `healthy`, whenever there is an answer.
     status: &'static str,
-    /// Whether the model is there.
+    /// Whether the model is loaded.
     model_loaded: bool,
-    /// Where the model runs.
+    /// The device that the model runs on.
     #[schema(example = "cpu")]
     device: Option<&'static str>,
     /// The type of the weights.
@@ -69,7 +69,7 @@ pub(crate) struct Health {
     supported_languages: BTreeMap<&'static str, &'static str>,
 }
 
-/// The languages of text.
+/// The languages that text can be in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Languages {
     /// Code and name.
@@ -78,18 +78,18 @@ pub(crate) struct Languages {
     count: usize,
 }
 
-/// How much a request may ask for.
+/// The limits of requests.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Limits {
     /// The largest body.
     max_body_bytes: usize,
     /// The longest recording, in seconds.
     max_audio_s: f64,
-    /// Requests that may wait.
+    /// How many requests may wait.
     queue: usize,
     /// The longest time for an answer, in seconds.
     deadline_s: f64,
-    /// What recordings may be.
+    /// Formats of recordings.
     formats: [&'static str; 8],
 }
 
@@ -113,8 +113,8 @@ fn page(html: &'static str) -> Response {
     ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY), (header::VARY, "accept")], Html(html)).into_response()
 }
 
-/// What this is: a page for browsers, else JSON.
-#[utoipa::path(get, path = "/", tag = "service", responses((status = 200, description = "What this is", body = ServiceInfo)))]
+/// The service: a web page for browsers, JSON for others.
+#[utoipa::path(get, path = "/", tag = "service", responses((status = 200, description = "The service", body = ServiceInfo)))]
 pub(crate) async fn index(headers: HeaderMap) -> Response {
     if accepts(&headers, "text/html") {
         return page(include_str!("page.html"));
@@ -139,8 +139,8 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
     ([(header::VARY, "accept")], Json(info)).into_response()
 }
 
-/// Whether the process lives.
-#[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, description = "It lives", body = Health)))]
+/// Whether the process is alive.
+#[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, description = "It is alive", body = Health)))]
 pub(crate) async fn health(State(shared): State<Arc<Shared>>) -> Json<Health> {
     let loaded = shared.engine.loaded().ok();
     Json(Health {
@@ -152,22 +152,22 @@ pub(crate) async fn health(State(shared): State<Arc<Shared>>) -> Json<Health> {
     })
 }
 
-/// Whether requests can be answered: the model is loaded, and the service is not ending.
+/// Whether recordings can be sent: the model is loaded, and the service is not shutting down.
 #[utoipa::path(
     get,
     path = "/ready",
     tag = "service",
-    responses((status = 200, description = "It can work"), (status = 503, description = "It cannot, and why", body = ProblemBody))
+    responses((status = 200, description = "It can take requests"), (status = 503, description = "It cannot; the detail says why", body = ProblemBody))
 )]
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     shared.engine.loaded()?;
     if shared.ending() {
-        return Err(Problem::not_ready("the service is ending"));
+        return Err(Problem::not_ready("the service is shutting down"));
     }
     Ok(Json(json!({ "status": "ready" })).into_response())
 }
 
-/// Limits, to be known before something too large is sent.
+/// The limits, so that clients can check before they send too much.
 #[utoipa::path(get, path = "/limits", tag = "service", responses((status = 200, description = "The limits", body = Limits)))]
 pub(crate) async fn limits(State(shared): State<Arc<Shared>>) -> Json<Limits> {
     let settings = &shared.settings;
@@ -192,7 +192,7 @@ pub(crate) async fn supported_languages(State(shared): State<Arc<Shared>>) -> Re
     Ok(Json(Languages { count: languages.len(), languages }))
 }
 
-/// Counts and times, for Prometheus.
+/// Counters and histograms, for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.metrics.text()).into_response()
@@ -207,7 +207,7 @@ pub(crate) async fn docs() -> Response {
 }
 
 pub(crate) async fn redoc() -> Redirect {
-    // Relative, as there may be a prefix.
+    // Relative, as the router may be mounted under a path.
     Redirect::permanent("docs")
 }
 
@@ -219,11 +219,12 @@ pub(crate) async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method Not Allowed")
 }
 
-/// A recording to text.
+/// Transcribe or translate a recording.
 ///
-/// A form with the file `audio`, JSON with the recording in base64, or the recording itself as the body. What is asked for is
-/// in fields of the form or the JSON, or in the query. With `Accept: text/event-stream` the answer comes as server-sent
-/// events: `segment` for each segment as soon as it is done, then `done` with the whole answer, or `error` with the problem.
+/// Send a form with the file `audio`, JSON with the recording in base64, or the recording itself as the body. Options are
+/// fields of the form or of the JSON, or query parameters. With `Accept: text/event-stream` the answer is a stream of
+/// server-sent events: `segment` for each segment as soon as it is finished, then `done` with the whole answer, or `error`
+/// with the problem.
 #[utoipa::path(
     post,
     path = "/speech-to-text",
@@ -238,20 +239,17 @@ pub(crate) async fn method_not_allowed() -> Problem {
     responses(
         (status = 200, description = "The text", content(
             (SpeechAnswer = "application/json"),
-            (String = "text/plain"),
-            (String = "application/x-subrip"),
-            (String = "text/vtt"),
             (String = "text/event-stream")
         )),
-        (status = 400, description = "Not a form, not JSON, or a recording damaged on its way", body = ProblemBody),
-        (status = 408, description = "The body did not come", body = ProblemBody),
+        (status = 400, description = "An unreadable form or JSON, or an upload corrupted on its way", body = ProblemBody),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody),
         (status = 413, description = "Too large or too long", body = ProblemBody),
-        (status = 415, description = "Not a body or a recording of a known type", body = ProblemBody),
-        (status = 422, description = "A field or the recording makes no sense", body = ProblemBody),
-        (status = 429, description = "Too many requests of this client are under way", body = ProblemBody),
+        (status = 415, description = "The type of the body or of the recording is not supported", body = ProblemBody),
+        (status = 422, description = "An invalid field or recording", body = ProblemBody),
+        (status = 429, description = "This client has too many requests in flight", body = ProblemBody),
         (status = 500, description = "An error of the service", body = ProblemBody),
-        (status = 503, description = "No room at the moment; see `retry-after`", body = ProblemBody),
-        (status = 504, description = "The time is up; `partial` is what was finished", body = ProblemBody)
+        (status = 503, description = "The queue is full; see `retry-after`", body = ProblemBody),
+        (status = 504, description = "Deadline exceeded; `partial` has the segments that were finished", body = ProblemBody)
     )
 )]
 pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
@@ -261,10 +259,10 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
     let id = request.extensions().get::<RequestId>().cloned();
     let id = id.map_or_else(|| "".into(), |id| id.0);
     let streamed = accepts(request.headers(), "text/event-stream");
-    // Room first, so that bodies that nobody has time for take no memory.
-    let room = shared.enter(client(&request)).and_then(|client| Ok((client, shared.engine.slot()?)));
-    let (client, slot) = match room {
-        Ok(room) => room,
+    // First a place in the queue, so that refused bodies take no memory.
+    let place = shared.enter(client(&request)).and_then(|client| Ok((client, shared.engine.slot()?)));
+    let (client, slot) = match place {
+        Ok(place) => place,
         Err(problem) => {
             drain(request.into_body().into_data_stream(), settings.max_body_bytes).await;
             return Err(problem);
@@ -288,10 +286,10 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         return Ok(transcription.stream(&id));
     }
     let transcript = transcription.finish().await?;
-    Ok(options.format.respond(&transcript, options.segments || options.words))
+    Ok(respond(options.format, &transcript, options.segments || options.words))
 }
 
-/// A transcription that is waited for.
+/// A running transcription and its client.
 struct Transcription {
     running: Running,
     deadline: Instant,
@@ -299,32 +297,32 @@ struct Transcription {
     _client: Option<ClientGuard>,
 }
 
-/// What comes next of it.
+/// The next news of it.
 enum Next {
-    Segment(SpeechSegment),
+    Segment(AnswerSegment),
     Done(Box<Transcript>),
 }
 
 impl Transcription {
     async fn next(&mut self) -> Result<Next, Problem> {
-        match tokio::time::timeout_at(self.deadline.into(), self.running.events.recv()).await {
+        match tokio::time::timeout_at(self.deadline.into(), self.running.updates.recv()).await {
             Err(_) => {
-                // What the engine was about to hand out when it looked at the clock.
-                while let Ok(Some(Event::Segment(segment))) =
-                    tokio::time::timeout(GRACE, self.running.events.recv()).await
+                // The engine may still deliver segments that it finished in time.
+                while let Ok(Some(Update::Segment(segment))) =
+                    tokio::time::timeout(GRACE, self.running.updates.recv()).await
                 {
                     self.partial.push(&segment);
                 }
                 Err(Problem::deadline(std::mem::take(&mut self.partial)))
             }
-            // The engine's thread ends only with the service.
+            // The transcription panicked.
             Ok(None) => Err(Problem::internal()),
-            // The engine looks at the clock, too.
-            Ok(Some(Event::Done(Err(Error::Stopped { reason: StopReason::Deadline, .. })))) => {
+            // The engine checks the deadline, too.
+            Ok(Some(Update::Done(Err(Error::Stopped { reason: StopReason::Deadline, .. })))) => {
                 Err(Problem::deadline(std::mem::take(&mut self.partial)))
             }
-            Ok(Some(Event::Done(result))) => Ok(Next::Done(Box::new(result?))),
-            Ok(Some(Event::Segment(segment))) => {
+            Ok(Some(Update::Done(result))) => Ok(Next::Done(Box::new(result?))),
+            Ok(Some(Update::Segment(segment))) => {
                 self.partial.push(&segment);
                 Ok(Next::Segment((&segment).into()))
             }
@@ -353,7 +351,7 @@ impl Transcription {
                 Some((event, state))
             }
         });
-        // Else nginx would hold them back until it has a buffer full.
+        // Keeps nginx from buffering the events.
         let unbuffered = [("x-accel-buffering", "no")];
         (unbuffered, Sse::new(events).keep_alive(KeepAlive::default())).into_response()
     }

@@ -1,11 +1,11 @@
-//! What the service counts: for Prometheus to collect, and for CloudWatch as lines of its embedded metric format.
+//! What the service counts, for Prometheus to collect.
 
 use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use prometheus_client::{
@@ -18,8 +18,8 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-use serde_json::json;
 
+use super::measurements::Measurements;
 use crate::transcript::Transcript;
 
 /// The content type of [`Metrics::text`].
@@ -30,7 +30,7 @@ type Seconds = Counter<f64, AtomicU64>;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     method: &'static str,
-    /// The pattern of the route, so that foreign paths do not make series.
+    /// The pattern of the route, so that unknown paths do not each make a series.
     path: String,
     status: u16,
 }
@@ -45,7 +45,7 @@ struct Stage {
     stage: &'static str,
 }
 
-/// The registry and what is in it.
+/// The registry and its metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
@@ -56,9 +56,7 @@ pub(crate) struct Metrics {
     real_time_factor: Histogram,
     pub(crate) in_flight: Gauge,
     load: Gauge<f64, AtomicU64>,
-    /// Whether to print embedded metrics.
-    embedded: bool,
-    /// Whether nothing was transcribed yet.
+    /// Whether nothing has been transcribed yet.
     cold: AtomicBool,
 }
 
@@ -67,7 +65,7 @@ fn seconds() -> Histogram {
 }
 
 impl Metrics {
-    pub(crate) fn new(embedded: bool) -> Self {
+    pub(crate) fn new() -> Self {
         let mut metrics = Self {
             requests: Family::default(),
             refused: Family::default(),
@@ -76,22 +74,21 @@ impl Metrics {
             real_time_factor: Histogram::new(exponential_buckets(0.01, 1.6, 14)),
             in_flight: Gauge::default(),
             load: Gauge::default(),
-            embedded,
             cold: AtomicBool::new(true),
             registry: Mutex::new(Registry::with_prefix("indic_seamless")),
         };
         let registry = metrics.registry.get_mut().unwrap_or_else(PoisonError::into_inner);
         registry.register("requests", "Answers by method, route and status", metrics.requests.clone());
-        registry.register("refused", "Requests turned away for lack of room", metrics.refused.clone());
+        registry.register("refused", "Requests refused because the service is busy", metrics.refused.clone());
         registry.register("stage_seconds", "Time per recording and stage", metrics.stages.clone());
         registry.register("audio_seconds", "Seconds of speech transcribed", metrics.audio.clone());
         registry.register(
             "real_time_factor",
-            "Working time over the length of the recording",
+            "Processing time over the length of the recording",
             metrics.real_time_factor.clone(),
         );
         registry.register("in_flight", "Requests under way", metrics.in_flight.clone());
-        registry.register("load_seconds", "Loading the model and running it once", metrics.load.clone());
+        registry.register("load_seconds", "Loading and warming up the model", metrics.load.clone());
         metrics
     }
 
@@ -106,7 +103,7 @@ impl Metrics {
 
     pub(crate) fn loaded(&self, took: Duration) {
         self.load.set(took.as_secs_f64());
-        tracing::info!(seconds = took.as_secs_f64(), "the model is loaded and was run once");
+        tracing::info!(seconds = took.as_secs_f64(), "model loaded and warmed up");
     }
 
     pub(crate) fn answered(&self, method: &'static str, path: &str, status: u16) {
@@ -117,64 +114,49 @@ impl Metrics {
         self.refused.get_or_create(&Reason { reason }).inc();
     }
 
-    /// Counts a transcription, and logs it: how long, not what was said.
-    pub(crate) fn transcribed(&self, request_id: &str, waited: Duration, transcript: &Transcript) {
-        let timings = &transcript.timings;
-        let (audio_s, total_ms) = (transcript.duration_s, timings.total_ms);
-        let real_time_factor = total_ms / 1000.0 / audio_s;
-        let queue_ms = waited.as_secs_f64() * 1000.0;
+    /// Counts a transcription, and logs its times without its text.
+    pub(crate) fn transcribed<'a>(
+        &self,
+        request_id: &'a str,
+        waited: Duration,
+        transcript: &Transcript,
+    ) -> Measurements<'a> {
+        let timings = transcript.timings;
+        let measurements = Measurements {
+            request_id,
+            audio_s: transcript.duration_s,
+            queue_ms: waited.as_secs_f64() * 1000.0,
+            timings,
+            cold_start: self.cold.swap(false, Ordering::Relaxed),
+        };
+        let real_time_factor = measurements.real_time_factor();
         let stages = [
-            ("queue", queue_ms),
+            ("queue", measurements.queue_ms),
             ("audio", timings.audio_ms),
             ("features", timings.features_ms),
             ("encoder", timings.encoder_ms),
             ("generation", timings.generation_ms),
-            ("total", total_ms),
+            ("total", timings.total_ms),
         ];
         for (stage, ms) in stages {
             self.stages.get_or_create(&Stage { stage }).observe(ms / 1000.0);
         }
-        self.audio.inc_by(audio_s);
+        self.audio.inc_by(measurements.audio_s);
         self.real_time_factor.observe(real_time_factor);
-        let cold_start = self.cold.swap(false, Ordering::Relaxed);
         tracing::info!(
             request_id,
-            audio_s,
-            queue_ms,
+            audio_s = measurements.audio_s,
+            queue_ms = measurements.queue_ms,
             audio_ms = timings.audio_ms,
             features_ms = timings.features_ms,
             encoder_ms = timings.encoder_ms,
             generation_ms = timings.generation_ms,
-            total_ms,
+            total_ms = timings.total_ms,
             tokens = timings.new_tokens,
             real_time_factor,
-            cold_start,
+            cold_start = measurements.cold_start,
             "transcribed"
         );
-        if self.embedded {
-            let metric = |name: &str, unit: &str| json!({ "Name": name, "Unit": unit });
-            let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-            let line = json!({
-                "_aws": {
-                    "Timestamp": timestamp,
-                    "CloudWatchMetrics": [{
-                        "Namespace": "IndicSeamless",
-                        "Dimensions": [["FunctionName"]],
-                        "Metrics": [
-                            metric("QueueTime", "Milliseconds"), metric("FeaturesTime", "Milliseconds"),
-                            metric("EncoderTime", "Milliseconds"), metric("GenerationTime", "Milliseconds"),
-                            metric("TotalTime", "Milliseconds"), metric("AudioSeconds", "Seconds"),
-                            metric("RealTimeFactor", "None"), metric("Tokens", "Count"), metric("ColdStart", "Count"),
-                        ],
-                    }],
-                },
-                "FunctionName": std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
-                "RequestId": request_id,
-                "QueueTime": queue_ms, "FeaturesTime": timings.features_ms, "EncoderTime": timings.encoder_ms,
-                "GenerationTime": timings.generation_ms, "TotalTime": total_ms, "AudioSeconds": audio_s,
-                "RealTimeFactor": real_time_factor, "Tokens": timings.new_tokens, "ColdStart": u8::from(cold_start),
-            });
-            println!("{line}");
-        }
+        measurements
     }
 }

@@ -1,5 +1,5 @@
-//! The HTTP service, for every host: one [`Service`] whose [router](Service::router) stands behind AWS Lambda as well as behind
-//! a [listener](serve).
+//! The HTTP service: one [`Service`] whose [router](Service::router) every host shares, be it a function in the cloud, an axum
+//! application, or the [listener](serve) of this module.
 //!
 //! ```no_run
 //! use indic_seamless::{
@@ -22,20 +22,21 @@
 //!
 //! | | |
 //! |---|---|
-//! | `POST /speech-to-text` | a recording to text: form, JSON or the bytes; answers in JSON, text, subtitles, or as events |
-//! | `GET /` | a page for browsers, else what this is |
-//! | `GET /health`, `GET /ready` | whether the process lives; whether it can work |
-//! | `GET /supported-languages`, `GET /limits` | what can be asked for |
-//! | `GET /openapi.json`, `GET /docs` | the description, and a page of it |
-//! | `GET /metrics` | for Prometheus |
+//! | `POST /speech-to-text` | transcribes a recording, sent as a form, JSON or bytes; answers with JSON, text, subtitles, or server-sent events |
+//! | `GET /` | a web page for browsers; for others, facts about the service |
+//! | `GET /health`, `GET /ready` | whether the process is alive; whether it can take requests |
+//! | `GET /supported-languages`, `GET /limits` | what requests may ask for |
+//! | `GET /openapi.json`, `GET /docs` | the OpenAPI description, and a page that shows it |
+//! | `GET /metrics` | metrics for Prometheus |
 //!
-//! The model runs on a thread of its own, one request at a time with all cores. As many requests as
-//! [`queue`](Settings::queue) says wait for it; more are told to come back, before they cost memory. Problems have the shape
-//! `{"detail", "code", "request_id"}`, and what is logged never has audio or text in it.
+//! The model runs on a thread of its own, one request at a time with all cores. Up to [`queue`](Settings::queue) requests wait
+//! for it; further ones get 503 with `Retry-After` before their bodies are read. Errors are [`Problem`]s,
+//! `{"detail", "code", "request_id"}`. The log never contains audio or text.
 
 mod answer;
 mod engine;
 mod handlers;
+mod measurements;
 mod metrics;
 mod observe;
 mod openapi;
@@ -55,9 +56,8 @@ use std::{
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderName, HeaderValue, Method, Uri, header},
     middleware::from_fn_with_state,
-    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use tower::util::MapRequest;
@@ -67,17 +67,19 @@ use tower_http::{
 };
 use uuid::Uuid;
 
-use self::{
-    engine::{Engine, Event, Recording, decoded, ended},
-    metrics::Metrics,
-    observe::{ClientGuard, Clients, observe, panicked},
-    problem::Problem,
-};
 pub use self::{
+    answer::SpeechAnswer,
+    measurements::Measurements,
     observe::Deadline,
-    problem::code,
+    problem::{Problem, code},
     server::{serve, termination},
     settings::Settings,
+};
+use self::{
+    engine::{Engine, Recording, Update, decoded, ended},
+    measurements::Observer,
+    metrics::Metrics,
+    observe::{ClientGuard, Clients, observe, panicked},
 };
 use crate::{
     audio::AudioOptions,
@@ -88,13 +90,13 @@ use crate::{
     transcript::Transcript,
 };
 
-/// The service: a model on its thread, and what is around it.
+/// The service: a model on its thread, the queue before it, and the endpoints.
 ///
-/// Clones are the same service.
+/// Clones share the model and the queue.
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Shared>);
 
-/// What all requests share.
+/// The state that all requests share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     settings: Settings,
@@ -105,7 +107,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Counts a request for its client.
+    /// Counts a request in flight for its client.
     fn enter(&self, client: String) -> Result<Option<ClientGuard>, Problem> {
         let limit = self.settings.per_client;
         if limit == 0 {
@@ -113,7 +115,7 @@ impl Shared {
         }
         self.clients.enter(client, limit).map(Some).ok_or_else(|| {
             self.metrics.refused("client");
-            Problem::too_many_requests(format!("{limit} requests of this client are under way, which is the limit"))
+            Problem::too_many_requests(format!("this client has {limit} requests in flight, which is the limit"))
         })
     }
 
@@ -133,40 +135,73 @@ impl Shared {
 }
 
 impl Service {
-    /// Starts the thread of the model, which calls `load` first. The service answers at once, but turns recordings away until
-    /// it is [ready](Self::ready).
+    /// Starts the model's thread, which calls `load` first. The service answers at once, but refuses recordings until it is
+    /// [ready](Self::ready).
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if there can be no thread, [`Error::InvalidOption`] for a setting.
+    /// [`Error::Io`] if the thread cannot be started, [`Error::InvalidOption`] for an invalid setting.
     pub fn start(settings: Settings, load: impl FnOnce() -> Result<Transcriber> + Send + 'static) -> Result<Self> {
+        Self::start_observed(settings, load, |_| {})
+    }
+
+    /// Like [`start`](Self::start), and calls `observer` after each transcription, for hosts that report measurements in a
+    /// format of their own. It is called on the model's thread, so it should return quickly; if it panics, that is logged.
+    ///
+    /// ```
+    /// use indic_seamless::{Transcriber, service::{Service, Settings}};
+    ///
+    /// let service = Service::start_observed(Settings::default(), Transcriber::demo, |measurements| {
+    ///     println!("{} took {} ms", measurements.request_id, measurements.timings.total_ms);
+    /// })?;
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start).
+    pub fn start_observed(
+        settings: Settings,
+        load: impl FnOnce() -> Result<Transcriber> + Send + 'static,
+        observer: impl Fn(&Measurements<'_>) + Send + Sync + 'static,
+    ) -> Result<Self> {
         cors(&settings)?;
-        let metrics = Arc::new(Metrics::new(settings.embedded_metrics));
-        let engine = Engine::start(settings.queue, metrics.clone(), load)?;
+        let metrics = Arc::new(Metrics::new());
+        let observer: Box<Observer> = Box::new(observer);
+        let engine = Engine::start(settings.queue, metrics.clone(), observer, load)?;
         let (clients, ending) = (Arc::default(), AtomicBool::new(false));
         Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, ending })))
     }
 
-    /// Waits until the model is loaded and was run once.
+    /// Waits until the model is loaded and warmed up.
     ///
     /// # Errors
     ///
-    /// Why it could not be loaded.
+    /// The reason why it could not be loaded.
     pub async fn ready(&self) -> Result<(), String> {
         self.0.engine.ready().await
     }
 
-    /// From now on `/ready` says no, so that a load balancer sends no more. What is under way goes on.
+    /// Makes `/ready` answer 503 from now on, so that a load balancer sends no more requests. Those in flight continue.
     pub fn end(&self) {
         self.0.ending.store(true, Ordering::Relaxed);
     }
 
-    /// The endpoints.
+    /// The endpoints, as a router that can be served as it is, nested under a path, or merged into another application:
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use indic_seamless::service::Service;
+    ///
+    /// fn app(service: &Service) -> Router {
+    ///     Router::new().route("/", get(|| async { "my own page" })).nest("/speech", service.router())
+    /// }
+    /// ```
     pub fn router(&self) -> Router {
         self.router_with(Router::new())
     }
 
-    /// The endpoints and those of a host, which get the same ids, logs, limits and shape of problems.
+    /// The endpoints and those of a host, which get the same request ids, logs, metrics and [`Problem`] bodies.
     pub fn router_with(&self, more: Router) -> Router {
         let shared = self.0.clone();
         let router = Router::new()
@@ -185,15 +220,15 @@ impl Service {
         if prefix.is_empty() {
             return router;
         }
-        // In front of the routes, which are chosen by what is left of the path.
+        // Before routing, which looks at the rest of the path.
         Router::new().fallback_service(MapRequest::new(router, move |request| without_prefix(request, &prefix)))
     }
 
-    /// Transcribes a recording that came another way than by HTTP. It waits for its turn, however many wait.
+    /// Transcribes a recording that did not arrive by HTTP. It waits for its turn, however long the queue is.
     ///
     /// # Errors
     ///
-    /// What is wrong with the recording or the language; [`Error::Stopped`] if there is no result by `deadline`.
+    /// Those of the recording and the language; [`Error::Stopped`] if there is no result by `deadline`.
     pub async fn transcribe(&self, audio: Vec<u8>, language: Language, deadline: Instant) -> Result<Transcript> {
         let shared = &self.0;
         let work = async {
@@ -204,8 +239,8 @@ impl Service {
             let id = Uuid::new_v4().to_string().into();
             let recording = Recording { audio, audio_ms, language, beams: None, words: false, deadline };
             let mut running = shared.engine.submit(&id, recording, slot)?;
-            while let Some(event) = running.events.recv().await {
-                if let Event::Done(result) = event {
+            while let Some(update) = running.updates.recv().await {
+                if let Update::Done(result) = update {
                     return result;
                 }
             }
@@ -216,7 +251,7 @@ impl Service {
             .unwrap_or(Err(Error::Stopped { reason: StopReason::Deadline, partial: None }))
     }
 
-    /// Everything that must hold for every endpoint.
+    /// Adds what applies to every endpoint.
     fn around(&self, router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
         let settings = &self.0.settings;
         let router = router
@@ -244,13 +279,7 @@ fn without_prefix(mut request: Request, prefix: &str) -> Request {
     request
 }
 
-/// An answer that says what is wrong in the shape of this service, for the endpoints of a host
-/// ([`Service::router_with`]). `code` is for programs, and should never change.
-pub fn problem(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Response {
-    Problem::new(status, code, detail).into_response()
-}
-
-/// Which pages may ask; `None` for those of this service only.
+/// Which other origins may ask; `None` for none.
 fn cors(settings: &Settings) -> Result<Option<CorsLayer>> {
     let origins = &settings.cors_origins;
     let allowed = match origins.as_slice() {

@@ -1,4 +1,4 @@
-//! Around every request: its id, its log line, its count, the shape of its problems.
+//! Middleware around every request: its id, its log line, its metrics, the body of its problem.
 
 use std::{
     collections::HashMap,
@@ -21,12 +21,12 @@ use super::{Shared, problem::Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: in the answer's header, in errors and in the log.
+/// The id of a request, in the answer's header, in problems and in the log.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
 impl RequestId {
-    /// The one that the client or a proxy gave, if it is harmless in a log, else a new one.
+    /// The id that the client or a proxy gave, if it is harmless in a log; otherwise a new one.
     fn of(request: &Request) -> Self {
         let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
         let harmless = |id: &&str| {
@@ -36,21 +36,21 @@ impl RequestId {
     }
 }
 
-/// When a host wants the answer of this request, if that is before the service's own limit. The Lambda adapter puts it into
-/// the request's extensions.
+/// When a host needs the answer of a request, if that is earlier than the service's own limit. The host puts it into the
+/// request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Instant);
 
-/// How many requests each client has under way.
+/// How many requests each client has in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Clients(Mutex<HashMap<String, usize>>);
 
-/// One of them, until dropped.
+/// A request in flight, until dropped.
 #[derive(Debug)]
 pub(crate) struct ClientGuard(Arc<Clients>, String);
 
 impl Clients {
-    /// `None` if the client has `limit` under way.
+    /// Counts a request; `None` if the client has `limit` in flight.
     pub(crate) fn enter(self: &Arc<Self>, client: String, limit: usize) -> Option<ClientGuard> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(client.clone()).or_default();
@@ -74,14 +74,14 @@ impl Drop for ClientGuard {
     }
 }
 
-/// Whom to count a request for.
+/// The client of a request: its API key, or else its address.
 pub(crate) fn client(request: &Request) -> String {
     let key = request.headers().get("x-api-key").and_then(|value| value.to_str().ok());
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
     key.map(str::to_owned).or(address).unwrap_or_default()
 }
 
-/// The outermost layer.
+/// The middleware.
 pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::of(&request);
@@ -89,7 +89,7 @@ pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Requ
     let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     request.extensions_mut().insert(id.clone());
     shared.metrics.in_flight.inc();
-    // Counted down also if the client goes away, which drops this future.
+    // Also when the client disconnects, which drops this future.
     let _in_flight = Defer(|| {
         shared.metrics.in_flight.dec();
     });
@@ -118,7 +118,7 @@ pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Requ
     response
 }
 
-/// A method as a label; a client can invent methods.
+/// A method as a label. Clients can invent methods, which must not each make a series.
 fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -132,7 +132,7 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// Turns a panic into an answer.
+/// The answer when a handler panics.
 pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response<Body> {
     tracing::error!("a handler panicked");
     Problem::internal().into_response()

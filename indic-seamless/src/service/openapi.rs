@@ -1,13 +1,17 @@
-//! The description of the service, from its types.
+//! The OpenAPI description of the service, derived from its types.
 
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi, PartialSchema,
+    openapi::{ContentBuilder, OpenApi as Description, RefOr},
+};
 
 use super::{
-    answer::{Format, SpeechAnswer, SpeechSegment},
+    answer::{AnswerSegment, SpeechAnswer},
     handlers,
     problem::{Partial, ProblemBody},
     request::{SpeechBytes, SpeechForm, SpeechJson, SpeechOptions},
 };
+use crate::format::OutputFormat;
 
 /// OpenAPI 3.1.
 #[derive(OpenApi)]
@@ -27,10 +31,36 @@ use super::{
         handlers::speech_to_text,
         handlers::metrics
     ),
-    components(schemas(Format, Partial, ProblemBody, SpeechAnswer, SpeechBytes, SpeechForm, SpeechJson, SpeechOptions, SpeechSegment)),
+    components(schemas(
+        AnswerSegment,
+        OutputFormat,
+        Partial,
+        ProblemBody,
+        SpeechAnswer,
+        SpeechBytes,
+        SpeechForm,
+        SpeechJson,
+        SpeechOptions
+    )),
+    modifiers(&Formats),
     tags(
         (name = "speech", description = "Recordings to text"),
-        (name = "service", description = "What the service is and how it does")
+        (name = "service", description = "State of the service")
     )
 )]
 pub(crate) struct ApiDoc;
+
+/// Lists the media type of every [`OutputFormat`] with the answers of `POST /speech-to-text`.
+struct Formats;
+
+impl Modify for Formats {
+    fn modify(&self, description: &mut Description) {
+        let operation = description.paths.paths.get_mut("/speech-to-text").and_then(|path| path.post.as_mut());
+        let answer = operation.and_then(|operation| operation.responses.responses.get_mut("200"));
+        let Some(RefOr::T(answer)) = answer else { return };
+        for format in OutputFormat::ALL.iter().filter(|format| **format != OutputFormat::JSON) {
+            let content = ContentBuilder::new().schema(Some(String::schema())).build();
+            answer.content.insert(format.media_type().to_owned(), RefOr::T(content));
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What a client is told when something is wrong: always one shape, and the status that fits.
+//! What a client gets when something is wrong: one JSON shape for all problems, and a fitting status.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -7,34 +7,34 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::SpeechSegment;
+use super::answer::AnswerSegment;
 use crate::{error::Error, transcript::Segment};
 
-/// Seconds after which a client that was refused for lack of room may try again.
+/// Seconds after which a refused client may try again.
 const RETRY_AFTER_S: u32 = 2;
 
-/// The body of every answer that is not a success.
+/// The body of every unsuccessful answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProblemBody<'a> {
-    /// What was found and what was wanted, for people.
+    /// What was found and what was wanted, for people to read.
     detail: &'a str,
-    /// The kind of problem, for programs; stable.
+    /// The kind of problem, for programs. Never changes.
     #[schema(example = "unknown_language")]
     code: &'a str,
     /// The request, as in the header `x-request-id` and in the logs.
     request_id: &'a str,
-    /// What was finished when the time was up; with the code `deadline` only.
+    /// The segments finished before the deadline; with the code `deadline` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     partial: Option<&'a Partial>,
 }
 
-/// The part of a transcription that was finished in time.
+/// The part of a transcription that was finished before the deadline.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Partial {
-    /// The text of the segments.
+    /// The text of the segments, joined by blanks.
     pub(crate) transcription: String,
     /// The segments.
-    pub(crate) segments: Vec<SpeechSegment>,
+    pub(crate) segments: Vec<AnswerSegment>,
 }
 
 impl Partial {
@@ -48,9 +48,22 @@ impl Partial {
     }
 }
 
-/// A problem on its way to the client. The middleware of `observe` writes the body, since it knows the request's id.
+/// The error of every handler: status, code and detail of an unsuccessful answer.
+///
+/// The body is `{"detail", "code", "request_id"}`. The [router](super::Service::router) writes it, as it knows the request's
+/// id, so handlers that return a `Problem` must be routes of [`Service::router_with`](super::Service::router_with).
+///
+/// ```
+/// use axum::{Router, http::StatusCode, routing::get};
+/// use indic_seamless::service::Problem;
+///
+/// async fn handler() -> Result<String, Problem> {
+///     Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "no such job"))
+/// }
+/// let more: Router = Router::new().route("/jobs", get(handler));
+/// ```
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
+pub struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) detail: String,
@@ -58,7 +71,8 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    /// A problem. `code` is for programs and must never change; `detail` is for people to read.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), partial: None }
     }
 
@@ -91,16 +105,17 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
     }
 
-    pub(crate) fn internal() -> Self {
+    /// An error of the host: status 500 without any detail, which belongs in the log.
+    pub fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "an internal error; the log has it under the request's id",
+            "internal error; the details are in the log, under the request id",
         )
     }
 
     pub(crate) fn deadline(partial: Partial) -> Self {
-        let detail = "the time for this request is up; `partial` is what was finished";
+        let detail = "deadline exceeded; `partial` has the segments that were finished";
         Self { partial: Some(partial), ..Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline", detail) }
     }
 
@@ -109,7 +124,7 @@ impl Problem {
     }
 }
 
-/// The code of an error that is the sender's, such as `damaged_audio`; none for one of the host.
+/// The [`Problem`] code of an error that the client caused, such as `damaged_audio`; `None` for an error of the host.
 pub fn code(error: &Error) -> Option<&'static str> {
     Some(match error {
         Error::UnsupportedAudio { .. } => "unsupported_audio",
@@ -126,7 +141,7 @@ pub fn code(error: &Error) -> Option<&'static str> {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let Some(code) = code(&error) else {
-            // About files and devices of the host: its log has it, clients need not.
+            // It may name files and devices of the host, which are for the log, not for clients.
             tracing::error!(%error, "internal error");
             return Self::internal();
         };

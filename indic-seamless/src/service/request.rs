@@ -1,4 +1,4 @@
-//! From a request to a recording and what to do with it: a form, JSON, or the bytes alone.
+//! Reads requests: a form, JSON or bare bytes become a recording and options.
 
 use std::time::Duration;
 
@@ -13,37 +13,37 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{answer::Format, problem::Problem, settings::Settings};
+use super::{problem::Problem, settings::Settings};
 use crate::{
     audio::{AudioOptions, Waveform},
     error::Error,
+    format::OutputFormat,
     language::Language,
 };
 
-/// How long the rest of a refused body is read, so that the client gets to see the answer.
+/// How long the rest of a refused body is read, so that the client reads the answer.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// What to do with a recording: fields of a form or of JSON, or query parameters.
-#[derive(Debug, Default, Deserialize, ToSchema, IntoParams)]
+/// How to transcribe a recording: fields of a form or of JSON, or query parameters.
+#[derive(Debug, Deserialize, ToSchema, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SpeechOptions {
-    /// The language of the text, English if left out: a code (`hin`), an ISO 639-1 code (`hi`) or a name (`Hindi`), in any
-    /// case. The language spoken for transcription, another one for translation.
+    /// The language of the text; English by default. A code (`hin`), an ISO 639-1 code (`hi`) or a name (`Hindi`), in any
+    /// case. The spoken language for transcription, another one for translation.
     #[schema(example = "Hindi")]
     #[param(example = "Hindi")]
     target_lang: Option<String>,
-    /// The form of the answer.
+    /// The format of the answer.
     #[param(inline)]
-    pub(crate) format: Format,
-    /// Beams of the search, 1 to 10; what the model asks for if left out.
+    pub(crate) format: OutputFormat,
+    /// Beams of the search, 1 to 10; the model's own number by default.
     #[schema(minimum = 1, maximum = 10)]
     #[param(minimum = 1, maximum = 10)]
     pub(crate) beams: Option<usize>,
-    /// Whether JSON has segments, language, duration and timings too.
+    /// Whether JSON also has segments, language, duration and timings.
     pub(crate) segments: bool,
-    /// Whether segments list their words with times and confidence; gives `segments`, too, and subtitles that keep time
-    /// with the words.
+    /// Whether segments list their words with times and confidence. Implies `segments`; subtitles follow the words' times.
     pub(crate) words: bool,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct SpeechJson {
     options: SpeechOptions,
 }
 
-/// A recording by itself.
+/// A bare recording.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "a schema")]
@@ -80,14 +80,20 @@ pub(crate) struct SpeechBytes(Vec<u8>);
 /// The fields of [`SpeechOptions`].
 const FIELDS: [&str; 5] = ["target_lang", "format", "beams", "segments", "words"];
 
-/// Beams cost time and memory; more than this many do not help.
+/// Beams cost time and memory; more than this do not help.
 const MAX_BEAMS: usize = 10;
+
+impl Default for SpeechOptions {
+    fn default() -> Self {
+        Self { target_lang: None, format: OutputFormat::JSON, beams: None, segments: false, words: false }
+    }
+}
 
 impl SpeechOptions {
     fn new(fields: Map<String, Value>) -> Result<Self, Problem> {
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             let known = FIELDS.join(", ");
-            return Err(Problem::invalid_field(format!("{unknown:?} is no field; there are audio, {known}")));
+            return Err(Problem::invalid_field(format!("unknown field {unknown:?}; expected one of audio, {known}")));
         }
         let options: Self =
             serde_json::from_value(Value::Object(fields)).map_err(|error| Problem::invalid_field(error.to_string()))?;
@@ -103,22 +109,22 @@ impl SpeechOptions {
     }
 }
 
-/// An encoded recording and what to do with it.
+/// An encoded recording and how to transcribe it.
 #[derive(Debug)]
 pub(crate) struct Speech {
     pub(crate) audio: Vec<u8>,
-    /// The type that the client gave the recording.
+    /// The media type or extension that the client named.
     pub(crate) hint: Option<String>,
     pub(crate) options: SpeechOptions,
 }
 
 impl Speech {
-    /// Reads a request to its end.
+    /// Reads the whole request.
     pub(crate) async fn read(request: Request, settings: &Settings) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let content_type = ContentType::of(&parts.headers)?;
         if let Some(encoding) = parts.headers.get(header::CONTENT_ENCODING).filter(|value| *value != "identity") {
-            let detail = format!("content-encoding is {encoding:?}, wanted a body that is not compressed again");
+            let detail = format!("content-encoding is {encoding:?}, wanted an uncompressed body");
             return Err(Problem::unsupported_media_type(detail));
         }
         let mut fields = query_fields(&parts.uri)?;
@@ -138,16 +144,16 @@ impl Speech {
         Ok(Self { audio, hint, options: SpeechOptions::new(fields)? })
     }
 
-    /// Decodes the recording. It takes a while: not for an asynchronous thread.
+    /// Decodes the recording. Blocks: not for an asynchronous thread.
     pub(crate) fn decode(audio: Vec<u8>, hint: Option<&str>, max: Duration) -> Result<Waveform, Problem> {
-        // Looked at first, because the decoder takes the bytes.
+        // Checked first, because the decoder takes the bytes.
         let mangled = is_mangled(&audio);
         let decoded = AudioOptions::new().max_duration(max).from_bytes(audio, hint);
         decoded.map_err(|error| if mangled { mangled_body() } else { error.into() })
     }
 }
 
-/// How a body is to be read.
+/// How to read a body.
 #[derive(Debug, PartialEq)]
 enum ContentType {
     Form,
@@ -159,7 +165,7 @@ impl ContentType {
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let wanted = "wanted multipart/form-data, application/json, audio/*, video/* or application/octet-stream";
         let Some(value) = headers.get(header::CONTENT_TYPE) else {
-            return Err(Problem::unsupported_media_type(format!("there is no content-type; {wanted}")));
+            return Err(Problem::unsupported_media_type(format!("content-type is missing; {wanted}")));
         };
         let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
         match text.split(';').next().unwrap_or_default().trim() {
@@ -190,16 +196,16 @@ async fn read_body(body: Body, declared: Option<usize>, settings: &Settings) -> 
                 return Err(Problem::body_too_large(limit));
             }
             Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
-            Ok(Some(Err(error))) => return Err(Problem::bad_request(format!("the body breaks off: {error}"))),
+            Ok(Some(Err(error))) => return Err(Problem::bad_request(format!("the body is incomplete: {error}"))),
             Err(_) => {
-                let detail = format!("nothing of the body came for {:?}", settings.body_timeout);
+                let detail = format!("no part of the body arrived for {:?}", settings.body_timeout);
                 return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail));
             }
         }
     }
 }
 
-/// Reads on for a while and throws away: many clients look for an answer only when they have sent everything.
+/// Reads on for a while and discards: many clients read the answer only after they have sent everything.
 pub(crate) async fn drain(mut stream: BodyDataStream, limit: usize) {
     let mut left = limit;
     let read = async {
@@ -210,7 +216,7 @@ pub(crate) async fn drain(mut stream: BodyDataStream, limit: usize) {
             }
         }
     };
-    // Whether the sender stopped or the time ran out, the answer is the same.
+    // The answer is the same whether or not this times out.
     let _ = tokio::time::timeout(DRAIN, read).await;
 }
 
@@ -222,7 +228,7 @@ fn query_fields(uri: &Uri) -> Result<Map<String, Value>, Problem> {
     Ok(fields)
 }
 
-/// Adds a field that came as text.
+/// Adds a field given as text.
 fn add(fields: &mut Map<String, Value>, name: &str, text: String) -> Result<(), Problem> {
     let invalid = |wanted: &str| Problem::invalid_field(format!("{name} is {text:?}, wanted {wanted}"));
     let value = match name {
@@ -255,7 +261,7 @@ async fn form(request: Request, fields: &mut Map<String, Value>) -> Result<(Vec<
             add(fields, &name, text)?;
         }
     }
-    audio.ok_or_else(|| Problem::invalid_field("the form lacks the file `audio`"))
+    audio.ok_or_else(|| Problem::invalid_field("the form has no file `audio`"))
 }
 
 fn json(bytes: &[u8], fields: &mut Map<String, Value>) -> Result<(Vec<u8>, Option<String>), Problem> {
@@ -274,7 +280,7 @@ fn json(bytes: &[u8], fields: &mut Map<String, Value>) -> Result<(Vec<u8>, Optio
         }
     }
     let audio = audio.ok_or_else(|| Problem::invalid_field("audio is missing, wanted base64"))?;
-    // A data URL, as browsers make it, names the type.
+    // Browsers make data URLs, which name the media type.
     let (hint, encoded) = match audio.strip_prefix("data:").and_then(|url| url.split_once(";base64,")) {
         Some((hint, encoded)) => (Some(hint.to_owned()), encoded),
         None => (None, audio.as_str()),
@@ -284,11 +290,11 @@ fn json(bytes: &[u8], fields: &mut Map<String, Value>) -> Result<(Vec<u8>, Optio
     Ok((bytes, hint))
 }
 
-/// Whether binary data went through something that took it for text, and put U+FFFD where it was not. No recording is
+/// Whether something treated binary data as text on its way, and put U+FFFD wherever it was not UTF-8. No sound recording is
 /// UTF-8 with such characters in it.
 fn is_mangled(bytes: &[u8]) -> bool {
     const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
-    // First, as a sound recording fails here after a few bytes. A multi-byte character may have been cut at the end.
+    // First, as sound recordings fail here after a few bytes. The last character may be cut.
     let is_text = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);
     is_text && bytes.windows(REPLACEMENT.len()).filter(|window| *window == REPLACEMENT).nth(7).is_some()
 }
@@ -297,8 +303,8 @@ fn mangled_body() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "mangled_body",
-        "the recording was damaged on its way: something took its bytes for text. On Amazon API Gateway, declare `*/*` as a \
-         binary media type; else send JSON with the recording in base64",
+        "upload corrupted: a proxy treated binary as text. On Amazon API Gateway, declare `*/*` as a binary media type; \
+         otherwise send JSON with the recording in base64",
     )
 }
 
@@ -311,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mangled_bytes_are_told_from_sound_ones() {
+    fn mangled_bytes_are_recognised() {
         let wav: Vec<u8> = (0..4096u32).map(|i| (i * 37 % 251) as u8).collect();
         assert!(!is_mangled(&wav));
         let mangled = String::from_utf8_lossy(&wav).into_owned().into_bytes();
@@ -321,10 +327,10 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_came_as_text_get_their_types() {
+    fn text_fields_get_their_types() {
         let uri: Uri = "/speech-to-text?target_lang=hi&beams=5&segments=true&format=srt".parse().expect("a URI");
         let options = SpeechOptions::new(query_fields(&uri).expect("fields")).expect("options");
-        assert_eq!((options.beams, options.segments, options.format), (Some(5), true, Format::Srt));
+        assert_eq!((options.beams, options.segments, options.format), (Some(5), true, OutputFormat::SRT));
         assert_eq!(options.language().expect("known"), Language::HINDI);
         for (query, code) in [
             ("beams=0", "invalid_field"),

@@ -1,4 +1,4 @@
-//! A listener for hosts that have none of their own.
+//! An HTTP listener for hosts without one of their own.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,23 +11,23 @@ use hyper_util::{
 use tokio::{net::TcpListener, sync::Semaphore};
 use tower::ServiceExt;
 
-/// How long a client may take for the head of a request, and an idle connection may stay.
+/// How long a client may take to send the head of a request, and how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// The most that the head of a request may hold; hyper answers 431 beyond.
+/// The largest head of a request; hyper answers 431 beyond.
 const HEAD_BYTES: usize = 64 * 1024;
-/// Connections at a time; more wait in the queue of the system.
+/// Connections at a time; more wait in the operating system's backlog.
 const CONNECTIONS: usize = 1024;
-/// How long requests under way may still take when the service ends.
+/// How long requests in flight may still take on shutdown.
 const GRACE: Duration = Duration::from_secs(900);
 
-/// Serves `router` on `listener` until `shutdown` ends; then takes no new connections, and returns when the requests under way
-/// are answered.
+/// Serves `router` on `listener` until `shutdown` completes; then accepts no new connections, and returns when the requests in
+/// flight are answered.
 ///
-/// Slow and oversized heads of requests are turned away, which `axum::serve` does not do.
+/// Unlike `axum::serve` it refuses slow and oversized heads of requests.
 ///
 /// # Errors
 ///
-/// Those of the listener, except for a connection that failed.
+/// Those of the listener; a failed connection is logged.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
@@ -47,7 +47,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         let (stream, address): (_, SocketAddr) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Such as too many open files: worth a pause, not the end.
+                // Such as too many open files, which may pass.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -62,18 +62,18 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         tokio::spawn(async move {
             let _permit = permit;
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
+                tracing::debug!(%error, "connection failed");
             }
         });
     }
     drop(listener);
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still under way when the time for them was up");
+        tracing::warn!("shutdown timed out with requests in flight");
     }
     Ok(())
 }
 
-/// Waits until the process is asked to end, by Ctrl-C or SIGTERM.
+/// Waits for Ctrl-C or SIGTERM.
 pub async fn termination() {
     #[cfg(unix)]
     let terminated = async {

@@ -1,10 +1,10 @@
-//! What a host may set.
+//! The settings of the service.
 
 use std::{env, str::FromStr, time::Duration};
 
 use crate::error::{Error, Result};
 
-/// Limits and manners of the service.
+/// Limits and behaviour of the service.
 ///
 /// ```
 /// use indic_seamless::service::Settings;
@@ -18,24 +18,22 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// The longest recording, `INDIC_SEAMLESS_MAX_AUDIO_S`.
     pub max_audio: Duration,
-    /// How many requests may wait while one is worked on, `INDIC_SEAMLESS_QUEUE`. Each may hold a body and a recording of the
-    /// sizes above.
+    /// How many requests may wait while one is processed, `INDIC_SEAMLESS_QUEUE`. Each may hold a body and a recording of
+    /// the sizes above.
     pub queue: usize,
-    /// How many requests of one client may be under way, `INDIC_SEAMLESS_PER_CLIENT`; 0 for no limit. A client is an API key,
-    /// else an address.
+    /// How many requests one client may have in flight, `INDIC_SEAMLESS_PER_CLIENT`; 0 for no limit. A client is identified
+    /// by its API key, or else by its address.
     pub per_client: usize,
-    /// How long a request may take from its arrival, `INDIC_SEAMLESS_DEADLINE_S`. A host may set an earlier
+    /// How long a request may take after its arrival, `INDIC_SEAMLESS_DEADLINE_S`. A host may set an earlier
     /// [`Deadline`](super::Deadline) for each request.
     pub deadline: Duration,
     /// How long a client may pause while it sends a body, `INDIC_SEAMLESS_BODY_TIMEOUT_S`.
     pub body_timeout: Duration,
-    /// Origins whose pages may read answers, `INDIC_SEAMLESS_CORS_ORIGINS`: none, `*`, or a list with commas. Credentials are
-    /// never allowed.
+    /// Origins whose pages may read answers, `INDIC_SEAMLESS_CORS_ORIGINS`: none, `*`, or a comma-separated list.
+    /// Credentials are never allowed.
     pub cors_origins: Vec<String>,
-    /// A prefix of all paths, `INDIC_SEAMLESS_ROOT_PATH`, as a proxy in front may have it; paths without it work too.
+    /// A prefix of all paths, `INDIC_SEAMLESS_ROOT_PATH`, if a proxy in front adds one. Paths without it work too.
     pub root_path: String,
-    /// Whether to print CloudWatch's embedded metrics to standard output, a line for each request. On in Lambda.
-    pub embedded_metrics: bool,
 }
 
 impl Default for Settings {
@@ -49,48 +47,56 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(10),
             cors_origins: Vec::new(),
             root_path: String::new(),
-            embedded_metrics: false,
         }
     }
 }
 
 impl Settings {
-    /// The defaults, changed by the environment variables named at the fields. In Lambda bodies end at the platform's 6 MB.
+    /// The defaults, changed by the environment variables named at the fields.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for a variable that makes no sense.
+    /// [`Error::InvalidOption`] for a variable whose value cannot be read.
     pub fn from_env() -> Result<Self> {
-        let in_lambda = env::var_os("AWS_LAMBDA_RUNTIME_API").is_some();
-        let default = Self::default();
-        let settings = Self {
-            max_body_bytes: number("INDIC_SEAMLESS_MAX_BODY_BYTES")?.unwrap_or(if in_lambda {
-                LAMBDA_BODY_BYTES
-            } else {
-                default.max_body_bytes
-            }),
-            max_audio: seconds("INDIC_SEAMLESS_MAX_AUDIO_S")?.unwrap_or(default.max_audio),
-            queue: number("INDIC_SEAMLESS_QUEUE")?.unwrap_or(default.queue),
-            per_client: number("INDIC_SEAMLESS_PER_CLIENT")?.unwrap_or(default.per_client),
-            deadline: seconds("INDIC_SEAMLESS_DEADLINE_S")?.unwrap_or(default.deadline),
-            body_timeout: seconds("INDIC_SEAMLESS_BODY_TIMEOUT_S")?.unwrap_or(default.body_timeout),
-            cors_origins: list(&env::var("INDIC_SEAMLESS_CORS_ORIGINS").unwrap_or_default()),
-            root_path: root_path(&env::var("INDIC_SEAMLESS_ROOT_PATH").unwrap_or_default()),
-            embedded_metrics: in_lambda,
-        };
-        Ok(settings)
+        Self::default().with_env()
+    }
+
+    /// These settings, changed by the environment variables named at the fields: for hosts with defaults of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for a variable whose value cannot be read.
+    ///
+    /// ```
+    /// use indic_seamless::service::Settings;
+    ///
+    /// let settings = Settings { max_body_bytes: 4_500_000, ..Settings::default() }.with_env()?;
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    pub fn with_env(self) -> Result<Self> {
+        Ok(Self {
+            max_body_bytes: number("INDIC_SEAMLESS_MAX_BODY_BYTES")?.unwrap_or(self.max_body_bytes),
+            max_audio: seconds("INDIC_SEAMLESS_MAX_AUDIO_S")?.unwrap_or(self.max_audio),
+            queue: number("INDIC_SEAMLESS_QUEUE")?.unwrap_or(self.queue),
+            per_client: number("INDIC_SEAMLESS_PER_CLIENT")?.unwrap_or(self.per_client),
+            deadline: seconds("INDIC_SEAMLESS_DEADLINE_S")?.unwrap_or(self.deadline),
+            body_timeout: seconds("INDIC_SEAMLESS_BODY_TIMEOUT_S")?.unwrap_or(self.body_timeout),
+            cors_origins: text("INDIC_SEAMLESS_CORS_ORIGINS").map_or(self.cors_origins, |text| list(&text)),
+            root_path: text("INDIC_SEAMLESS_ROOT_PATH").map_or(self.root_path, |text| root_path(&text)),
+        })
     }
 }
 
-/// 6 MB of JSON hold this much after base64, with room for the rest of the event.
-const LAMBDA_BODY_BYTES: usize = 4_500_000;
+fn text(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
 
 fn invalid(option: &'static str, found: &str, wanted: &str) -> Error {
     Error::InvalidOption { option, found: found.to_owned(), wanted: wanted.to_owned() }
 }
 
 fn number<T: FromStr>(name: &'static str) -> Result<Option<T>> {
-    let Ok(text) = env::var(name) else { return Ok(None) };
+    let Some(text) = text(name) else { return Ok(None) };
     text.trim().parse().map(Some).map_err(|_| invalid(name, &text, "a whole number"))
 }
 
@@ -104,7 +110,7 @@ fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// `prod/` and `/prod` are `/prod`, `/` is nothing.
+/// `prod/` and `/prod` mean `/prod`; `/` means no prefix.
 fn root_path(text: &str) -> String {
     match text.trim().trim_matches('/') {
         "" => String::new(),

@@ -16,7 +16,9 @@ fn recording(key: &str, language: Option<&str>) -> Recording {
 /// What a message with this body asks for.
 fn asked(body: &str) -> Result<Vec<Recording>, String> {
     match of(&queue(&[("m1", body)])).unwrap().unwrap() {
-        Event::Queue(mut messages) if messages.len() == 1 && messages[0].id == "m1" => messages.remove(0).recordings,
+        RecordingsEvent::Queue(mut messages) if messages.len() == 1 && messages[0].id == "m1" => {
+            messages.remove(0).recordings
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -46,7 +48,7 @@ fn messages_of_a_queue() {
 #[test]
 fn events_without_a_queue() {
     let one = json!({ "bucket": "speech", "key": "a b/c+d.wav", "target_lang": "hi" });
-    assert_eq!(of(&one).unwrap(), Some(Event::One(recording("a b/c+d.wav", Some("hin")))));
+    assert_eq!(of(&one).unwrap(), Some(RecordingsEvent::One(recording("a b/c+d.wav", Some("hin")))));
     assert!(of(&json!({ "bucket": "speech", "key": "a", "target_lang": "klingon" })).is_err());
     assert!(of(&json!({ "key": "a" })).is_err());
 
@@ -64,7 +66,7 @@ fn events_without_a_queue() {
         Ok(recording("b.wav", Some("hin"))),
         Err("key is missing".to_owned()),
     ];
-    assert_eq!(of(&map).unwrap(), Some(Event::Map(items)));
+    assert_eq!(of(&map).unwrap(), Some(RecordingsEvent::Map(items)));
 
     let kinesis = json!({ "Records": [{ "eventSource": "aws:kinesis", "messageId": "1", "body": "" }] });
     for other in [kinesis, json!({}), json!([]), json!("a"), json!({ "httpMethod": "GET", "path": "/" })] {

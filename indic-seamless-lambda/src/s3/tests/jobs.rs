@@ -3,6 +3,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Method, Request},
 };
+use indic_seamless::{Flag, Segment, Timings, Transcript, Word};
 use object_store::aws::AmazonS3Builder;
 use tower::ServiceExt as _;
 
@@ -18,22 +19,27 @@ async fn ask(router: &Router, method: Method, path: &str, body: &str) -> (u16, V
     (status, serde_json::from_slice(&to_bytes(response.into_body(), 1_000_000).await.unwrap()).unwrap())
 }
 
-#[tokio::test]
-async fn a_job_from_upload_to_result() {
-    let store = filled(&[]).await;
+/// The service with jobs in a bucket.
+fn with_jobs(store: &Arc<dyn ObjectStore>) -> Router {
     let signer = AmazonS3Builder::new()
         .with_region("ap-south-1")
         .with_bucket_name("speech")
         .with_access_key_id("AKIAIOSFODNN7EXAMPLE")
         .with_secret_access_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-        .with_http_connector(store::Connector)
+        .with_http_connector(http::Connector)
         .build()
         .unwrap();
     let signer = Arc::new(signer);
     let in_memory = store.clone();
     let open = Box::new(move || Ok(Bucket { store: in_memory.clone(), signer: signer.clone() }));
     let jobs = Jobs { open, bucket: OnceLock::new(), language: Language::ENGLISH };
-    let router = service().router_with(router(jobs));
+    service().router_with(router(jobs))
+}
+
+#[tokio::test]
+async fn a_job_from_upload_to_result() {
+    let store = filled(&[]).await;
+    let router = with_jobs(&store);
 
     let (status, job) = ask(&router, Method::POST, "/v1/jobs", r#"{"target_lang":"Hindi"}"#).await;
     assert_eq!((status, &job["upload"]["method"], &job["expires_in_s"]), (201, &json!("PUT"), &json!(900)));
@@ -84,4 +90,35 @@ async fn a_job_from_upload_to_result() {
         let (status, problem) = ask(&router, Method::GET, &format!("/v1/jobs/{other}"), "").await;
         assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{other}");
     }
+}
+
+#[tokio::test]
+async fn a_result_has_the_flags_and_words_of_its_transcript() {
+    let segment = Segment {
+        end: 1.5,
+        text: "la la".to_owned(),
+        avg_logprob: -0.1,
+        flags: vec![Flag::Retried, Flag::Loop],
+        words: vec![Word { text: "la".to_owned(), start: 0.0, end: 0.5, confidence: 0.9 }],
+        ..Segment::default()
+    };
+    let transcript = Transcript::new(1.5, Language::HINDI, vec![segment], Timings::default());
+    let whole = serde_json::to_vec(&transcript).unwrap();
+    let id = "hin-67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let store = filled(&[(&format!("transcripts/hin/jobs/{}.json", &id[4..]), &*whole)]).await;
+    let (status, job) = ask(&with_jobs(&store), Method::GET, &format!("/v1/jobs/{id}"), "").await;
+    assert_eq!((status, &job["id"], &job["status"]), (200, &json!(id), &json!("done")));
+    let segment = json!({
+        "start": 0.0, "end": 1.5, "text": "la la", "avg_logprob": -0.1, "flags": ["retried", "loop"],
+        "words": [{ "text": "la", "start": 0.0, "end": 0.5, "confidence": 0.9 }],
+    });
+    assert_eq!(job["result"]["segments"], json!([segment]));
+
+    // Transcripts of earlier versions have neither.
+    let earlier = br#"{"duration_s":1.5,"language":"hin","text":"la","segments":[{"start":0.0,"end":1.5,"text":"la",
+        "tokens":[3],"score":-0.1,"avg_logprob":-0.1,"alternatives":[]}],"timings":{"total_ms":5.0}}"#;
+    let store = filled(&[(&format!("transcripts/hin/jobs/{}.json", &id[4..]), &earlier[..])]).await;
+    let (_, job) = ask(&with_jobs(&store), Method::GET, &format!("/v1/jobs/{id}"), "").await;
+    assert_eq!(job["result"]["segments"], json!([{ "start": 0.0, "end": 1.5, "text": "la", "avg_logprob": -0.1 }]));
+    assert_eq!(job["result"]["timings"]["total_ms"], 5.0);
 }

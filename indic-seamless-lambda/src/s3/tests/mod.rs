@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use indic_seamless::{Transcriber, service::Settings};
+use indic_seamless::{Language, Transcriber, service::Settings};
 use object_store::{Error, ObjectStoreExt as _, memory::InMemory, path::Path};
 use serde_json::{json, value::to_raw_value};
 
@@ -25,8 +25,8 @@ const NOTIFICATION: &str = r#"{"Records":[{"eventVersion":"2.1","eventSource":"a
 const ENCODED: &str = "recordings/hin/%E0%A4%86%E0%A4%9C+%E0%A4%95%E0%A4%BE%2B1.wav";
 const TEST: &str = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-24T10:00:00.000Z","Bucket":"speech",
     "RequestId":"5582815E1AEA5ADF","HostId":"8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE"}"#;
-fn of(event: &Value) -> crate::Result<Option<Event>> {
-    Event::of(&to_raw_value(event).unwrap())
+fn of(event: &Value) -> crate::Result<Option<RecordingsEvent>> {
+    RecordingsEvent::of(&to_raw_value(event).unwrap())
 }
 
 fn queue(bodies: &[(&str, &str)]) -> Value {
@@ -41,7 +41,7 @@ fn queue(bodies: &[(&str, &str)]) -> Value {
 }
 
 fn hindi() -> Vec<u8> {
-    fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/audio/hindi-1.wav")).unwrap()
+    include_bytes!("hindi-1.wav").to_vec()
 }
 
 /// One model for all tests.
@@ -80,7 +80,7 @@ async fn answer_of(
 }
 
 async fn stored(store: &Arc<dyn ObjectStore>, key: &str) -> Option<String> {
-    let bytes = store::text(&**store, &Path::parse(key).unwrap()).await.unwrap();
+    let bytes = store::get(&**store, &Path::parse(key).unwrap()).await.unwrap();
     bytes.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
@@ -189,7 +189,7 @@ async fn one_recording_by_name() {
     assert_eq!(again.get("language"), None);
 
     let gone = answer(&store, &json!({ "bucket": "speech", "key": "gone.wav" }), 300).await.unwrap_err().to_string();
-    assert_eq!(gone, "gone.wav: not_found: there is no gone.wav");
+    assert_eq!(gone, "gone.wav: not_found: no such object: gone.wav");
     store.put(&Path::from("secret.txt"), b"A secret".to_vec().into()).await.unwrap();
     let bad = answer(&store, &json!({ "bucket": "speech", "key": "secret.txt" }), 300).await.unwrap_err().to_string();
     assert_eq!(bad, "secret.txt: unsupported_audio");

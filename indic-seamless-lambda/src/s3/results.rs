@@ -1,0 +1,63 @@
+//! The results of a recording: their keys in the bucket, and what they hold.
+
+use indic_seamless::{OutputFormat, Transcript};
+use object_store::path::{Error, Path};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::event::RECORDINGS;
+
+/// The format of the subtitles.
+pub(super) const SUBTITLES: OutputFormat = OutputFormat::SRT;
+
+/// Where the results of a recording are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct ResultKeys {
+    #[serde(rename = "transcript_key", serialize_with = "as_text")]
+    pub(super) json: Path,
+    #[serde(rename = "subtitles_key", serialize_with = "as_text")]
+    pub(super) srt: Path,
+    #[serde(skip)]
+    pub(super) error: Path,
+}
+
+/// Serialises a key.
+pub(super) fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(path.as_ref())
+}
+
+impl ResultKeys {
+    pub(super) fn of(recording: &Path) -> Result<Self, Error> {
+        let rest = recording.as_ref();
+        let rest = rest.strip_prefix(RECORDINGS).unwrap_or(rest);
+        let with = |extension| Path::parse(format!("transcripts/{rest}.{extension}"));
+        Ok(Self {
+            json: with(OutputFormat::JSON.extension())?,
+            srt: with(SUBTITLES.extension())?,
+            error: with("error.json")?,
+        })
+    }
+}
+
+/// The stored transcript. Read back, it is a [`Transcript`].
+#[derive(Debug, Serialize)]
+pub(super) struct Document<'a> {
+    #[serde(flatten)]
+    pub(super) transcript: &'a Transcript,
+    pub(super) source: Source<'a>,
+}
+
+/// The object that was transcribed.
+#[derive(Debug, Serialize)]
+pub(super) struct Source<'a> {
+    pub(super) bucket: &'a str,
+    #[serde(serialize_with = "as_text")]
+    pub(super) key: &'a Path,
+    pub(super) etag: Option<String>,
+}
+
+/// The stored reason why there is no transcript.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ErrorDocument {
+    pub(super) detail: String,
+    pub(super) code: String,
+}

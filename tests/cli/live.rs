@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{clip, common, stderr, stdout, transcribe};
 
-/// Runs with something on the standard input.
+/// Runs with `input` on standard input.
 fn run_with_input(arguments: &[&str], input: Vec<u8>) -> Output {
     let mut command = transcribe();
     command.args(["--model", "demo"]).args(arguments).arg("-");
@@ -19,7 +19,7 @@ fn run_with_input(arguments: &[&str], input: Vec<u8>) -> Output {
     let mut pipe = child.stdin.take().expect("pipe");
     let writer = std::thread::spawn(move || pipe.write_all(&input));
     let output = child.wait_with_output().expect("run");
-    // Whoever makes no use of its input need not read it.
+    // The program may stop before it has read all input.
     let _ = writer.join().expect("writer");
     output
 }
@@ -46,7 +46,7 @@ fn the_standard_input_is_a_recording() {
     assert_eq!(line["segments"].as_array().map(Vec::len), Some(2));
     assert!(line["segments"][1]["start"].as_f64() > line["segments"][0]["end"].as_f64());
 
-    // What came before the end in the middle of a sample is not lost.
+    // The pipe breaks in the middle of a sample: the text before is kept.
     let broken = [&live[..], &[0]].concat();
     let output = run_with_input(&["--lang", "hin", "--format", "json"], broken);
     assert_eq!(output.status.code(), Some(1));

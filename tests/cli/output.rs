@@ -12,7 +12,7 @@ fn output_is_written_whole_or_not_at_all() {
     assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()), "{}", stderr(&output));
     assert_eq!(fs::read_to_string(&file).expect("file"), "please the weather today\n");
 
-    // Where nothing could be transcribed, what is there stays.
+    // If nothing could be transcribed, the existing file stays.
     let output = run(&["--output", file.to_str().expect("path")], &[dir.path().join("nothing.wav")]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(fs::read_to_string(&file).expect("file"), "please the weather today\n");
@@ -54,7 +54,7 @@ fn a_folder_gets_a_result_for_each_file_and_is_finished_on_the_next_run() {
     );
     assert!(summary.contains(&format!("failed: {}", bad.display())), "{summary}");
 
-    // What is there is not done again, even if it is not what would be written.
+    // Existing results are kept, whatever they contain.
     fs::write(results.join("hindi-1.txt"), "kept").expect("file");
     fs::remove_file(&bad).expect("file");
     fs::copy(common::example("english-2.flac"), dir.path().join("bad.wav")).expect("file");
@@ -68,12 +68,12 @@ fn a_folder_gets_a_result_for_each_file_and_is_finished_on_the_next_run() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(fs::read_to_string(results.join("hindi-1.txt")).expect("file"), "कृपया आज का मौसम\n");
 
-    // Subtitles of many files, each in its own.
+    // Subtitles of many recordings, each in a file of its own.
     let output = run(&["--format", "vtt", "--words", "--output", &folder], &[first.clone(), second]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(fs::read_to_string(results.join("tamil-2.vtt")).expect("file").starts_with("WEBVTT\n"));
 
-    // Two recordings cannot have one result.
+    // Two recordings cannot share a result file.
     let other = dir.path().join("hindi-1.mp3");
     let output = run(&["--output", &folder], &[first, other]);
     assert_eq!(output.status.code(), Some(2));

@@ -21,7 +21,7 @@ fn text_is_all_that_standard_output_gets() {
     }
 }
 
-/// Nobody has a model: what to do about it, and what works without.
+/// Without a model, the error says how to get one, and what works without.
 #[cfg(feature = "hub")]
 #[test]
 fn without_a_model_there_is_a_way_on() {
@@ -73,7 +73,7 @@ fn json_follows_its_contract() {
         assert_eq!(alternatives.len(), 2);
         for (i, hypothesis) in std::iter::once(segment).chain(alternatives).enumerate() {
             let mut tokens = wanted["ids"][i].as_array().expect("ids").clone();
-            // The reference pads with 3, the end token; here there is only the one that ended the sequence.
+            // The reference pads with 3, the end token; here a sequence has only one of them.
             while tokens.ends_with(&[3.into(), 3.into()]) {
                 tokens.pop();
             }
@@ -186,7 +186,7 @@ fn words_have_times_and_confidence() {
     }
 }
 
-/// Hours must not take more memory than seconds: the recording is decoded piece by piece.
+/// The recording is decoded piece by piece, so that hours take no more memory than seconds.
 #[cfg(target_os = "linux")]
 #[test]
 fn three_hours_take_little_more_memory_than_a_clip() {
@@ -194,7 +194,7 @@ fn three_hours_take_little_more_memory_than_a_clip() {
     let clip: Vec<f32> = Waveform::open(common::example("hindi-1.wav")).expect("clip").into_samples();
     let file = |name: &str, seconds: usize| {
         let path = dir.path().join(name);
-        // A clip every twelve seconds, as 8 kHz and 8 bits.
+        // A clip every twelve seconds, 8 kHz, 8 bits.
         let mut round: Vec<u8> = clip.iter().step_by(2).map(|x| (x * 127.0 + 128.0) as u8).collect();
         round.resize(12 * 8000, 128);
         let data: Vec<u8> = round.into_iter().cycle().take(seconds * 8000).collect();

@@ -29,7 +29,7 @@ fn fetch_prints_the_folder_or_one_line_that_says_what_to_do() {
         assert_eq!((code, printed.as_str(), error.lines().count()), (Some(1), "", 1), "{error}");
         assert!(error.contains(wanted), "{error}");
     }
-    // What was left by a process that was ended is resumed.
+    // An interrupted download is resumed.
     let content = hub.state().files[crate::SHARD].clone();
     fs::create_dir_all(crate::folder(&cache).join("blobs")).unwrap();
     fs::write(partial(&cache, &hub, crate::SHARD), &content[..999]).unwrap();
@@ -37,7 +37,7 @@ fn fetch_prints_the_folder_or_one_line_that_says_what_to_do() {
     assert_eq!((code, error.as_str()), (Some(0), ""));
     assert_complete(dir.as_ref(), &hub);
     assert!(hub.seen().iter().any(|seen| seen.request.header("range") == "bytes=999-"));
-    // Out of reach, what is there will do, with a warning.
+    // Without the hub the cached files are used, with a warning.
     let (code, again, warning) = fetch(NOWHERE, &cache, "", "main");
     assert_eq!((code, again), (Some(0), dir));
     assert!(warning.contains("out of reach") && warning.lines().count() == 1, "{warning}");

@@ -2,7 +2,6 @@ mod events;
 mod jobs;
 
 use std::{
-    fs,
     sync::{OnceLock, mpsc},
     time::Duration,
 };

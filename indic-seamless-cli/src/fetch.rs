@@ -9,7 +9,7 @@ use crate::{Outcome, output, progress::progress_bar};
 /// Download a model from the Hugging Face hub and print its folder
 ///
 /// A file that is in the cache is not downloaded again, and an interrupted download is resumed. A gated model needs a token in
-/// HF_TOKEN. RUST_LOG=info shows each retry.
+/// the variable `HF_TOKEN`. `RUST_LOG=info` shows each retry.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Id of the model on the hub

@@ -10,15 +10,17 @@ use tokio::net::TcpListener;
 
 use crate::{Outcome, model::ModelArgs};
 
+/// What the help of the subcommand ends with.
+const USAGE: &str = "\
+Open http://127.0.0.1:8000 in a browser, or send a recording:
+
+  curl -F audio=@speech.wav -F target_lang=Hindi http://127.0.0.1:8000/speech-to-text
+
+Environment variables set the limits; the documentation of `indic_seamless::service::Settings` lists them.";
+
 /// Serve a web page and an HTTP endpoint for transcription
-///
-/// Open http://127.0.0.1:8000 in a browser, or send a recording:
-///
-///   curl -F audio=@speech.wav -F target_lang=Hindi http://127.0.0.1:8000/speech-to-text
-///
-/// Environment variables set the limits; the documentation of indic_seamless::service::Settings lists them.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = USAGE)]
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,

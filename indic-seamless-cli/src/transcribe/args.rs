@@ -40,18 +40,12 @@ pub(crate) struct Args {
     /// Standard input is raw signed 16-bit little-endian PCM, mono, at HZ
     #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=768_000))]
     pub(crate) pcm: Option<u32>,
-    #[command(flatten)]
-    pub(crate) search: Search,
-    #[command(flatten)]
-    pub(crate) cutting: Cutting,
     /// What is written for a recording
     #[arg(long, value_parser = formats(), default_value = "text")]
     pub(crate) format: OutputFormat,
     /// Add words with times and confidence to JSON; time subtitles by their words
     #[arg(long)]
     pub(crate) words: bool,
-    #[command(flatten)]
-    pub(crate) subtitles: Subtitles,
     /// File for all results, or folder for one result per recording [default: standard output]
     ///
     /// A folder is one that exists or a name that ends in a slash. Recordings whose result exists are skipped.
@@ -60,6 +54,12 @@ pub(crate) struct Args {
     /// Transcribe recordings again whose result exists in the folder
     #[arg(long)]
     pub(crate) overwrite: bool,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    #[command(flatten)]
+    pub(crate) cutting: Cutting,
+    #[command(flatten)]
+    pub(crate) subtitles: Subtitles,
 }
 
 impl Args {
@@ -147,7 +147,7 @@ pub(crate) struct Cutting {
     /// Which recordings are cut at pauses: auto (those longer than a segment may be), always or none
     #[arg(long, default_value = "auto", value_name = "WHICH")]
     segmentation: Segmentation,
-    /// Longest segment, in seconds; from 40 % to 75 % of it are aimed for [default: 20]
+    /// Longest segment, in seconds; 40 % to 75 % of it is preferred [default: 20]
     #[arg(long, value_name = "S")]
     max_segment: Option<f64>,
     /// Longest pause within a segment, in seconds [default: 0.5]

@@ -23,7 +23,7 @@ fn main() -> indic_seamless::Result<()> {
     // Three phrases that the demo model knows, each after a second of silence.
     let mut samples = Vec::new();
     for name in ["hindi-1.wav", "tamil-1.wav", "english-1.wav"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/audio").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/audio").join(name);
         samples.extend([0.0; 16_000]);
         samples.extend_from_slice(Waveform::open(path)?.samples());
     }

@@ -1,4 +1,4 @@
-//! `check`: what it says of checkpoints that are right, and of broken ones.
+//! The check of checkpoints, by the library and by `indic-seamless check`: valid checkpoints, and broken ones.
 
 mod common;
 
@@ -18,7 +18,8 @@ fn check(dir: &Path) -> CheckReport {
 
 /// Runs the program; returns its exit code and what it printed.
 fn run(arguments: &[&str]) -> (i32, String) {
-    let Output { status, stdout, stderr } = program("check").args(arguments).output().expect("run");
+    let mut program = program(env!("CARGO_BIN_EXE_indic-seamless"));
+    let Output { status, stdout, stderr } = program.arg("check").args(arguments).output().expect("run");
     let printed = String::from_utf8(stdout).expect("UTF-8") + &String::from_utf8(stderr).expect("UTF-8");
     (status.code().expect("exit code"), printed)
 }
@@ -151,7 +152,7 @@ fn broken_files_are_named() {
     let copy = copy.write(shard, &bytes[..bytes.len() / 2]);
     let found = format!("{} bytes, of {} by its header", bytes.len() / 2, bytes.len());
     names("cut short", &copy, &[(ProblemKind::InvalidFile, shard, "", &found)]);
-    // The tensors that the index has there are not listed one by one.
+    // Its tensors are not listed one by one.
     names("no shard", &copy.remove(shard), &[(ProblemKind::MissingFile, shard, "", "nothing")]);
 
     let report = check(Path::new("/no/such/folder"));
@@ -187,7 +188,7 @@ fn contradictions_are_named() {
     let report = check(change_language("xyz", 1022).dir());
     assert_eq!(report.languages.expect("languages").unknown, ["xyz"]);
 
-    // A larger vocabulary, of which the tokenizer knows nothing.
+    // A vocabulary larger than the tokenizer's.
     let copy = Copy::of("tiny").set(CONFIG, "vocab_size", 1110).tensors(|tensors| {
         let (_, shape, bytes) = tensors.get_mut("shared.weight").expect("embedding");
         (shape[0], *bytes) = (1110, [bytes.as_slice(), &[0; 8 * 64 * 4]].concat());
@@ -247,7 +248,7 @@ fn all_faults_are_listed() {
     names("five faults", &copy, &wanted);
     assert_eq!(check(copy.dir()).tensors.expect("tensors").ignored["t2u_model"].tensors, 1);
 
-    // Of very many the first are listed, and the others counted.
+    // The first problems of a kind are listed, the rest are counted.
     let copy =
         Copy::of("tiny").tensors(|tensors| tensors.retain(|name, _| !name.starts_with("speech_encoder.encoder.")));
     let report = check(copy.dir());

@@ -215,13 +215,3 @@ fn the_demo_model_in_every_precision() {
         }
     }
 }
-
-#[test]
-fn an_unknown_instruction_set_is_refused() {
-    let mut command = common::program("transcribe");
-    command.args(["--model".as_ref(), common::golden_dir().join("tiny/model").as_os_str()]);
-    let output = command.arg("x.wav").env(indic_seamless::ISA_VARIABLE, "mmx").output().expect("run");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{errors}");
-    assert!(errors.contains("mmx") && errors.contains("portable"), "{errors}");
-}

@@ -1,17 +1,16 @@
 //! Times the stages of this crate on one recording, and prints a JSON object. `compare.py` runs it beside the reference.
 //!
-//! Run with
+//! Run with:
 //!
 //! ```text
 //! cargo run --release --example measure -- --model DIR --audio speech.wav --precision int8 --threads 2
 //! ```
 //!
-//! Stages: loading; features; the encoder; then generation from the encoder's output, forced to exactly `--new-tokens`
-//! tokens, greedy and with beams, where the first token includes the keys and values of the cross-attention; and all of it
-//! end to end. Last, decoder steps and passes over a gigabyte of memory in turn: what share of the bandwidth the steps reach
-//! by the weights that they read.
+//! Stages: loading, features, the encoder, generation from the encoder's output (greedy and with beams, exactly `--new-tokens`
+//! tokens; the first token includes the keys and values of the cross-attention), and all of it end to end. Last, decoder
+//! steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth that the steps reach.
 
-#[path = "../../examples/support/memory.rs"]
+#[path = "../../indic-seamless-cli/src/memory.rs"]
 mod memory;
 
 use std::{hint::black_box, path::PathBuf, process::ExitCode, time::Instant};
@@ -54,7 +53,7 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     let measured = match rayon::ThreadPoolBuilder::new().num_threads(args.threads).build() {
-        // Inside the pool, as `Transcriber` does it.
+        // Inside the pool, as in `Transcriber`.
         Ok(pool) => pool.install(|| measure(&args)).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
@@ -92,7 +91,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
     if !args.encoder_only {
         let encoded = model.encode(&features);
         let language = transcriber.checkpoint().language_token(args.lang)?;
-        // The times between the tokens of one search; that before the first comes first.
+        // The times between the tokens of one search, beginning with the time to the first token.
         let search = |beams: usize| -> indic_seamless::Result<Vec<f64>> {
             let config = exactly(args, transcriber.checkpoint().generation(), beams);
             let prompt = vec![vec![config.decoder_start_token_id, language]];
@@ -129,7 +128,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
         result["end_to_end_s"] = summary(end_to_end);
         result["peak_memory_gb"] = json!(peak_rss_bytes().map(|bytes| bytes as f64 / 1e9));
         result["step_gb"] = json!(step_bytes(&transcriber) / 1e9);
-        // In turn, since other machines on the same memory make its bandwidth change within seconds.
+        // In turn, because other guests of the same machine change its bandwidth within seconds.
         let memory = vec![1u64; 1 << 27];
         let (mut bandwidth, mut steps) = (Vec::new(), Vec::new());
         for _ in 0..args.repeats.max(5) {
@@ -165,7 +164,7 @@ fn summary(mut seconds: Vec<f64>) -> Value {
     json!({ "median": at(0.5), "p10": at(0.1), "min": at(0.0), "runs": seconds.len() })
 }
 
-/// The weights that one greedy step reads, in bytes.
+/// Bytes of weights that one greedy step reads.
 fn step_bytes(transcriber: &Transcriber) -> f64 {
     let config = transcriber.checkpoint().config();
     let (hidden, ffn) = (config.hidden_size, config.decoder_ffn_dim);

@@ -95,9 +95,9 @@ download() {
 # before; arguments are visible to every user of the machine.
 fetch() {
     (
-        cd "$root" && cargo build --release --quiet --example fetch >&2 &&
-            HF_TOKEN=$token HF_HUB_CACHE=$cache/hub cargo run --release --quiet --example fetch -- \
-                --model "$1" --revision "$2"
+        cd "$root" && cargo build --release --quiet --bin indic-seamless >&2 &&
+            HF_TOKEN=$token HF_HUB_CACHE=$cache/hub cargo run --release --quiet --bin indic-seamless -- \
+                fetch --model "$1" --revision "$2"
     )
 }
 
@@ -122,8 +122,8 @@ quantize() {
         say "quantising to int8"
         rm -rf "$model_dir.part"
         mkdir -p "$cache/int8"
-        (cd "$root" && cargo run --release --quiet --example quantize -- \
-            --model "$1" --precision int8 --output "$model_dir.part") >&2
+        (cd "$root" && cargo run --release --quiet --bin indic-seamless -- \
+            quantize --model "$1" --precision int8 --output "$model_dir.part") >&2
         rm -f "$model_dir.sha256"
         mv "$model_dir.part" "$model_dir"
     fi

@@ -50,6 +50,8 @@
 //! [`ai4bharat/indic-seamless`]: https://huggingface.co/ai4bharat/indic-seamless
 //! [Burn]: https://burn.dev
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod audio;
 mod backend;
 pub mod checkpoint;
@@ -85,5 +87,5 @@ pub use transcript::{Alternative, EndReason, Flag, Segment, Timings, Transcript,
 
 /// The README's examples are compiled with the others.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -82,7 +82,7 @@ pub fn cues(segments: &[Segment], options: &SubtitleOptions) -> Vec<Cue> {
 /// use indic_seamless::{Language, Transcriber, Waveform, subtitles::{SubtitleOptions, srt}};
 ///
 /// # fn main() -> indic_seamless::Result<()> {
-/// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let recording = Waveform::open("examples/audio/hindi-1.wav")?;
 /// let transcript = Transcriber::demo()?.transcribe(&recording, Language::HINDI)?;
 /// let srt = srt(&transcript.segments, &SubtitleOptions::default());
 /// assert_eq!(srt, "1\n00:00:00,000 --> 00:00:01,226\nकृपया आज का मौसम\n\n");

@@ -131,7 +131,7 @@ pub enum Flag {
 /// use indic_seamless::{Language, TranscribeOptions, Transcriber, Waveform};
 ///
 /// # fn main() -> indic_seamless::Result<()> {
-/// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let recording = Waveform::open("examples/audio/hindi-1.wav")?;
 /// let options = TranscribeOptions { words: true, ..TranscribeOptions::default() };
 /// let transcript = Transcriber::demo()?.transcribe_with(&recording, Language::HINDI, options)?;
 /// let words = &transcript.segments[0].words;

@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,7 +14,7 @@ use serde_json::Value;
 #[allow(unused_imports, reason = "each test uses its part")]
 pub(crate) use self::golden::{Golden, Report, compare::values};
 
-#[path = "../../examples/support/golden/mod.rs"]
+#[path = "../../indic-seamless-cli/src/check/golden/mod.rs"]
 pub(crate) mod golden;
 pub(crate) mod spoil;
 
@@ -82,15 +83,20 @@ pub(crate) fn noise(length: usize) -> Vec<f32> {
     (0..length).map(|_| next()).collect()
 }
 
-/// An example's binary, which `cargo test` builds beside the tests.
-pub(crate) fn program(example: &str) -> Command {
-    let test = std::env::current_exe().expect("this test");
-    let target = test.parent().and_then(Path::parent).expect("target folder");
-    let path = target.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.is_file(), "{} is not there: run `cargo test` or `cargo build --examples` first", path.display());
+/// A program, without the settings of whoever runs the tests.
+pub(crate) fn program(path: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(path);
     command.env_remove("INDIC_SEAMLESS_MODEL").env_remove("RUST_LOG");
     command
+}
+
+/// An example of the library, which `cargo test` builds beside the tests.
+pub(crate) fn example_program(name: &str) -> Command {
+    let test = std::env::current_exe().expect("this test");
+    let target = test.parent().and_then(Path::parent).expect("target folder");
+    let path = target.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.is_file(), "{} is missing: run `cargo test` or `cargo build --examples` first", path.display());
+    program(path)
 }
 
 /// A WAV file of mono 16-bit samples at 16 kHz.

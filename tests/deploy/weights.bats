@@ -18,22 +18,21 @@ setup() {
 env >>"$BATS_TEST_TMPDIR/engine.log"
 printf '%s\n' "$@" >>"$BATS_TEST_TMPDIR/engine.log"
 END
-    # `cargo run` without building: the example itself, if it is the right one. The compiler never sees the token.
+    # `cargo run` without building: the program itself. Neither the compiler nor `quantize` ever sees the token.
     cat >"$BATS_TEST_TMPDIR/bin/cargo" <<END
 #!/bin/sh
 printf '%s\n' "\$*" >>"$BATS_TEST_TMPDIR/cargo.log"
-if [ "\$*" = "build --release --quiet --example fetch" ]; then
+if [ "\$*" = "build --release --quiet --bin indic-seamless" ]; then
     [ -z "\$HF_TOKEN" ]
     exit
 fi
-case "\$1 \$2 \$3 \$4 \$5 \$6" in
-    "run --release --quiet --example fetch --") ;;
-    "run --release --quiet --example quantize --") [ -z "\$HF_TOKEN" ] || exit 1 ;;
+case "\$1 \$2 \$3 \$4 \$5 \$6 \$7" in
+    "run --release --quiet --bin indic-seamless -- fetch") ;;
+    "run --release --quiet --bin indic-seamless -- quantize") [ -z "\$HF_TOKEN" ] || exit 1 ;;
     *) exit 1 ;;
 esac
-name=\$5
 shift 6
-exec "$root/target/release/examples/\$name" "\$@"
+exec "$root/target/release/indic-seamless" "\$@"
 END
     chmod +x "$BATS_TEST_TMPDIR"/bin/*
     export BATS_TEST_TMPDIR PATH=$BATS_TEST_TMPDIR/bin:$PATH

@@ -1,22 +1,15 @@
-//! The example `fetch`, as its users meet it.
+//! `indic-seamless fetch` as its users run it.
 
-use std::{env, fs, process::Command};
+use std::{fs, process::Command};
 
 use tempfile::TempDir;
 
 use crate::{ID, NOWHERE, assert_complete, partial, server::Hub};
 
-/// The example with nothing but this in its environment; it is built beside the tests by `cargo test`.
+/// Runs `indic-seamless fetch` with nothing but this in its environment.
 fn fetch(endpoint: &str, cache: &TempDir, token: &str, revision: &str) -> (Option<i32>, String, String) {
-    let target = env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
-    let program = target.join("examples").join(format!("fetch{}", env::consts::EXE_SUFFIX));
-    assert!(
-        program.is_file(),
-        "{} is not there: run `cargo test` or `cargo build --examples` first",
-        program.display()
-    );
-    let mut command = Command::new(program);
-    command.args(["--model", ID, "--revision", revision]).env_clear();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_indic-seamless"));
+    command.args(["fetch", "--model", ID, "--revision", revision]).env_clear();
     command.env("HF_ENDPOINT", endpoint).env("HF_HUB_CACHE", cache.path()).env("HF_TOKEN", token);
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap().trim_end().to_owned();
@@ -36,7 +29,7 @@ fn fetch_prints_the_folder_or_one_line_that_says_what_to_do() {
         assert_eq!((code, printed.as_str(), error.lines().count()), (Some(1), "", 1), "{error}");
         assert!(error.contains(wanted), "{error}");
     }
-    // What was left by a process that was ended is resumed.
+    // An interrupted download is resumed.
     let content = hub.state().files[crate::SHARD].clone();
     fs::create_dir_all(crate::folder(&cache).join("blobs")).unwrap();
     fs::write(partial(&cache, &hub, crate::SHARD), &content[..999]).unwrap();
@@ -44,7 +37,7 @@ fn fetch_prints_the_folder_or_one_line_that_says_what_to_do() {
     assert_eq!((code, error.as_str()), (Some(0), ""));
     assert_complete(dir.as_ref(), &hub);
     assert!(hub.seen().iter().any(|seen| seen.request.header("range") == "bytes=999-"));
-    // Out of reach, what is there will do, with a warning.
+    // Without the hub the cached files are used, with a warning.
     let (code, again, warning) = fetch(NOWHERE, &cache, "", "main");
     assert_eq!((code, again), (Some(0), dir));
     assert!(warning.contains("out of reach") && warning.lines().count() == 1, "{warning}");

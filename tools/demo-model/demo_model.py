@@ -148,8 +148,8 @@ def main():
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--clips", type=int, default=CLIPS)
     ap.add_argument("--steps", type=int, default=STEPS)
-    ap.add_argument("--transcribe", default=ROOT / "target/release/examples/transcribe", help="this crate's example")
-    ap.add_argument("--options", default="", help="more options for it")
+    ap.add_argument("--program", default=ROOT / "target/release/indic-seamless", help="this project's program")
+    ap.add_argument("--options", default="", help="more options for its `transcribe`")
     ap.add_argument("--edge-clips", type=int, default=EDGE_CLIPS)
     ap.add_argument("--edge-steps", type=int, default=EDGE_STEPS)
     ap.add_argument("--trained", type=Path, help="what `refine` begins with, if not what `train` made")
@@ -194,7 +194,7 @@ def main():
     if "crate" in a.step:
         from evaluate import crate, differences
 
-        found = crate(a.transcribe, model, held_out, *a.options.split())
+        found = crate(a.program, model, held_out, *a.options.split())
         (a.work / "crate.json").write_text(json.dumps(found, ensure_ascii=False, indent=1))
         report(held_out, found, " ".join(["this crate", a.options]).strip())
         wanted = json.loads((a.work / "reference.json").read_text())

@@ -78,12 +78,12 @@ def reference(model, folder, processes=2):
     return {name: found for part in parts for name, found in part.items()}
 
 
-def crate(transcribe, model, folder, *options):
-    """What this crate makes of them: `transcribe` is its example's binary."""
+def crate(program, model, folder, *options):
+    """What this crate makes of them; `program` is the path of `indic-seamless`."""
     names = sorted(json.loads((folder / "clips.json").read_text()))
     found = {name: {} for name in names}
     for language in LANGUAGES:
-        command = [transcribe, "--model", model, "--lang", language, "--format", "json", *options]
+        command = [program, "transcribe", "--model", model, "--lang", language, "--format", "json", *options]
         output = subprocess.run([*command, *(f"{n}.wav" for n in names)], cwd=folder, check=True, capture_output=True)
         for name, line in zip(names, map(json.loads, output.stdout.splitlines()), strict=True):
             assert line["file"] == f"{name}.wav"

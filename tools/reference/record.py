@@ -141,7 +141,7 @@ def main() -> None:
     if resource:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         print(f"at most {peak / 1e9:.1f} GB of memory were taken")
-    print(f"\nwritten to {args.out}. Now compare:\n\ncargo run --release --example check -- {args.model} --against {args.out}")
+    print(f"\nwritten to {args.out}. Now compare:\n\ncargo run --release --bin indic-seamless -- check {args.model} --against {args.out}")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ const PIECE: usize = Waveform::SAMPLE_RATE as usize;
 /// use indic_seamless::audio::{AudioOptions, Waveform};
 ///
 /// let options = AudioOptions::new();
-/// # let path = "../examples/audio/hindi-1.wav";
+/// # let path = "examples/audio/hindi-1.wav";
 /// let mut samples = Vec::new();
 /// for piece in options.reader(path)? {
 ///     let piece = piece?;
@@ -88,7 +88,7 @@ impl AudioOptions {
     ///
     /// use indic_seamless::audio::AudioOptions;
     ///
-    /// let bytes = std::fs::read("../examples/audio/hindi-1.wav").expect("an example");
+    /// let bytes = std::fs::read("examples/audio/hindi-1.wav").expect("an example");
     /// let reader = AudioOptions::new().reader_from_bytes(bytes, Some("audio/wav"))?;
     /// assert!(reader.duration_hint() > Some(Duration::from_secs(1)));
     /// # Ok::<(), indic_seamless::Error>(())

@@ -75,7 +75,7 @@ impl Encoded {
     ///
     /// let transcriber = Transcriber::demo()?;
     /// let encode = |clip: &str| {
-    ///     let clip = Waveform::open(format!("../examples/audio/{clip}"))?;
+    ///     let clip = Waveform::open(format!("examples/audio/{clip}"))?;
     ///     let features = FeatureBatch::new(&[Features::extract(clip.samples())?], 0.0);
     ///     Ok::<Encoded, indic_seamless::Error>(transcriber.model().encode(&features))
     /// };
@@ -165,7 +165,7 @@ impl SpeechToText {
     /// };
     ///
     /// let transcriber = Transcriber::demo()?;
-    /// let clip = Waveform::open("../examples/audio/hindi-1.wav")?;
+    /// let clip = Waveform::open("examples/audio/hindi-1.wav")?;
     /// let encoded = transcriber.model().encode(&FeatureBatch::new(&[Features::extract(clip.samples())?], 0.0));
     /// let looks = transcriber.model().cross_attention(&encoded, &[3, 803]);
     /// assert_eq!(looks.dims()[1..], [2, encoded.lengths[0]]);

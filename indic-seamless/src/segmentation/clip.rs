@@ -22,7 +22,7 @@ const TOLERANCE_S: f64 = 1e-6;
 ///     segmentation::{CONTEXT_S, SegmentationOptions, Segmenter},
 /// };
 ///
-/// let speech = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let speech = Waveform::open("examples/audio/hindi-1.wav")?;
 /// let padded = [&[0.0; 16_000], speech.samples(), &[0.0; 16_000]].concat();
 /// let (mut segmenter, mut clips) = (Segmenter::new(SegmentationOptions::default())?, Vec::new());
 /// segmenter.push(&padded, &mut clips);

@@ -18,7 +18,7 @@ const GOLDEN: [f32; 101] = [
 
 /// An example clip of synthetic speech, 1.2 s long.
 fn clip() -> Vec<f32> {
-    let file = include_bytes!("../../../examples/audio/hindi-1.wav");
+    let file = include_bytes!("../../examples/audio/hindi-1.wav");
     file[44..].as_chunks().0.iter().map(|&bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0).collect()
 }
 

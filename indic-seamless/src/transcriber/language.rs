@@ -41,7 +41,7 @@ impl Transcriber {
     /// use indic_seamless::{Language, Transcriber, Waveform};
     ///
     /// # fn main() -> indic_seamless::Result<()> {
-    /// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+    /// let recording = Waveform::open("examples/audio/hindi-1.wav")?;
     /// let guess = Transcriber::demo()?.detect_language(&recording)?;
     /// assert_eq!(guess[0].language, Language::HINDI);
     /// assert!(guess[0].probability > 0.9);

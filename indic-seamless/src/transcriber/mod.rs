@@ -98,7 +98,7 @@ impl Transcriber {
     ///
     /// # fn main() -> indic_seamless::Result<()> {
     /// let transcriber = Transcriber::demo()?;
-    /// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+    /// let recording = Waveform::open("examples/audio/hindi-1.wav")?;
     /// let tamil: Language = "tam".parse()?;
     /// assert_eq!(transcriber.transcribe(&recording, Language::HINDI)?.text, "कृपया आज का मौसम");
     /// assert_eq!(transcriber.transcribe(&recording, tamil)?.text, "தயவுசெய்து இன்றைய வானிலை");
@@ -191,7 +191,7 @@ impl Transcriber {
     /// use indic_seamless::{AudioOptions, Language, TranscribeOptions, Transcriber};
     ///
     /// # fn main() -> indic_seamless::Result<()> {
-    /// let recording = AudioOptions::new().reader("../examples/audio/hindi-1.wav")?;
+    /// let recording = AudioOptions::new().reader("examples/audio/hindi-1.wav")?;
     /// let mut show = |segment: &indic_seamless::Segment| println!("{:.1} s: {}", segment.start, segment.text);
     /// let options = TranscribeOptions { on_segment: Some(&mut show), ..TranscribeOptions::default() };
     /// let transcript = Transcriber::demo()?.transcribe_reader(recording, Language::HINDI, options)?;
@@ -229,7 +229,7 @@ impl Transcriber {
     /// use indic_seamless::{EndReason, Language, TranscribeOptions, Transcriber, Waveform, segmentation::Clip};
     ///
     /// # fn main() -> indic_seamless::Result<()> {
-    /// let samples = Waveform::open("../examples/audio/hindi-1.wav")?.samples().to_vec();
+    /// let samples = Waveform::open("examples/audio/hindi-1.wav")?.samples().to_vec();
     /// let end = 60.0 + samples.len() as f64 / 16_000.0;
     /// let clip = Clip { start: 60.0, end, audio_start: 60.0, samples, end_reason: EndReason::Pause };
     /// let options = TranscribeOptions { words: true, ..TranscribeOptions::default() };

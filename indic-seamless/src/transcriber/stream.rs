@@ -25,7 +25,7 @@ const PIECE: usize = Waveform::SAMPLE_RATE as usize;
 /// # fn main() -> indic_seamless::Result<()> {
 /// let transcriber = Transcriber::demo()?;
 /// let mut stream = transcriber.stream(Language::HINDI, TranscribeOptions::default())?;
-/// let microphone = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let microphone = Waveform::open("examples/audio/hindi-1.wav")?;
 /// let mut text = Vec::new();
 /// for samples in microphone.samples().chunks(1600) {
 ///     text.extend(stream.feed(samples)?.into_iter().map(|segment| segment.text));

@@ -2,7 +2,6 @@ mod events;
 mod jobs;
 
 use std::{
-    fs,
     sync::{OnceLock, mpsc},
     time::Duration,
 };
@@ -41,7 +40,7 @@ fn queue(bodies: &[(&str, &str)]) -> Value {
 }
 
 fn hindi() -> Vec<u8> {
-    fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/audio/hindi-1.wav")).unwrap()
+    include_bytes!("hindi-1.wav").to_vec()
 }
 
 /// One model for all tests.

@@ -1,7 +1,7 @@
-//! What transformers makes of clips, in folders as `tests/golden` and `tools/reference` describe them, and comparisons with
-//! it.
+//! Recorded outputs of transformers, in folders as `tests/golden` and `tools/reference` describe them, and comparisons with
+//! them. The integration tests include this module by its path.
 
-#![allow(dead_code, reason = "each program uses its part")]
+#![allow(dead_code, reason = "each test uses its part")]
 
 pub(crate) mod compare;
 mod report;
@@ -53,7 +53,7 @@ impl Golden {
         Ok(self.dir.join("audio").join(file))
     }
 
-    /// The clip as the reference reads it: of several channels the first.
+    /// The clip as the reference reads it: the first channel.
     pub(crate) fn waveform(&self, clip: &str) -> Result<Waveform> {
         AudioOptions::new().channel(Channel::Only(0)).open(self.audio(clip)?)
     }
@@ -99,7 +99,7 @@ impl Tensor {
         differences.fold(0.0, |max, d| if d.is_nan() { f64::INFINITY } else { f64::max(max, d) })
     }
 
-    /// [`difference`](Self::difference) as a part of the largest magnitude.
+    /// [`difference`](Self::difference) relative to the largest magnitude.
     pub(crate) fn relative_difference(&self, other: &[f32]) -> f64 {
         match self.difference(other) {
             0.0 => 0.0,

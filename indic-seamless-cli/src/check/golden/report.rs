@@ -9,14 +9,14 @@ pub(crate) struct Report {
     worst: Vec<(String, f64, String)>,
     pub(crate) failures: Vec<String>,
     pub(crate) checks: usize,
-    /// Sequences that were not compared: the reference itself gives other tokens after a rounding error.
+    /// Sequences that were not compared, because a rounding error changes the reference's own tokens.
     pub(crate) ambiguous: usize,
-    /// Whether differences of numbers are noted only.
+    /// Whether numbers may differ by any amount.
     informative: bool,
 }
 
 impl Report {
-    /// One in which numbers may differ by any amount, as they do in other precisions than the reference's.
+    /// A report in which numbers may differ by any amount, for other precisions than the reference's.
     pub(crate) fn informative() -> Self {
         Self { informative: true, ..Self::default() }
     }
@@ -28,7 +28,7 @@ impl Report {
         // NaN fails, whatever the tolerance.
         if !self.informative && (difference.is_nan() || difference > tolerance) {
             let failure = format!("{place}: {stage} differs by ");
-            // The numbers of a sequence fail once for all.
+            // One failure stands for all numbers of a sequence.
             if self.failures.last().is_none_or(|last| !last.starts_with(&failure)) {
                 self.failures.push(format!("{failure}{difference:.3e}, allowed {tolerance:.1e}"));
             }
@@ -43,7 +43,7 @@ impl Report {
         }
     }
 
-    /// Notes whether two things are the same; `why` is added where they are not.
+    /// Notes whether two values are equal; `why` is added to the failure if they are not.
     pub(crate) fn equal<T: PartialEq + fmt::Debug>(
         &mut self,
         stage: &str,

@@ -1,19 +1,20 @@
-//! Where the results of `transcribe` go.
+//! `--output`: where results go.
 
 use std::{
     collections::HashMap,
     fs,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use indic_seamless::{Error, Result};
 
-use crate::args::Args;
+use super::args::Args;
+use crate::output;
 
 /// Where results go.
 pub(crate) enum Results {
-    /// All to the standard output, each as soon as it is there.
+    /// All to standard output, each as soon as it is ready.
     Stdout,
     /// All to one file, which is written at the end.
     File { path: PathBuf, bytes: Vec<u8> },
@@ -22,7 +23,11 @@ pub(crate) enum Results {
 }
 
 impl Results {
-    /// What `--output` means.
+    /// Reads `--output`. A folder that does not exist is created.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] if two recordings would have the same result file.
     pub(crate) fn new(args: &Args) -> Result<Self> {
         let Some(output) = &args.output else { return Ok(Self::Stdout) };
         let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
@@ -48,21 +53,21 @@ impl Results {
         Ok(Self::Folder { paths })
     }
 
-    /// Whether each recording has a result of its own.
+    /// Whether each recording has a result file of its own.
     pub(crate) fn are_apart(&self) -> bool {
         matches!(self, Self::Folder { .. })
     }
 
-    /// Whether the result of a recording is there from an earlier run. The standard input is another one each time.
+    /// Whether an earlier run wrote the result of a recording. Standard input is a new recording in each run.
     pub(crate) fn has(&self, file: &Path) -> bool {
         file != Path::new("-")
             && matches!(self, Self::Folder { paths } if paths.get(file).is_some_and(|path| path.exists()))
     }
 
-    /// Takes a result.
+    /// Takes the result of a recording.
     pub(crate) fn put(&mut self, file: &Path, result: &[u8]) -> Result<()> {
         match self {
-            Self::Stdout => to_stdout(result),
+            Self::Stdout => output::write(result),
             Self::File { bytes, .. } => {
                 bytes.extend_from_slice(result);
                 Ok(())
@@ -71,7 +76,7 @@ impl Results {
         }
     }
 
-    /// Takes the end of all results. Without any, a file stays as it was.
+    /// Writes what is still to be written. Without any result, a file stays as it was.
     pub(crate) fn finish(self) -> Result<()> {
         match self {
             Self::File { path, bytes } if !bytes.is_empty() => write(&path, &bytes),
@@ -80,14 +85,7 @@ impl Results {
     }
 }
 
-/// Shows something at once.
-pub(crate) fn to_stdout(bytes: &[u8]) -> Result<()> {
-    let mut out = io::stdout();
-    let written = out.write_all(bytes).and_then(|()| out.flush());
-    written.map_err(|source| Error::Io { action: "write", path: "standard output".into(), source })
-}
-
-/// Writes a file whole or not at all: under another name first. What is no file, such as a pipe, is written to.
+/// Writes a file completely or not at all, by way of a temporary file. A pipe or device is written to directly.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -100,7 +98,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            // As for any new file, less what the user's mask takes away.
+            // The usual mode of a new file; the umask still applies.
             new.permissions(fs::Permissions::from_mode(0o666));
         }
         let mut file = new.tempfile_in(dir)?;

@@ -1,10 +1,11 @@
-//! What `transcribe` can be told.
+//! The options of `indic-seamless transcribe`.
 
 use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indic_seamless::{
-    AudioOptions, Backend, EarlyStopping, Error, GenerationConfig, Language, Precision, Retry, Segmentation,
+    AudioOptions, Backend, EarlyStopping, Error, GenerationConfig, Language, OutputFormat, Precision, Retry,
+    Segmentation,
     audio::{Channel, PipeFormat},
     segmentation::SegmentationOptions,
     subtitles::SubtitleOptions,
@@ -12,17 +13,16 @@ use indic_seamless::{
 
 use crate::model::ModelArgs;
 
-/// Speech to text with SeamlessM4T v2: transcription, or translation into another language.
-#[derive(Parser)]
-#[command(version)]
+/// Transcribe recordings, or translate them into another language
+#[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Recordings: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV; - for the standard input, which is cut at pauses while it
-    /// comes if it does not say how long it is
+    /// Recordings: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV; - for standard input, which is transcribed live, pause by
+    /// pause, if its header does not tell its length
     #[arg(required = true, value_name = "AUDIO")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Language of the text, by code or English name; "auto" for the one that is spoken, as far as it can be told
+    /// Language of the text, by code or English name; "auto" for the spoken language, which is detected
     #[arg(long, default_value = "eng", value_name = "CODE|NAME|auto")]
     pub(crate) lang: TextLanguage,
     /// Type of the weights in memory: auto (as stored), f32, bf16 or int8
@@ -37,33 +37,34 @@ pub(crate) struct Args {
     /// Channel to use, from 0 [default: the average of all]
     #[arg(long, value_name = "N")]
     channel: Option<usize>,
-    /// The standard input has bare samples: 16-bit integers, little-endian, mono, at HZ
+    /// Standard input is raw signed 16-bit little-endian PCM, mono, at HZ
     #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=768_000))]
     pub(crate) pcm: Option<u32>,
+    /// What is written for a recording
+    #[arg(long, value_parser = formats(), default_value = "text")]
+    pub(crate) format: OutputFormat,
+    /// Add words with times and confidence to JSON; time subtitles by their words
+    #[arg(long)]
+    pub(crate) words: bool,
+    /// File for all results, or folder for one result per recording [default: standard output]
+    ///
+    /// A folder is one that exists or a name that ends in a slash. Recordings whose result exists are skipped.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Transcribe recordings again whose result exists in the folder
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
     pub(crate) cutting: Cutting,
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
-    /// List the words of each segment in JSON, with times and confidence; let subtitles keep time with the words
-    #[arg(long)]
-    pub(crate) words: bool,
     #[command(flatten)]
     pub(crate) subtitles: Subtitles,
-    /// File for the results, or folder for one result a file [default: standard output]
-    ///
-    /// A folder is one that exists or a name that ends in a slash. Files whose result is there already are skipped.
-    #[arg(long, value_name = "FILE|DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// Do files again whose result is in the folder already
-    #[arg(long)]
-    pub(crate) overwrite: bool,
 }
 
 impl Args {
     pub(crate) fn audio_options(&self) -> AudioOptions {
-        // As long as it likes: it is read piece by piece.
+        // No limit: a recording is read piece by piece.
         AudioOptions::new().channel(self.channel.map_or(Channel::Average, Channel::Only)).max_duration(Duration::MAX)
     }
 
@@ -87,7 +88,7 @@ impl FromStr for TextLanguage {
     }
 }
 
-/// The search; what is not given is as the checkpoint asks for.
+/// Options of the search. The default of each is the checkpoint's.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Search")]
 pub(crate) struct Search {
@@ -100,23 +101,25 @@ pub(crate) struct Search {
     /// When beam search ends: true, false or never
     #[arg(long, value_name = "WHEN")]
     early_stopping: Option<EarlyStopping>,
-    /// No sequence of N tokens comes twice
+    /// No sequence of N tokens occurs twice
     #[arg(long, value_name = "N")]
     no_repeat_ngram_size: Option<usize>,
-    /// Above 1 makes tokens that are there already less likely
+    /// Above 1 makes tokens that occurred before less likely
     #[arg(long, value_name = "X")]
     repetition_penalty: Option<f32>,
+    /// Least number of tokens of a segment
     #[arg(long, value_name = "N")]
     min_new_tokens: Option<usize>,
+    /// Greatest number of tokens of a segment
     #[arg(long, value_name = "N")]
     max_new_tokens: Option<usize>,
     /// Best hypotheses to return
     #[arg(long, value_name = "N")]
     num_return_sequences: Option<usize>,
-    /// When a search that ended in a loop is done again without repetitions: auto (where recordings are cut), always or never
+    /// When a looping segment is decoded again without repeats: auto (where recordings are cut), always or never
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub(crate) retry: Retry,
-    /// Segments that are decoded together [default: as many as make 40 s, 16 at most, both divided by the beams]
+    /// Segments per batch [default: up to 40 s of speech, at most 16 segments, both divided by the beams]
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<NonZeroUsize>,
 }
@@ -144,13 +147,13 @@ pub(crate) struct Cutting {
     /// Which recordings are cut at pauses: auto (those longer than a segment may be), always or none
     #[arg(long, default_value = "auto", value_name = "WHICH")]
     segmentation: Segmentation,
-    /// Longest segment, in seconds; from 40 % to 75 % of it are aimed for [default: 20]
+    /// Longest segment, in seconds; 40 % to 75 % of it is preferred [default: 20]
     #[arg(long, value_name = "S")]
     max_segment: Option<f64>,
     /// Longest pause within a segment, in seconds [default: 0.5]
     #[arg(long, value_name = "S")]
     max_pause: Option<f64>,
-    /// Probability from which on sound is speech [default: 0.35]
+    /// Sound of at least this speech probability is speech [default: 0.35]
     #[arg(long, value_name = "P")]
     speech_threshold: Option<f32>,
 }
@@ -171,17 +174,17 @@ impl Cutting {
     }
 }
 
-/// How cues are cut.
+/// How subtitles are cut into cues.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Subtitles")]
 pub(crate) struct Subtitles {
-    /// Longest line, in letters; 0 for no limit
+    /// Longest line, in characters; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 42)]
     max_line_length: usize,
-    /// Lines of a cue
+    /// Most lines of a cue
     #[arg(long, value_name = "N", default_value_t = 2)]
     max_lines: usize,
-    /// Fastest reading, in letters a second
+    /// Reading speed, in characters per second: a cue is shown long enough for it
     #[arg(long, value_name = "X", default_value_t = 20.0)]
     max_reading_speed: f64,
     /// Shortest cue, in seconds
@@ -200,26 +203,8 @@ impl Subtitles {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub(crate) enum Format {
-    /// The text of a file on a line
-    Text,
-    /// A JSON object for a file on a line
-    Json,
-    /// SubRip subtitles, of one file
-    Srt,
-    /// WebVTT subtitles, of one file
-    Vtt,
-}
-
-impl Format {
-    /// Of files that hold it.
-    pub(crate) fn extension(self) -> &'static str {
-        match self {
-            Self::Text => "txt",
-            Self::Json => "json",
-            Self::Srt => "srt",
-            Self::Vtt => "vtt",
-        }
-    }
+/// The formats by name, each with its line of help.
+fn formats() -> impl TypedValueParser<Value = OutputFormat> {
+    let value = |format: &OutputFormat| PossibleValue::new(format.name()).help(format.summary());
+    PossibleValuesParser::new(OutputFormat::ALL.iter().map(value)).try_map(|name| name.parse::<OutputFormat>())
 }

@@ -50,7 +50,7 @@ pub(crate) fn reference_features(tensors: &Tensors) -> Result<FeatureBatch> {
     FeatureBatch::from_rows(features.f32(), time, lengths)
 }
 
-/// The reference's name of a stage, and whether it has the channels before the time.
+/// The reference's name of a stage, and whether its layout is [batch, channels, time].
 fn reference_name(stage: Stage) -> Option<(String, bool)> {
     let plain = |name: &str| Some((name.to_owned(), false));
     match stage {
@@ -96,7 +96,7 @@ pub(crate) fn stages(
         show(stage, tensor);
         ControlFlow::Continue(())
     });
-    let ControlFlow::Continue(encoded) = encoded else { unreachable!("nobody breaks it off") };
+    let ControlFlow::Continue(encoded) = encoded else { unreachable!("the closure never breaks") };
     let prefix = tensors.get("dec.prefix")?;
     let [items, time] = prefix.shape[..] else {
         return Err(tensors.broken(format_args!("dec.prefix {:?}, wanted [batch, time]", prefix.shape)));
@@ -190,7 +190,7 @@ pub(crate) fn sequences(
         let place = format!("{}/{name}/{variant}", golden.name());
         let sure = ["same_in_float64", "same_with_weight_noise_1e_4"].map(|key| wanted[key].as_bool());
         if sure.contains(&Some(false)) {
-            // The reference itself gives other tokens when the weights change by a rounding error.
+            // Ambiguous: a rounding error changes the reference's own tokens.
             report.ambiguous += 1;
             continue;
         }
@@ -199,7 +199,7 @@ pub(crate) fn sequences(
             wanted["tgt_lang"].as_str().ok_or_else(|| golden.broken(format_args!("{place}: no tgt_lang")))?;
         let language = checkpoint.language_token(language.parse()?)?;
         let found = search(model, &encoded, &config, language)?;
-        // Where the reference was not tried for rounding errors, a small margin tells how likely one is.
+        // If the reference was not tested for rounding errors, a small margin shows how likely one is.
         let margin = match (sure.contains(&None), wanted["min_margin"].as_f64()) {
             (false, _) => String::new(),
             (true, Some(margin)) => {
@@ -253,7 +253,7 @@ fn hypotheses(
 fn scores(found: &[Hypothesis], wanted: &Value, place: &str, report: &mut Report) {
     for (found, wanted) in found.iter().zip(wanted["sequences_scores"].as_array().into_iter().flatten()) {
         let wanted = wanted.as_f64().unwrap_or(f64::NAN);
-        // Penalised sums grow with the length: 1e-4 of their magnitude.
+        // Relative: penalised sums grow with the length.
         let difference = (f64::from(found.score) - wanted).abs() / wanted.abs().max(1.0);
         report.check("beam scores", place, difference, SCORES);
     }

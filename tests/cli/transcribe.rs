@@ -1,45 +1,14 @@
-//! The `transcribe` example as its users run it: output, JSON, exit codes, files.
-
-mod common;
+//! `transcribe`: text, JSON, subtitles, errors and exit codes.
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
 };
 
 use indic_seamless::Waveform;
 use serde_json::Value;
 
-fn transcribe() -> Command {
-    common::program("transcribe")
-}
-
-fn tiny(file: &str) -> PathBuf {
-    common::golden_dir().join("tiny").join(file)
-}
-
-/// With the golden model, whose tokens and scores are known.
-fn run_tiny(arguments: &[&str], files: &[PathBuf]) -> Output {
-    transcribe().arg("--model").arg(tiny("model")).args(arguments).args(files).output().expect("run")
-}
-
-fn run(arguments: &[&str], files: &[PathBuf]) -> Output {
-    transcribe().args(["--model", "demo"]).args(arguments).args(files).output().expect("run")
-}
-
-fn clip() -> PathBuf {
-    common::example("hindi-1.wav")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::{clip, common, run, run_tiny, stderr, stdout, tiny, transcribe};
 
 #[test]
 fn text_is_all_that_standard_output_gets() {
@@ -52,7 +21,7 @@ fn text_is_all_that_standard_output_gets() {
     }
 }
 
-/// Nobody has a model: what to do about it, and what works without.
+/// Without a model, the error says how to get one, and what works without.
 #[cfg(feature = "hub")]
 #[test]
 fn without_a_model_there_is_a_way_on() {
@@ -105,7 +74,7 @@ fn json_follows_its_contract() {
         assert_eq!(alternatives.len(), 2);
         for (i, hypothesis) in std::iter::once(segment).chain(alternatives).enumerate() {
             let mut tokens = wanted["ids"][i].as_array().expect("ids").clone();
-            // The reference pads with 3, the end token; here there is only the one that ended the sequence.
+            // The reference pads with 3, the end token; here a sequence has only one of them.
             while tokens.ends_with(&[3.into(), 3.into()]) {
                 tokens.pop();
             }
@@ -200,135 +169,6 @@ fn a_missing_model_is_named() {
 }
 
 #[test]
-fn output_is_written_whole_or_not_at_all() {
-    let dir = tempfile::tempdir().expect("folder");
-    let file = dir.path().join("out.txt");
-    let output = run(&["--output", file.to_str().expect("path")], &[clip()]);
-    assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()), "{}", stderr(&output));
-    assert_eq!(fs::read_to_string(&file).expect("file"), "please the weather today\n");
-
-    // Where nothing could be transcribed, what is there stays.
-    let output = run(&["--output", file.to_str().expect("path")], &[dir.path().join("nothing.wav")]);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(fs::read_to_string(&file).expect("file"), "please the weather today\n");
-
-    let missing = dir.path().join("no/such/folder/out.txt");
-    let output = run(&["--output", missing.to_str().expect("path")], &[clip()]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("no/such/folder/out.txt"), "{}", stderr(&output));
-
-    assert_eq!(names(dir.path()), ["out.txt"], "nothing may be left beside it");
-}
-
-/// What is in a folder.
-fn names(dir: &Path) -> Vec<String> {
-    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("entry").file_name().into_string().expect("UTF-8");
-    let mut names: Vec<String> = fs::read_dir(dir).expect("folder").map(name).collect();
-    names.sort();
-    names
-}
-
-#[test]
-fn a_folder_gets_a_result_for_each_file_and_is_finished_on_the_next_run() {
-    let dir = tempfile::tempdir().expect("folder");
-    let bad = dir.path().join("bad.wav");
-    fs::write(&bad, b"RIFF, they said").expect("file");
-    let results = dir.path().join("results");
-    let folder = format!("{}/", results.display());
-    let (first, second) = (common::example("hindi-1.wav"), common::example("tamil-2.flac"));
-    let files = [first.clone(), bad.clone(), second.clone()];
-
-    let output = run(&["--lang", "hin", "--output", &folder], &files);
-    assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
-    assert_eq!(names(&results), ["hindi-1.txt", "tamil-2.txt"]);
-    assert_eq!(fs::read_to_string(results.join("hindi-1.txt")).expect("file"), "कृपया आज का मौसम\n");
-    let summary = stderr(&output);
-    assert!(
-        summary.contains("2 transcribed") && summary.contains("0 skipped") && summary.contains("1 failed"),
-        "{summary}"
-    );
-    assert!(summary.contains(&format!("failed: {}", bad.display())), "{summary}");
-
-    // What is there is not done again, even if it is not what would be written.
-    fs::write(results.join("hindi-1.txt"), "kept").expect("file");
-    fs::remove_file(&bad).expect("file");
-    fs::copy(common::example("english-2.flac"), dir.path().join("bad.wav")).expect("file");
-    let output = run(&["--lang", "hin", "--output", &folder], &files);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("1 transcribed") && stderr(&output).contains("2 skipped"), "{}", stderr(&output));
-    assert_eq!(fs::read_to_string(results.join("hindi-1.txt")).expect("file"), "kept");
-    assert_eq!(names(&results), ["bad.txt", "hindi-1.txt", "tamil-2.txt"]);
-
-    let output = run(&["--lang", "hin", "--overwrite", "--output", &folder], &files[..1]);
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(fs::read_to_string(results.join("hindi-1.txt")).expect("file"), "कृपया आज का मौसम\n");
-
-    // Subtitles of many files, each in its own.
-    let output = run(&["--format", "vtt", "--words", "--output", &folder], &[first.clone(), second]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(fs::read_to_string(results.join("tamil-2.vtt")).expect("file").starts_with("WEBVTT\n"));
-
-    // Two recordings cannot have one result.
-    let other = dir.path().join("hindi-1.mp3");
-    let output = run(&["--output", &folder], &[first, other]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("hindi-1.mp3"), "{}", stderr(&output));
-}
-
-/// Runs with something on the standard input.
-fn run_with_input(arguments: &[&str], input: Vec<u8>) -> Output {
-    let mut command = transcribe();
-    command.args(["--model", "demo"]).args(arguments).arg("-");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
-    let mut pipe = child.stdin.take().expect("pipe");
-    let writer = std::thread::spawn(move || pipe.write_all(&input));
-    let output = child.wait_with_output().expect("run");
-    // Whoever makes no use of its input need not read it.
-    let _ = writer.join().expect("writer");
-    output
-}
-
-#[test]
-fn the_standard_input_is_a_recording() {
-    // A file, whose header tells its length.
-    let wav = fs::read(clip()).expect("file");
-    assert_eq!(stdout(&run_with_input(&["--lang", "hin"], wav)), "कृपया आज का मौसम\n");
-    let flac = fs::read(common::example("hindi-2.flac")).expect("file");
-    assert_eq!(stdout(&run_with_input(&["--lang", "hin"], flac)), "आठ पाँच दो\n");
-
-    // A microphone: two utterances with a pause between them are two lines, or two segments.
-    let clips = ["hindi-1.wav", "hindi-2.flac"].map(|clip| Waveform::open(common::example(clip)).expect("clip"));
-    let speech = [clips[0].samples(), &[0.0; 24_000], clips[1].samples()].concat();
-    let mut live = common::wav(&speech);
-    live[4..8].fill(0xff);
-    live[40..44].fill(0xff);
-    let output = run_with_input(&["--lang", "hin"], live.clone());
-    assert_eq!(stdout(&output), "कृपया आज का मौसम\nआठ पाँच दो\n", "{}", stderr(&output));
-    let output = run_with_input(&["--lang", "hin", "--format", "json"], live.clone());
-    let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
-    assert_eq!((&line["file"], &line["text"]), (&"-".into(), &"कृपया आज का मौसम आठ पाँच दो".into()));
-    assert_eq!(line["segments"].as_array().map(Vec::len), Some(2));
-    assert!(line["segments"][1]["start"].as_f64() > line["segments"][0]["end"].as_f64());
-
-    // What came before the end in the middle of a sample is not lost.
-    let broken = [&live[..], &[0]].concat();
-    let output = run_with_input(&["--lang", "hin", "--format", "json"], broken);
-    assert_eq!(output.status.code(), Some(1));
-    let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
-    assert_eq!(line["segments"].as_array().map(Vec::len), Some(2), "{}", stderr(&output));
-
-    // The same without a header.
-    let output = run_with_input(&["--pcm", "16000", "--format", "srt"], live[44..].to_vec());
-    assert!(stdout(&output).contains("\n\n2\n00:00:0"), "{} {}", stdout(&output), stderr(&output));
-
-    let output = run_with_input(&["--lang", "auto"], Vec::new());
-    assert_eq!(output.status.code(), Some(2), "it can be read only once");
-    let output = run_with_input(&[], Vec::new());
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("no audio"), "{}", stderr(&output));
-}
-
-#[test]
 fn the_spoken_language_can_be_found_out() {
     let output = run(&["--lang", "auto"], &[common::example("tamil-1.wav"), clip()]);
     assert_eq!(stdout(&output), "தயவுசெய்து கதவைத் திற\nकृपया आज का मौसम\n", "{}", stderr(&output));
@@ -347,7 +187,7 @@ fn words_have_times_and_confidence() {
     }
 }
 
-/// Hours must not take more memory than seconds: the recording is decoded piece by piece.
+/// The recording is decoded piece by piece, so that hours take no more memory than seconds.
 #[cfg(target_os = "linux")]
 #[test]
 fn three_hours_take_little_more_memory_than_a_clip() {
@@ -355,7 +195,7 @@ fn three_hours_take_little_more_memory_than_a_clip() {
     let clip: Vec<f32> = Waveform::open(common::example("hindi-1.wav")).expect("clip").into_samples();
     let file = |name: &str, seconds: usize| {
         let path = dir.path().join(name);
-        // A clip every twelve seconds, as 8 kHz and 8 bits.
+        // A clip every twelve seconds, 8 kHz, 8 bits.
         let mut round: Vec<u8> = clip.iter().step_by(2).map(|x| (x * 127.0 + 128.0) as u8).collect();
         round.resize(12 * 8000, 128);
         let data: Vec<u8> = round.into_iter().cycle().take(seconds * 8000).collect();
@@ -376,16 +216,4 @@ fn three_hours_take_little_more_memory_than_a_clip() {
     assert_eq!(segments, 900);
     assert!(long < short + 150_000_000, "{long} bytes for three hours, {short} for ten seconds");
     println!("{} MB for three hours, {} MB for ten seconds", long / 1_000_000, short / 1_000_000);
-}
-
-/// `/dev/full` refuses every byte, like a full disk.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_is_an_error() {
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
-    let mut command = transcribe();
-    let output = command.args(["--model", "demo"]).arg(clip()).stdout(full).output();
-    let output = output.expect("run");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("cannot write standard output"), "{}", stderr(&output));
 }

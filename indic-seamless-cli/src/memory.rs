@@ -1,6 +1,6 @@
-//! What the process holds.
+//! The memory of this process.
 
-/// The most memory that this process has held; known on Linux only.
+/// The largest resident set that this process has had, in bytes; `None` on other systems than Linux.
 pub(crate) fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

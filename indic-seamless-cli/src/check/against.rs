@@ -1,24 +1,26 @@
-//! `--against`: the comparison of a model with what transformers gave.
+//! `--against`: compares a model with recorded outputs of transformers.
 
 use std::path::Path;
 
 use indic_seamless::{Precision, Result, Transcriber};
 use serde_json::Value;
 
-use crate::golden::{Golden, Report, compare};
+use super::golden::{Golden, Report, compare};
+use crate::output;
 
-/// Failures that are shown; the others are counted.
+/// How many failures are listed; the rest are counted.
 const SHOWN: usize = 20;
 
-/// Compares on every clip and batch that `dir` has, prints what came of it, and adds what differs to `problems`.
+/// Compares every clip and batch in `dir`, prints the results, and adds the differences to `problems`.
 pub(crate) fn compare(transcriber: &Transcriber, dir: &Path, problems: &mut Vec<String>) -> Result<()> {
     let golden = Golden::open(dir)?;
     let name = golden.name();
-    println!("against {name}, recorded with {}", origin(&golden.manifest));
+    output::line(format_args!("against {name}, recorded with {}", origin(&golden.manifest)))?;
     let exact = transcriber.precision() == Precision::F32;
     let new = || if exact { Report::default() } else { Report::informative() };
     if !exact {
-        println!("  weights in {}: only ids and texts must be the same", transcriber.precision());
+        let precision = transcriber.precision();
+        output::line(format_args!("  weights in {precision}: only ids and texts must be the same"))?;
     }
     let mut all = new();
     for (kind, is_clip) in [("clips", true), ("batches", false)] {
@@ -34,14 +36,14 @@ pub(crate) fn compare(transcriber: &Transcriber, dir: &Path, problems: &mut Vec<
             if report.ambiguous > 0 {
                 line += &format!("; {} searches left out, ambiguous in the reference", report.ambiguous);
             }
-            println!("{line}");
+            output::line(line)?;
             all.merge(report);
         }
     }
-    println!("largest differences (features absolute, tensors as a part of their largest value):");
-    print!("{all}");
+    output::line("largest differences (features absolute, tensors relative to their largest value):")?;
+    output::write(all.to_string().as_bytes())?;
     if let Some(variants) = golden.manifest["chunk_variants"].as_array() {
-        println!("not compared: {} variants of chunked attention", variants.len());
+        output::line(format_args!("not compared: {} variants of chunked attention", variants.len()))?;
     }
     if all.checks == 0 {
         problems.push(format!("--against: {name}: nothing to compare"));
@@ -72,7 +74,7 @@ fn compare_one(
     compare::sequences(golden, checkpoint, model, (name, info), report)
 }
 
-/// What recorded it, as far as the manifest says.
+/// The versions, model and platform that the manifest names.
 fn origin(manifest: &Value) -> String {
     let versions = manifest["library_versions"].as_object();
     let mut origin: Vec<String> = versions

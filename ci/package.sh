@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Packs the crates as crates.io gets them, unpacks them elsewhere, and tests and installs them from there alone.
+#
+# Libraries are taken from the workspace's target folder: only this project's own code is compiled again. The exception is
+# `cargo install`, which selects fewer features of Burn's dependencies than the whole workspace does: the first run compiles
+# Burn once more, later runs do not.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+root=$PWD
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
+rm -f "$CARGO_TARGET_DIR"/package/*.crate
+# What is built below are the packages themselves, so that `cargo package` need not build them, too.
+cargo package --workspace --no-verify --allow-dirty --quiet
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "error: $*" >&2; exit 1; }
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+members=()
+for name in indic-seamless indic-seamless-cli indic-seamless-lambda; do
+    crate=$CARGO_TARGET_DIR/package/$name-$version.crate
+    bytes=$(wc -c <"$crate")
+    echo "$name-$version.crate: $bytes bytes"
+    # The limit of crates.io is 10 MiB.
+    [ "$bytes" -lt 10000000 ] || fail "$name is too large for crates.io"
+    tar --extract --gzip --file "$crate" --directory "$work"
+    package=$work/$name-$version
+    grep -q "Copyright 2026" "$package/LICENSE" || fail "$name has no LICENSE"
+    grep -q "Silero Team" "$package/THIRD-PARTY-LICENSES.md" || fail "$name has no notice of the speech detector"
+    [ -s "$package/README.md" ] || fail "$name has no README"
+    [ -z "$(find "$package" -type l)" ] || fail "$name has links"
+    members+=("\"$name-$version\"")
+done
+
+# The unpacked library stands for the one on crates.io.
+cat >"$work/Cargo.toml" <<END
+[workspace]
+resolver = "3"
+members = [$(IFS=,; echo "${members[*]}")]
+
+[patch.crates-io]
+indic-seamless = { path = "indic-seamless-$version" }
+END
+cp Cargo.lock "$work"
+cd "$work"
+
+echo "unit tests, examples and doctests of the packages"
+cargo test --release --workspace
+
+echo "the program, installed from its package"
+cargo install --quiet --path "indic-seamless-cli-$version" --root "$work/installed"
+clip=indic-seamless-$version/examples/audio/hindi-1.wav
+printed=$("$work/installed/bin/indic-seamless" transcribe --model demo --lang hin "$clip")
+[ "$printed" = "कृपया आज का मौसम" ] || fail "printed: $printed"
+echo "$printed"

@@ -1,0 +1,132 @@
+//! Which model to use: a folder, an id on the Hugging Face hub, or the demo model.
+
+use std::path::PathBuf;
+
+use indic_seamless::{
+    Result, Transcriber, TranscriberBuilder,
+    checkpoint::{
+        Checkpoint,
+        check::{CheckOptions, CheckReport},
+    },
+};
+
+use crate::progress::progress_bar;
+
+/// The name of the model that is part of the program.
+const DEMO: &str = "demo";
+
+/// `--model`
+#[derive(clap::Args)]
+pub(crate) struct ModelArgs {
+    /// Folder of a checkpoint, or its id on the Hugging Face hub, or "demo" for the small model that is part of this program
+    #[arg(
+        long,
+        env = "INDIC_SEAMLESS_MODEL",
+        default_value = "ai4bharat/indic-seamless",
+        value_name = "DIR|HUB_ID|demo"
+    )]
+    model: String,
+}
+
+impl ModelArgs {
+    /// The model, downloaded if it is an id on the hub.
+    pub(crate) fn find(&self) -> Result<Model> {
+        Model::find(&self.model)
+    }
+}
+
+/// A model that is on this machine.
+pub(crate) enum Model {
+    /// The demo model.
+    #[cfg(feature = "demo")]
+    Demo,
+    /// The folder of a checkpoint.
+    Folder(PathBuf),
+}
+
+impl Model {
+    /// The model of a name, downloaded if it is an id on the hub.
+    pub(crate) fn find(name: &str) -> Result<Self> {
+        if name == DEMO {
+            return demo();
+        }
+        let dir = PathBuf::from(name);
+        // An id on the hub has one slash. Anything else, and whatever exists, is a folder.
+        let is_id = name.split('/').count() == 2 && !name.starts_with(['.', '/', '~']);
+        let dir = if dir.exists() || !is_id { dir } else { download(name)? };
+        Ok(Self::Folder(dir))
+    }
+
+    /// Whether this is the demo model.
+    pub(crate) fn is_demo(&self) -> bool {
+        !matches!(self, Self::Folder(_))
+    }
+
+    /// Reads the small files and maps the weights.
+    pub(crate) fn open(&self) -> Result<Checkpoint> {
+        match self {
+            #[cfg(feature = "demo")]
+            Self::Demo => Checkpoint::demo(),
+            Self::Folder(dir) => Checkpoint::open(dir),
+        }
+    }
+
+    /// Loads the model, with a progress bar.
+    pub(crate) fn load(&self, builder: TranscriberBuilder) -> Result<Transcriber> {
+        let dir = match self {
+            #[cfg(feature = "demo")]
+            Self::Demo => return builder.build_demo(),
+            Self::Folder(dir) => dir,
+        };
+        let bar = progress_bar("loading {bar:30} {decimal_bytes}/{decimal_total_bytes}");
+        let transcriber = builder.build_with_progress(dir, &mut |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        transcriber
+    }
+
+    /// Checks the files, with a progress bar.
+    pub(crate) fn check(&self, options: &CheckOptions) -> CheckReport {
+        let bar = progress_bar("checking {bar:30} {decimal_bytes}/{decimal_total_bytes} {eta}");
+        let mut progress = |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        };
+        let report = match self {
+            #[cfg(feature = "demo")]
+            Self::Demo => options.demo(&mut progress),
+            Self::Folder(dir) => options.folder(dir, &mut progress),
+        };
+        bar.finish_and_clear();
+        report
+    }
+}
+
+#[cfg(feature = "demo")]
+fn demo() -> Result<Model> {
+    Ok(Model::Demo)
+}
+
+#[cfg(not(feature = "demo"))]
+fn demo() -> Result<Model> {
+    Err(indic_seamless::Error::InvalidOption {
+        option: "model",
+        found: DEMO.to_owned(),
+        wanted: "a folder or an id on the hub (this build has no `demo` feature)".to_owned(),
+    })
+}
+
+#[cfg(feature = "hub")]
+fn download(id: &str) -> Result<PathBuf> {
+    crate::fetch::download(&indic_seamless::checkpoint::HubModel::new(id))
+}
+
+#[cfg(not(feature = "hub"))]
+fn download(id: &str) -> Result<PathBuf> {
+    Err(indic_seamless::Error::MissingFile {
+        dir: id.into(),
+        wanted: "the checkpoint's folder (this build has no `hub` feature)".to_owned(),
+    })
+}

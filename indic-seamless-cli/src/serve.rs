@@ -1,0 +1,64 @@
+//! `indic-seamless serve`: the web page and the HTTP endpoints.
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use indic_seamless::{
+    Error, Precision, Transcriber,
+    service::{Service, Settings, serve, termination},
+};
+use tokio::net::TcpListener;
+
+use crate::{Outcome, model::ModelArgs};
+
+/// What the help of the subcommand ends with.
+const USAGE: &str = "\
+Open http://127.0.0.1:8000 in a browser, or send a recording:
+
+  curl -F audio=@speech.wav -F target_lang=Hindi http://127.0.0.1:8000/speech-to-text
+
+Environment variables set the limits; the documentation of `indic_seamless::service::Settings` lists them.";
+
+/// Serve a web page and an HTTP endpoint for transcription
+#[derive(clap::Args)]
+#[command(after_help = USAGE)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Type of the weights in memory: auto (as stored), f32, bf16 or int8
+    #[arg(long, default_value = "auto")]
+    precision: Precision,
+    /// Threads of the model [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Address and port to listen on
+    #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
+    listen: SocketAddr,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    tokio::runtime::Runtime::new()?.block_on(serve_until_terminated(args))
+}
+
+async fn serve_until_terminated(args: Args) -> Outcome {
+    // Before a download of gigabytes.
+    let listener = TcpListener::bind(args.listen).await.map_err(|source| Error::Io {
+        action: "listen on",
+        path: args.listen.to_string().into(),
+        source,
+    })?;
+    let model = args.model.find()?;
+    let mut builder = Transcriber::builder().precision(args.precision);
+    if let Some(threads) = args.threads {
+        builder = builder.threads(threads);
+    }
+    let service = Service::start(Settings::from_env()?, move || model.load(builder))?;
+    service.ready().await?;
+    eprintln!("listening on http://{}", listener.local_addr()?);
+    let ending = service.clone();
+    let shutdown = async move {
+        termination().await;
+        ending.end();
+    };
+    serve(listener, service.router(), shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,54 @@
+//! The program `indic-seamless` as its users run it: output, exit codes, files.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod commands;
+mod live;
+mod output;
+#[cfg(feature = "service")]
+mod serve;
+mod transcribe;
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+/// The program with a subcommand.
+fn program(subcommand: &str) -> Command {
+    let mut command = common::program(env!("CARGO_BIN_EXE_indic-seamless"));
+    command.arg(subcommand);
+    command
+}
+
+fn transcribe() -> Command {
+    program("transcribe")
+}
+
+/// A file of the golden `tiny`.
+fn tiny(file: &str) -> PathBuf {
+    common::golden_dir().join("tiny").join(file)
+}
+
+/// Transcribes with the golden model, whose tokens and scores are known.
+fn run_tiny(arguments: &[&str], files: &[PathBuf]) -> Output {
+    transcribe().arg("--model").arg(tiny("model")).args(arguments).args(files).output().expect("run")
+}
+
+/// Transcribes with the demo model.
+fn run(arguments: &[&str], files: &[PathBuf]) -> Output {
+    transcribe().args(["--model", "demo"]).args(arguments).args(files).output().expect("run")
+}
+
+fn clip() -> PathBuf {
+    common::example("hindi-1.wav")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

@@ -17,7 +17,7 @@ use std::{
 
 use indic_seamless::{
     Error,
-    audio::{AudioOptions, AudioReader, Channel, PipeFormat, Resampler, Waveform, resample},
+    audio::{AudioOptions, AudioReader, Channel, PipeFormat, Resampler, Waveform, formats, resample},
 };
 use safetensors::SafeTensors;
 
@@ -360,6 +360,21 @@ fn names_what_is_not_audio() {
     for seed in 0..50 {
         let bytes: Vec<u8> = common::noise(4_000 + seed).iter().skip(seed).map(|x| (x * 128.0) as i8 as u8).collect();
         assert!(decode(bytes).is_err(), "{seed}");
+    }
+}
+
+#[test]
+fn lists_its_formats() {
+    for name in CLIPS {
+        let extension = name.rsplit('.').next().expect("an extension");
+        assert_eq!(formats().filter(|format| format.extensions.contains(&extension)).count(), 1, "{name}");
+    }
+    let ogg = formats().find(|format| format.media_types.contains(&"audio/ogg")).expect("a format");
+    assert_eq!(ogg.to_string(), "Ogg (Opus, Vorbis, FLAC)");
+    // Whoever sends something else learns what is supported.
+    let error = decode(*b"FORM\0\0\0\0AIFF").expect_err("an unsupported format");
+    for format in formats() {
+        assert!(error.to_string().contains(&format.to_string()), "{format} is not in: {error}");
     }
 }
 

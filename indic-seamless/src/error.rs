@@ -32,15 +32,15 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The bytes are of no container or codec that this crate reads.
-    #[error(
-        "{source_name}: {found}; wanted WAV, FLAC, MP3, M4A/AAC, Ogg Vorbis, Opus (Ogg or WebM) or MKV/WebM with one of these codecs"
-    )]
+    /// Unsupported container or codec.
+    #[error("{source_name}: unsupported audio: {found}; supported: {wanted}")]
     UnsupportedAudio {
         /// The recording.
         source_name: String,
         /// What the bytes look like.
         found: String,
+        /// The formats that are supported, with their codecs: [`audio::formats`](crate::audio::formats).
+        wanted: String,
     },
 
     /// The container or codec data is broken or stops early.

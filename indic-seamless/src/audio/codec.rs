@@ -1,4 +1,4 @@
-//! From a packet to its samples.
+//! [`Codec`]: decodes packets to samples.
 
 use symphonia::{
     core::{
@@ -17,12 +17,11 @@ use symphonia::{
 };
 
 use super::{
-    container::Container,
-    fault::Fault,
+    error::AudioError,
     opus::{self, OpusTrack},
 };
 
-/// The form of a packet's samples.
+/// The rate in Hz and the number of channels of a packet's samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spec {
     pub(super) rate: u32,
@@ -36,31 +35,31 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    pub(super) fn new(track: &Track, container: Container) -> Result<Self, Fault> {
+    pub(super) fn new(track: &Track) -> Result<Self, AudioError> {
         let Some(CodecParameters::Audio(params)) = &track.codec_params else {
-            return Err(Fault::NoAudio("no audio track with a known codec".to_owned()));
+            return Err(AudioError::NoAudio("no audio track with a known codec".to_owned()));
         };
         if params.channels.as_ref().is_some_and(|channels| channels.count() == 0) {
-            return Err(Fault::NoAudio("its header says 0 channels".to_owned()));
+            return Err(AudioError::NoAudio("its header says 0 channels".to_owned()));
         }
         if let Some(rate) = params.sample_rate.filter(|rate| !super::resample::RATES.contains(rate)) {
-            return Err(Fault::Damaged(format!("its header says {rate} Hz")));
+            return Err(AudioError::Damaged(format!("its header says {rate} Hz")));
         }
         if params.codec == CODEC_ID_OPUS {
             let header = params.extra_data.as_deref().unwrap_or_default();
-            return Ok(Self::Opus(Box::new(OpusTrack::new(header, container == Container::Mp4)?)));
+            return Ok(Self::Opus(Box::new(OpusTrack::new(header)?)));
         }
         let options = AudioDecoderOptions::default().verify(params.codec == CODEC_ID_FLAC);
         match get_codecs().make_audio_decoder(params, &options) {
             Ok(decoder) => Ok(Self::Symphonia(decoder)),
             Err(Symphonia::Unsupported(what)) => {
-                Err(Fault::Unsupported(format!("a codec that is not read ({}: {what})", params.codec)))
+                Err(AudioError::Unsupported(format!("a codec that is not read ({}: {what})", params.codec)))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Samples to leave out at the start.
+    /// Samples to remove from the start.
     pub(super) fn pre_skip(&self) -> u64 {
         match self {
             Self::Symphonia(_) => 0,
@@ -68,8 +67,8 @@ impl Codec {
         }
     }
 
-    /// Replaces `out` by the packet's samples, channel by channel within each frame.
-    pub(super) fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Result<Spec, Fault> {
+    /// Replaces `out` with the packet's samples, interleaved.
+    pub(super) fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Result<Spec, AudioError> {
         match self {
             Self::Symphonia(decoder) => {
                 let samples = decoder.decode(packet)?;
@@ -85,12 +84,12 @@ impl Codec {
         }
     }
 
-    /// Compares checksums where the format has one.
-    pub(super) fn finish(&mut self) -> Result<(), Fault> {
+    /// Verifies the checksum of all samples, where the format has one.
+    pub(super) fn finish(&mut self) -> Result<(), AudioError> {
         if let Self::Symphonia(decoder) = self
             && decoder.finalize().verify_ok == Some(false)
         {
-            return Err(Fault::Damaged("the samples do not match their checksum".to_owned()));
+            return Err(AudioError::Damaged("the samples do not match their checksum".to_owned()));
         }
         Ok(())
     }

@@ -1,78 +1,61 @@
-//! From bytes to mono samples at 16 kHz, packet by packet.
+//! [`Decoder`]: decodes bytes to mono samples at 16 kHz, packet by packet.
 
-use std::{io, panic, time::Duration};
+use std::{io::Seek, panic, time::Duration};
 
-use symphonia::core::{
-    errors::Error as Symphonia,
-    formats::{MediaInfo, Track, TrackType},
-    packet::Packet,
-    units::Duration as Ticks,
-};
+use symphonia::core::{packet::Packet, units::Duration as Ticks};
 use tracing::debug;
 
 use super::{
-    AudioOptions,
     codec::Codec,
-    container::{self, Container, Demuxer, Plan},
-    fault::Fault,
-    promise::Count,
-    sink::Sink,
-    source::Source,
+    container::{self, Container, Walk},
+    count::Count,
+    demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
+    error::AudioError,
+    options::AudioOptions,
+    sink::SampleSink,
+    source::AudioSource,
 };
 
-/// A recording that is being decoded. After a fault it is of no more use.
+/// A recording that is being decoded. It cannot be used after an error.
 pub(super) struct Decoder {
-    plan: Plan,
-    demuxer: Demuxer,
-    track: TrackState,
-    sink: Sink,
+    container: Box<dyn Container>,
+    demuxer: Box<dyn Demuxer>,
+    track: TrackDecoder,
+    sink: SampleSink,
     duration: Option<Duration>,
 }
 
-/// The track to be heard.
-struct TrackState {
-    track: Track,
+/// The track that is decoded.
+struct TrackDecoder {
+    track: AudioTrack,
     codec: Codec,
     trusts_padding: bool,
     count: Count,
-    /// What the file says of its only track.
-    media: Option<MediaInfo>,
     interleaved: Vec<f32>,
 }
 
-/// What a demuxer has next.
-enum Next {
-    Packet(Packet),
-    /// Something that is not to be heard.
-    Other,
-    End(End),
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    File,
-    Chained,
-}
-
-/// Demuxers and decoders index, assert and calculate with what the bytes say, and at a few of the bytes that say
-/// nonsense they panic: flipping bits finds such files. No state outlives the panic: a fault ends the decoding.
-fn guarded<T>(step: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+/// Turns panics into errors.
+///
+/// Symphonia's demuxers and decoders index, assert and calculate with what the bytes say, and panic at a few invalid
+/// values, which flipped bits can produce. No state outlives such a panic: the error ends the decoding.
+fn guarded<T>(step: impl FnOnce() -> Result<T, AudioError>) -> Result<T, AudioError> {
     panic::catch_unwind(panic::AssertUnwindSafe(step))
-        .unwrap_or_else(|_| Err(Fault::Damaged("the decoder cannot make sense of it".to_owned())))
+        .unwrap_or_else(|_| Err(AudioError::Damaged("the decoder cannot make sense of it".to_owned())))
 }
 
 impl Decoder {
-    /// Finds out what `source` is and walks through its headers; nothing is decoded yet.
-    pub(super) fn new(mut source: Source, hint: Option<&str>, options: &AudioOptions) -> Result<Self, Fault> {
+    /// Finds out what `source` is and walks over its headers; nothing is decoded yet.
+    pub(super) fn new(mut source: AudioSource, hint: Option<&str>, options: &AudioOptions) -> Result<Self, AudioError> {
         guarded(|| {
-            let plan = container::inspect(&mut source, hint)?;
-            debug!(container = ?plan.container, pipe = source.is_pipe(), "decoding");
-            let demuxer = container::open(&plan, source)?;
-            let mut sink = Sink::new(options);
-            let track = TrackState::new(&demuxer, &plan, &mut sink)?;
-            let seconds = plan.seconds(&track.track, demuxer.media_info());
+            let Walk { format, container } = container::walk(&mut source, hint)?;
+            debug!(container = format.name, pipe = source.is_pipe(), "decoding");
+            source.rewind()?;
+            let demuxer = container.open(source)?;
+            let mut sink = SampleSink::new(options);
+            let track = TrackDecoder::new(&*demuxer, &*container, &mut sink)?;
+            let seconds = container.promised_seconds(&track.track).filter(|&seconds| seconds > 0.0);
             let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-            Ok(Self { plan, demuxer, track, sink, duration })
+            Ok(Self { container, demuxer, track, sink, duration })
         })
     }
 
@@ -81,91 +64,81 @@ impl Decoder {
         self.duration
     }
 
-    /// Decodes a packet. `false` means that it was the last one, and that all is as it should be.
-    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+    /// Decodes a packet. `false` means that it was the last one, and that the recording is complete.
+    pub(super) fn advance(&mut self) -> Result<bool, AudioError> {
         guarded(|| self.step())
     }
 
-    fn step(&mut self) -> Result<bool, Fault> {
-        match self.track.next(&mut self.demuxer, &self.plan, &self.sink)? {
-            Next::Packet(packet) => self.track.decode(packet, &mut self.sink)?,
-            Next::Other => {}
-            Next::End(end) => {
-                self.track.finish(&self.plan)?;
-                if end == End::File {
-                    self.sink.finish()?;
-                    return Ok(false);
-                }
-                // A chain of Ogg streams: each has its own tracks.
-                self.track = TrackState::new(&self.demuxer, &self.plan, &mut self.sink)?;
+    fn step(&mut self) -> Result<bool, AudioError> {
+        match self.demuxer.next() {
+            Ok(Demuxed::Packet(packet)) => {
+                self.track.decode(packet, &mut self.sink)?;
+                Ok(true)
             }
+            Ok(Demuxed::NewTracks) => {
+                self.track.finish(&*self.container)?;
+                self.track = TrackDecoder::new(&*self.demuxer, &*self.container, &mut self.sink)?;
+                Ok(true)
+            }
+            Ok(Demuxed::End) => {
+                self.track.finish(&*self.container)?;
+                self.sink.finish()?;
+                Ok(false)
+            }
+            Err(error) => Err(self.failed(error)),
         }
-        Ok(true)
+    }
+
+    /// What to report when the demuxer fails.
+    fn failed(&self, error: DemuxError) -> AudioError {
+        let error = match error {
+            DemuxError::Read(error) => match error.into() {
+                AudioError::Io(error) => AudioError::Io(error),
+                // How much is missing says more than "unexpected end".
+                error => match self.container.check(&self.track.track, &self.track.count) {
+                    Ok(()) => error,
+                    Err(cut) => return cut,
+                },
+            },
+            DemuxError::Other(error) => error,
+        };
+        self.sink.locate(error)
     }
 
     /// Whether the next packet may have to be waited for.
     pub(super) fn waits(&self) -> bool {
-        matches!(&self.demuxer, Demuxer::Wav(samples) if samples.waits())
+        self.demuxer.waits()
     }
 
-    /// What has been decoded since it was taken last.
+    /// What has been decoded and not been taken.
     pub(super) fn decoded(&mut self) -> &mut Vec<f32> {
         &mut self.sink.out
     }
 
     /// Decodes all of it.
-    pub(super) fn decode(mut self) -> Result<Vec<f32>, Fault> {
+    pub(super) fn decode(mut self) -> Result<Vec<f32>, AudioError> {
         while self.advance()? {}
         Ok(self.sink.out)
     }
 }
 
-impl TrackState {
-    fn new(demuxer: &Demuxer, plan: &Plan, sink: &mut Sink) -> Result<Self, Fault> {
-        let (track, alone) = match demuxer {
-            Demuxer::Wav(samples) => (Some(samples.track()), true),
-            Demuxer::Symphonia(reader) => {
-                let track = reader.default_track(TrackType::Audio).or_else(|| reader.first_track(TrackType::Audio));
-                (track, reader.tracks().len() == 1)
-            }
-        };
-        let track = track.ok_or_else(|| Fault::NoAudio("no audio track".to_owned()))?.clone();
-        let media = demuxer.media_info().filter(|_| alone && plan.container == Container::Mkv).copied();
-        let codec = Codec::new(&track, plan.container)?;
-        sink.start(plan.edit(&track), codec.pre_skip());
-        let trusts_padding = plan.trusts_padding(&track);
-        Ok(Self { track, codec, trusts_padding, count: Count::default(), media, interleaved: Vec::new() })
+impl TrackDecoder {
+    fn new(demuxer: &dyn Demuxer, container: &dyn Container, sink: &mut SampleSink) -> Result<Self, AudioError> {
+        let mut track = demuxer.track().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))?;
+        container.correct(&mut track.track);
+        let codec = Codec::new(&track.track)?;
+        sink.start(container.edit(&track), codec.pre_skip());
+        let trusts_padding = container.trusts_padding(&track);
+        Ok(Self { track, codec, trusts_padding, count: Count::default(), interleaved: Vec::new() })
     }
 
-    fn next(&self, demuxer: &mut Demuxer, plan: &Plan, sink: &Sink) -> Result<Next, Fault> {
-        let next = match demuxer {
-            Demuxer::Wav(samples) => return samples.next_packet().map(Next::from).map_err(|fault| sink.locate(fault)),
-            Demuxer::Symphonia(reader) => reader.next_packet(),
-        };
-        match next {
-            Ok(Some(packet)) if packet.track_id != self.track.id => Ok(Next::Other),
-            Ok(packet) => Ok(packet.into()),
-            Err(Symphonia::ResetRequired) => Ok(Next::End(End::Chained)),
-            // A live stream does not say how long it is; that its last element is whole has been seen to.
-            Err(Symphonia::IoError(error))
-                if plan.container == Container::Mkv && error.kind() == io::ErrorKind::UnexpectedEof =>
-            {
-                Ok(Next::End(End::File))
-            }
-            Err(error) => {
-                // "Cut short", with how much is missing, says more than "unexpected end".
-                if matches!(error, Symphonia::IoError(_)) {
-                    self.count.check(plan, &self.track)?;
-                }
-                Err(sink.locate(error.into()))
-            }
+    fn decode(&mut self, mut packet: Packet, sink: &mut SampleSink) -> Result<(), AudioError> {
+        if packet.track_id != self.track.track.id {
+            return Ok(());
         }
-    }
-
-    fn decode(&mut self, mut packet: Packet, sink: &mut Sink) -> Result<(), Fault> {
         self.count.packet(&packet);
-        // The end of the audio is only known at the end: what is to be cut off here is held back, and comes after all
-        // if more follows.
+        // Whether this packet is the last one is not known yet. The sink holds its padding back, and keeps it if more
+        // packets follow.
         let padding = if self.trusts_padding { packet.trim_end.get() } else { 0 };
         packet.dur = packet.dur.saturating_add(packet.trim_end);
         packet.trim_end = Ticks::ZERO;
@@ -175,18 +148,8 @@ impl TrackState {
         Ok(())
     }
 
-    fn finish(&mut self, plan: &Plan) -> Result<(), Fault> {
+    fn finish(&mut self, container: &dyn Container) -> Result<(), AudioError> {
         self.codec.finish()?;
-        self.count.check(plan, &self.track)?;
-        match &self.media {
-            Some(media) => self.count.check_duration(media, self.track.time_base),
-            None => Ok(()),
-        }
-    }
-}
-
-impl From<Option<Packet>> for Next {
-    fn from(packet: Option<Packet>) -> Self {
-        packet.map_or(Self::End(End::File), Self::Packet)
+        container.check(&self.track, &self.count)
     }
 }

@@ -1,58 +1,58 @@
-//! Opus packets to samples at 48 kHz.
+//! [`OpusTrack`]: decodes Opus packets to samples at 48 kHz.
 
 use ropus::OpusMSDecoder;
 
-use super::fault::Fault;
+use super::error::AudioError;
 
-/// Opus decodes to any of five rates, whatever rate the recording had; this is its own.
+/// The native rate of Opus in Hz. It decodes to this rate whatever the recording's was.
 pub(super) const RATE: u32 = 48_000;
-/// The longest packet, 120 ms.
+/// Samples per channel of the longest packet, 120 ms.
 const MAX_FRAMES: usize = 5_760;
 
 /// A decoder for all channels of an Opus track.
 pub(super) struct OpusTrack {
     inner: OpusMSDecoder,
     channels: usize,
-    /// Samples to leave out at the start.
+    /// Samples to remove from the start.
     pub(super) pre_skip: u64,
     gain: f32,
     pcm: Vec<i16>,
 }
 
 impl OpusTrack {
-    /// A decoder for the track with this identification header (RFC 7845, section 5.1), or, `in_mp4`, with the `dOps`
-    /// box that has the same fields, the bytes of its numbers the other way round.
-    pub(super) fn new(header: &[u8], in_mp4: bool) -> Result<Self, Fault> {
-        let damaged = |what: &str| Fault::Damaged(format!("Opus header: {what}"));
+    /// A decoder for the track with this identification header ([RFC 7845, section 5.1][rfc]).
+    ///
+    /// [rfc]: https://www.rfc-editor.org/rfc/rfc7845#section-5.1
+    pub(super) fn new(header: &[u8]) -> Result<Self, AudioError> {
+        let damaged = |what: &str| AudioError::Damaged(format!("Opus header: {what}"));
         let fields = header.strip_prefix(b"OpusHead").unwrap_or_default();
         let &[version, channels, s0, s1, _, _, _, _, g0, g1, family, ref rest @ ..] = fields else {
             return Err(damaged(&format!("{} bytes that are none", header.len())));
         };
         if version >> 4 != 0 {
-            return Err(Fault::Unsupported(format!("Opus of version {version}")));
+            return Err(AudioError::Unsupported(format!("Opus of version {version}")));
         }
         let (streams, coupled, mapping) = match (family, channels) {
-            (_, 0) => return Err(Fault::NoAudio("its Opus header says 0 channels".to_owned())),
+            (_, 0) => return Err(AudioError::NoAudio("its Opus header says 0 channels".to_owned())),
             (0, 1 | 2) => (1, channels - 1, &[0, 1][..]),
             (1, 1..=8) | (255, _) => match rest {
                 [streams, coupled, mapping @ ..] => (*streams, *coupled, mapping),
                 _ => return Err(damaged("no channel mapping")),
             },
             (0 | 1, _) => return Err(damaged(&format!("{channels} channels in mapping family {family}"))),
-            _ => return Err(Fault::Unsupported(format!("Opus of channel mapping family {family}"))),
+            _ => return Err(AudioError::Unsupported(format!("Opus of channel mapping family {family}"))),
         };
         let mapping =
             mapping.get(..usize::from(channels)).ok_or_else(|| damaged("the channel mapping is cut short"))?;
         let inner = OpusMSDecoder::new(RATE as i32, channels.into(), streams.into(), coupled.into(), mapping)
             .map_err(|_| damaged(&format!("{channels} channels from {streams} streams, {coupled} of them stereo")))?;
         let channels = usize::from(channels);
-        let number = if in_mp4 { u16::from_be_bytes } else { u16::from_le_bytes };
         Ok(Self {
             inner,
             channels,
-            pre_skip: number([s0, s1]).into(),
-            // Applied after decoding, where nothing clips.
-            gain: 10_f32.powf(f32::from(number([g0, g1]).cast_signed()) / (20.0 * 256.0)),
+            pre_skip: u16::from_le_bytes([s0, s1]).into(),
+            // In dB/256. Applied to floats after decoding, so that it cannot clip.
+            gain: 10_f32.powf(f32::from(i16::from_le_bytes([g0, g1])) / (20.0 * 256.0)),
             pcm: vec![0; MAX_FRAMES * channels],
         })
     }
@@ -61,18 +61,18 @@ impl OpusTrack {
         self.channels
     }
 
-    /// Replaces `out` by the packet's samples, channel by channel within each frame.
-    pub(super) fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Result<(), Fault> {
+    /// Replaces `out` with the packet's samples, interleaved.
+    pub(super) fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Result<(), AudioError> {
         out.clear();
-        // To the decoder, no bytes are a lost packet, for which it would make something up.
+        // The decoder would take an empty packet for a lost one and conceal it.
         if packet.is_empty() {
-            return Err(Fault::Damaged("an empty Opus packet".to_owned()));
+            return Err(AudioError::Damaged("an empty Opus packet".to_owned()));
         }
         let length = i32::try_from(packet.len()).unwrap_or(i32::MAX);
         let frames = self
             .inner
             .decode(Some(packet), length, &mut self.pcm, MAX_FRAMES as i32, false)
-            .map_err(|code| Fault::Damaged(format!("an Opus packet of {length} bytes (error {code})")))?;
+            .map_err(|code| AudioError::Damaged(format!("an Opus packet of {length} bytes (error {code})")))?;
         let count = usize::try_from(frames).unwrap_or(0) * self.channels;
         let scale = self.gain / 32_768.0;
         out.extend(self.pcm.iter().take(count).map(|&sample| f32::from(sample) * scale));

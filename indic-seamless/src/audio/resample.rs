@@ -1,4 +1,4 @@
-//! Sample rate conversion, value for value that of `torchaudio.functional.resample` with its default options.
+//! Sample rate conversion, equal value for value to `torchaudio.functional.resample` with its default options.
 
 use std::f32::consts::PI;
 
@@ -8,16 +8,18 @@ use crate::error::{Error, Result};
 const ZERO_CROSSINGS: f64 = 6.0;
 /// Cut-off as a share of the lower Nyquist frequency.
 const ROLLOFF: f64 = 0.99;
-/// Samples taken in at a time, so that pushing an hour at once does not copy the hour.
+/// Samples taken in at a time, so that pushing an hour at once does not copy the whole hour.
 const CHUNK: usize = 16_384;
-/// The rates that are converted, in Hz.
+/// The supported rates in Hz.
 pub(super) const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 /// A streaming sample rate converter: a windowed sinc with 6 zero crossings and a Hann window, as
-/// `torchaudio.functional.resample` computes it by default.
+/// [`torchaudio.functional.resample`] computes it by default.
 ///
-/// `n` samples give `ceil(n * to / from)` samples, whatever the pieces they are pushed in. Equal rates pass the samples
+/// `n` samples give `ceil(n * to / from)` samples, in whatever pieces they are pushed. Equal rates pass the samples
 /// through unchanged.
+///
+/// [`torchaudio.functional.resample`]: https://docs.pytorch.org/audio/stable/generated/torchaudio.functional.resample.html
 ///
 /// ```
 /// use indic_seamless::audio::Resampler;
@@ -35,9 +37,9 @@ pub(super) const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 pub struct Resampler {
     /// `None` where the rates are equal.
     kernel: Option<Kernel>,
-    /// Input that some output still needs, from the padding before the first sample on.
+    /// Input that is still needed, starting with the padding before the first sample.
     buffer: Vec<f32>,
-    /// Where in `buffer` the current group of input samples starts; it can lie beyond its end.
+    /// Where in `buffer` the current group of input samples starts; this can be beyond its end.
     group: usize,
     /// The next output within the group.
     phase: usize,
@@ -60,8 +62,8 @@ impl Resampler {
         Ok(resampler)
     }
 
-    /// Takes in samples and appends to `out` what can be computed so far, which is all but about the last
-    /// `6 / min(from, to)` seconds.
+    /// Takes in samples and appends to `out` the output that is complete: all but about the last `6 / min(from, to)`
+    /// seconds.
     pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         if self.kernel.is_none() {
             out.extend_from_slice(samples);
@@ -74,12 +76,12 @@ impl Resampler {
         }
     }
 
-    /// Ends the signal: appends to `out` what was held back. The converter is then ready for another signal.
+    /// Ends the signal: appends the rest to `out`. The converter can then be used for another signal.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
         let Some(kernel) = &self.kernel else { return };
         let total = (u128::from(self.taken) * kernel.phases as u128).div_ceil(kernel.stride as u128);
         let total = u64::try_from(total).unwrap_or(u64::MAX);
-        // The last window ends no further than this behind the last sample.
+        // The last window ends at most this far behind the last sample.
         let mut padding = kernel.stride + kernel.width + kernel.taps;
         while self.given < total && padding > 0 {
             let zeros = padding.min(CHUNK);
@@ -96,7 +98,7 @@ impl Resampler {
         (self.group, self.phase, self.taken, self.given) = (0, 0, 0, 0);
     }
 
-    /// Appends the outputs whose windows are in the buffer, to `limit` in all, and forgets the input before the group.
+    /// Appends the outputs whose windows are in the buffer, at most `limit` in all, and drops the input before the group.
     fn run(&mut self, limit: u64, out: &mut Vec<f32>) {
         let Some(kernel) = &self.kernel else { return };
         while self.given < limit {
@@ -131,7 +133,7 @@ pub fn resample(samples: &[f32], from: u32, to: u32) -> Result<Vec<f32>> {
     Ok(out)
 }
 
-/// Refuses a rate for which nobody records, and for which a filter could be very long.
+/// Refuses a rate outside [`RATES`]: no recording has it, and its filter could be very long.
 pub(super) fn check_rate(rate: u32) -> Result<()> {
     if RATES.contains(&rate) {
         return Ok(());
@@ -142,8 +144,8 @@ pub(super) fn check_rate(rate: u32) -> Result<()> {
 
 /// The filter, one row of taps for each of the outputs that a group of input samples gives.
 ///
-/// Beyond the window's 6 zero crossings a row is zero. Only the stretch between is stored: for coprime rates a full row
-/// is as long as the lower rate, and nearly all of it is zeros.
+/// Beyond the window's 6 zero crossings a row is zero. Only the part between them is stored: for coprime rates a full
+/// row is as long as the lower rate, and nearly all zeros.
 #[derive(Clone)]
 struct Kernel {
     /// Outputs per group: `to / gcd`.
@@ -174,8 +176,8 @@ impl Kernel {
         for phase in 0..phases {
             let start = (width + f64::from(phase) * o / n - reach).floor().max(0.0);
             first.push(start as usize);
-            // In single precision, operation by operation, as the reference computes its filter for `f32` signals: its
-            // rounding is what remains where a rate is raised, above the old Nyquist frequency.
+            // In single precision, operation by operation, as the reference computes its filter for `f32` signals: when
+            // upsampling, its rounding is all there is above the old Nyquist frequency.
             let shift = -(phase as f32) / n as f32;
             rows.extend((0..taps).map(|tap| {
                 let t = (shift + (start + tap as f64 - width) as f32 / o as f32) * base as f32;
@@ -205,8 +207,8 @@ fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// One sum in the order of the taps, as the reference's convolution adds them up. Where a rate is raised, the highest
-/// mel bins hold nothing but the rounding of these sums, so that another order would show.
+/// One sum in the order of the taps, as in the reference's convolution. When upsampling, the highest mel bins hold only
+/// the rounding of these sums, so another order would change the features.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
 }

@@ -1,19 +1,21 @@
-//! Where the bytes of a recording come from: a file read as it is decoded, memory, or a pipe.
+//! Where the bytes of a recording come from: a file that is read while it is decoded, memory, or a pipe.
 
 use std::{
+    fmt,
     fs::File,
-    io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom},
+    io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use symphonia::core::io::MediaSource;
 
-use super::{fault::Fault, pipe::Pipe};
+use super::error::PipeReadError;
 use crate::error::Error;
 
-/// A stretch of a file or of memory.
+/// A range of bytes of a file, of memory or of a pipe.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct AudioSource {
     inner: Inner,
     start: u64,
     end: u64,
@@ -26,18 +28,17 @@ pub(super) struct Source {
 enum Inner {
     File(File),
     Bytes(Cursor<Vec<u8>>),
-    /// Has no length and goes forward only.
     Pipe(Pipe),
 }
 
-impl Source {
+impl AudioSource {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut file = File::open(path).map_err(Error::io("open", path))?;
         let meta = file.metadata().map_err(Error::io("read", path))?;
         if meta.is_file() {
             return Ok(Self::new(Inner::File(file), meta.len()));
         }
-        // A pipe cannot be read twice, a folder not at all.
+        // A named pipe cannot be read twice, and reading a folder is an error.
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
         Ok(Self::from_bytes(bytes))
@@ -48,24 +49,27 @@ impl Source {
         Self::new(Inner::Bytes(Cursor::new(bytes)), length)
     }
 
-    pub(super) fn from_pipe(pipe: Pipe) -> Self {
-        Self::new(Inner::Pipe(pipe), u64::MAX)
+    /// A pipe from which `head` has been read already. Only these first bytes can be read more than once.
+    pub(super) fn from_pipe(head: Vec<u8>, input: impl Read + Send + 'static) -> Self {
+        let at = head.len() as u64;
+        Self::new(Inner::Pipe(Pipe { head, input: Mutex::new(Box::new(input)), at }), u64::MAX)
     }
 
     fn new(inner: Inner, end: u64) -> Self {
         Self { inner, start: 0, end, pos: 0, seekable: true }
     }
 
+    /// The length in bytes; [`u64::MAX`] for a pipe.
     pub(super) fn length(&self) -> u64 {
         self.end - self.start
     }
 
-    /// Whether nobody knows where it ends, and nothing can be read twice.
+    /// Whether the length is unknown and only the first bytes can be read twice.
     pub(super) fn is_pipe(&self) -> bool {
         matches!(self.inner, Inner::Pipe(_))
     }
 
-    /// Leaves only the bytes from `start` to `end`.
+    /// Keeps only the bytes from `start` to `end`.
     pub(super) fn narrow(&mut self, start: u64, end: u64) {
         let end = self.end.min(self.start.saturating_add(end));
         self.start = end.min(self.start.saturating_add(start));
@@ -73,6 +77,7 @@ impl Source {
         self.pos = 0;
     }
 
+    /// Hides the length from the demuxer and makes it read from start to end.
     pub(super) fn forbid_seeking(&mut self) {
         self.seekable = false;
     }
@@ -85,18 +90,9 @@ impl Source {
         self.pos = 0;
         Ok(bytes)
     }
-
-    /// A buffered reader from the start.
-    pub(super) fn scan(&mut self) -> Scan<'_> {
-        self.pos = 0;
-        let length = self.length();
-        // What is read from a pipe in advance would be lost.
-        let buffer = if self.is_pipe() { 0 } else { 1 << 16 };
-        Scan { reader: BufReader::with_capacity(buffer, self), pos: 0, length }
-    }
 }
 
-impl Read for Source {
+impl Read for AudioSource {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let at = self.start.saturating_add(self.pos);
         let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -118,19 +114,19 @@ impl Read for Source {
     }
 }
 
-impl Seek for Source {
+impl Seek for AudioSource {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let pos = match to {
             SeekFrom::Start(pos) => Some(pos),
             SeekFrom::End(offset) => self.length().checked_add_signed(offset),
             SeekFrom::Current(offset) => self.pos.checked_add_signed(offset),
         };
-        self.pos = pos.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.pos = pos.ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
         Ok(self.pos)
     }
 }
 
-impl MediaSource for Source {
+impl MediaSource for AudioSource {
     fn is_seekable(&self) -> bool {
         self.seekable
     }
@@ -140,66 +136,44 @@ impl MediaSource for Source {
     }
 }
 
-/// Walks over the headers of a container.
-#[derive(Debug)]
-pub(super) struct Scan<'a> {
-    reader: BufReader<&'a mut Source>,
-    pos: u64,
-    length: u64,
+/// A pipe: it has no length and only goes forward.
+struct Pipe {
+    /// The first bytes, kept so that the format can be detected.
+    head: Vec<u8>,
+    /// Everything behind `head`. Never locked: a [`MediaSource`] has to be `Sync`, which the input need not be.
+    input: Mutex<Box<dyn Read + Send>>,
+    /// The position of `input`, counted from the start of `head`.
+    at: u64,
 }
 
-impl Scan<'_> {
-    pub(super) fn pos(&self) -> u64 {
-        self.pos
-    }
-
-    pub(super) fn length(&self) -> u64 {
-        self.length
-    }
-
-    pub(super) fn left(&self) -> u64 {
-        self.length.saturating_sub(self.pos)
-    }
-
-    pub(super) fn goto(&mut self, pos: u64) -> Result<(), Fault> {
-        let offset = i64::try_from(i128::from(pos) - i128::from(self.pos))
-            .map_err(|_| Fault::Damaged(format!("it points to byte {pos} of {}", self.length)))?;
-        self.reader.seek_relative(offset)?;
-        self.pos = pos;
-        Ok(())
-    }
-
-    /// The next `N` bytes.
-    pub(super) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let mut bytes = [0; N];
-        self.fill(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// The next `N` bytes, or `None` where there are fewer.
-    pub(super) fn try_bytes<const N: usize>(&mut self) -> Result<Option<[u8; N]>, Fault> {
-        if self.left() < N as u64 { Ok(None) } else { self.bytes().map(Some) }
-    }
-
-    pub(super) fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Fault> {
-        self.reader.read_exact(bytes)?;
-        self.pos += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Whether there are only zeros from here to the end.
-    pub(super) fn zeros_to_end(&mut self) -> Result<bool, Fault> {
-        loop {
-            let bytes = self.reader.fill_buf()?;
-            if bytes.is_empty() {
-                return Ok(true);
-            }
-            if bytes.iter().any(|&byte| byte != 0) {
-                return Ok(false);
-            }
-            let count = bytes.len();
-            self.reader.consume(count);
-            self.pos += count as u64;
+impl Pipe {
+    /// Reads from byte `at` on, which lies in `head` or not before the position of `input`.
+    fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let head = usize::try_from(at).ok().and_then(|at| self.head.get(at..));
+        if let Some(mut head) = head.filter(|head| !head.is_empty()) {
+            return head.read(buffer);
         }
+        let skip = at.checked_sub(self.at).ok_or(ErrorKind::NotSeekable)?;
+        let input = self.input.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let refused = |error: io::Error| match error.kind() {
+            // The caller retries.
+            ErrorKind::Interrupted => error,
+            kind => io::Error::new(kind, PipeReadError(error)),
+        };
+        if skip > 0 {
+            self.at += io::copy(&mut input.take(skip), &mut io::sink()).map_err(refused)?;
+            if self.at < at {
+                return Ok(0);
+            }
+        }
+        let count = input.read(buffer).map_err(refused)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pipe({} bytes so far)", self.at)
     }
 }

@@ -29,7 +29,9 @@ use super::{
     problem::{Partial, Problem, ProblemBody},
     request::{Speech, SpeechBytes, SpeechForm, SpeechJson, SpeechOptions, drain},
 };
-use crate::{backend::Backend, error::Error, generation::StopReason, language::Language, transcript::Transcript};
+use crate::{
+    audio, backend::Backend, error::Error, generation::StopReason, language::Language, transcript::Transcript,
+};
 
 /// The pages may run their own scripts and ask this service, nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
@@ -88,8 +90,8 @@ pub(crate) struct Limits {
     queue: usize,
     /// The longest time for an answer, in seconds.
     deadline_s: f64,
-    /// Formats of recordings.
-    formats: [&'static str; 8],
+    /// Extensions of the supported formats.
+    formats: Vec<&'static str>,
 }
 
 fn names<'a>(languages: impl IntoIterator<Item = &'a Language>) -> BTreeMap<&'static str, &'static str> {
@@ -175,7 +177,7 @@ pub(crate) async fn limits(State(shared): State<Arc<Shared>>) -> Json<Limits> {
         max_audio_s: settings.max_audio.as_secs_f64(),
         queue: settings.queue,
         deadline_s: settings.deadline.as_secs_f64(),
-        formats: ["wav", "flac", "mp3", "m4a", "aac", "ogg", "opus", "webm"],
+        formats: audio::formats().flat_map(|format| format.extensions).copied().collect(),
     })
 }
 

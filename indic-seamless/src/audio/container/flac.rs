@@ -1,30 +1,69 @@
 //! FLAC: where its frames start and end.
 
-use crate::audio::{fault::Fault, source::Source};
+use symphonia::{core::formats::FormatOptions, default::formats::FlacReader};
 
-/// Leaves a tag at the end out of the source, and returns the number of bytes that its frames must take up.
-///
-/// Most files count their samples, but one written to a pipe does not, and then the demuxer drops a last frame of which
-/// only a part is there.
-pub(super) fn inspect(source: &mut Source) -> Result<u64, Fault> {
-    let length = source.length();
-    if length > 128 && source.peek(length - 128, 3)? == b"TAG" {
-        source.narrow(0, length - 128);
+use super::Container;
+use crate::audio::{
+    count::Count,
+    demuxer::{self, AudioTrack, Demuxer, SymphoniaDemuxer},
+    error::AudioError,
+    scan::Scan,
+    source::AudioSource,
+};
+
+/// A FLAC file.
+pub(super) struct Flac {
+    /// The size of all frames in bytes.
+    frame_bytes: u64,
+}
+
+impl Container for Flac {
+    fn sniff(head: &[u8]) -> bool {
+        head.starts_with(b"fLaC")
     }
-    let mut scan = source.scan();
-    scan.goto(4)?;
-    loop {
-        let Some([kind, a, b, c]) = scan.try_bytes()? else {
-            return Err(Fault::cut("bytes of a metadata header", scan.left(), 4));
-        };
-        let size = u64::from(u32::from_be_bytes([0, a, b, c]));
-        if size > scan.left() {
-            return Err(Fault::cut("bytes of metadata", scan.left(), size));
+
+    fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
+        let length = source.length();
+        // An ID3v1 tag at the end.
+        if length > 128 && source.peek(length - 128, 3)? == b"TAG" {
+            source.narrow(0, length - 128);
         }
-        scan.goto(scan.pos() + size)?;
-        // The flag of the last block.
-        if kind & 0x80 != 0 {
-            return Ok(scan.left());
+        let mut scan = Scan::new(source)?;
+        scan.goto(4)?;
+        loop {
+            let Some([kind, a, b, c]) = scan.try_bytes()? else {
+                return Err(AudioError::cut("bytes of a metadata header", scan.left(), 4));
+            };
+            let size = u64::from(u32::from_be_bytes([0, a, b, c]));
+            if size > scan.left() {
+                return Err(AudioError::cut("bytes of metadata", scan.left(), size));
+            }
+            scan.goto(scan.pos() + size)?;
+            // The flag of the last block.
+            if kind & 0x80 != 0 {
+                return Ok(Self { frame_bytes: scan.left() });
+            }
+        }
+    }
+
+    fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
+        let reader = FlacReader::try_new(demuxer::stream(source), FormatOptions::default())?;
+        Ok(Box::new(SymphoniaDemuxer::new(reader)))
+    }
+
+    fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {
+        track.seconds()
+    }
+
+    fn check(&self, track: &AudioTrack, count: &Count) -> Result<(), AudioError> {
+        match track.track.num_frames.filter(|&promised| promised > 0) {
+            Some(promised) if count.frames < promised => Err(AudioError::cut("samples", count.frames, promised)),
+            // A file written to a pipe does not count its samples, and the demuxer drops a last frame that is
+            // incomplete.
+            None if count.bytes < self.frame_bytes => {
+                Err(AudioError::cut("bytes of frames", count.bytes, self.frame_bytes))
+            }
+            _ => Ok(()),
         }
     }
 }

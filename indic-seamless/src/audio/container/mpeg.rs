@@ -1,47 +1,136 @@
-//! Streams of frames without a container: MPEG audio and ADTS, with the tags around them.
+//! MPEG audio: frame after frame, without a container.
 
-use super::Mpeg;
+use symphonia::{
+    core::formats::{FormatOptions, Track},
+    default::formats::MpaReader,
+};
+
+use super::{
+    Container,
+    frames::{Frames, no_frame},
+    tags,
+};
 use crate::audio::{
-    fault::Fault,
-    source::{Scan, Source},
+    count::Count,
+    demuxer::{self, AudioTrack, Demuxer, SymphoniaDemuxer},
+    error::AudioError,
+    scan::Scan,
+    source::AudioSource,
 };
 
 /// How far to look for the first frame of a stream that starts in the middle of one.
 const SEARCH: usize = 1 << 16;
-/// The samples of an AAC frame, per channel and at the rate in its header.
-const ADTS_SAMPLES: u64 = 1024;
 
-/// The length of the `ID3v2` tags at the start.
-pub(super) fn skip_id3(source: &mut Source) -> Result<u64, Fault> {
-    let length = source.length();
-    let mut at = 0;
-    while let Some(size) = id3_size(&source.peek(at, 10)?) {
-        at += size;
-        if at >= length {
-            return Err(Fault::cut("bytes of an ID3 tag and what follows", length, at + 1));
-        }
-    }
-    // Some taggers pad with zeros behind the size they state.
-    if at > 0 {
-        let gap = source.peek(at, SEARCH)?;
-        at += gap.iter().take_while(|&&byte| byte == 0).count() as u64;
-    }
-    Ok(at)
+/// A stream of MPEG audio frames.
+pub(super) struct Mpeg {
+    /// The frames with audio, without info frames.
+    frames: Frames,
 }
 
-fn id3_size(head: &[u8]) -> Option<u64> {
-    let &[b'I', b'D', b'3', version, _, flags, a, b, c, d] = head else { return None };
-    if version == 0xff || [a, b, c, d].iter().any(|byte| byte & 0x80 != 0) {
-        return None;
+impl Container for Mpeg {
+    fn sniff(head: &[u8]) -> bool {
+        head.first_chunk().is_some_and(|head| Frame::parse(*head).is_some())
     }
-    let size = [a, b, c, d].iter().fold(0, |size, &byte| size << 7 | u64::from(byte));
-    let footer = if flags & 0x10 == 0 { 0 } else { 10 };
-    Some(10 + size + footer)
+
+    /// Where, near the start, two frames of the same kind follow each other: a recording of a radio stream starts
+    /// anywhere in a frame.
+    fn first_frame(source: &mut AudioSource) -> Result<Option<u64>, AudioError> {
+        let head = source.peek(0, SEARCH)?;
+        let frame = |at: usize| Frame::parse(*head.get(at..)?.first_chunk()?);
+        let found = (0..head.len()).find(|&at| {
+            let Some(first) = frame(at) else { return false };
+            frame(at + first.size as usize).is_some_and(|second| second.kind == first.kind)
+        });
+        Ok(found.map(|at| at as u64))
+    }
+
+    fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
+        let mut scan = Scan::new(source)?;
+        let mut first = None::<Frame>;
+        let (mut count, mut end) = (0, 0);
+        loop {
+            let at = scan.pos();
+            if tags::at_end(&mut scan)? {
+                break;
+            }
+            scan.goto(at)?;
+            // The tag of another file that was appended.
+            if let Some(size) = scan.try_bytes::<10>()?.and_then(|head| tags::id3_size(&head)) {
+                scan.goto(scan.length().min(at + size))?;
+                continue;
+            }
+            scan.goto(at)?;
+            let frame = scan.try_bytes::<4>()?.and_then(Frame::parse);
+            let Some(frame) = frame.filter(|frame| first.is_none_or(|first| first.kind == frame.kind)) else {
+                return Err(no_frame(&scan, at, count));
+            };
+            first = Some(frame);
+            let next = at + frame.size;
+            if next > scan.length() {
+                return Err(AudioError::cut("bytes of the last frame", scan.length() - at, frame.size));
+            }
+            scan.goto(at)?;
+            let mut body = [0; 40];
+            let body = body.get_mut(..frame.size.min(40) as usize).unwrap_or_default();
+            scan.fill(body)?;
+            count += u64::from(!frame.is_info(body));
+            scan.goto(next)?;
+            end = next;
+        }
+        source.narrow(0, end);
+        match first {
+            Some(Frame { samples, .. }) if count > 0 => Ok(Self { frames: Frames { count, samples_each: samples } }),
+            _ => Err(AudioError::NoAudio("no frame with audio".to_owned())),
+        }
+    }
+
+    fn open(&self, mut source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
+        // If it knew the length, the demuxer would guess a duration from the bit rate of the first frames and cut the
+        // audio there.
+        source.forbid_seeking();
+        let reader = MpaReader::try_new(demuxer::stream(source), FormatOptions::default())?;
+        Ok(Box::new(SymphoniaDemuxer::new(reader)))
+    }
+
+    fn trusts_padding(&self, track: &AudioTrack) -> bool {
+        // MP3 files written one after the other start with the info frame of the first.
+        promised_samples(&track.track).is_some_and(|promised| self.frames.samples() <= promised)
+    }
+
+    fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {
+        if self.trusts_padding(track) {
+            track.seconds()
+        } else {
+            Some(self.frames.samples() as f64 / f64::from(track.rate()?))
+        }
+    }
+
+    fn check(&self, track: &AudioTrack, count: &Count) -> Result<(), AudioError> {
+        let Frames { count: frames, samples_each } = self.frames;
+        if count.packets < frames {
+            return Err(AudioError::Damaged(format!("only {} of its {frames} frames can be read", count.packets)));
+        }
+        // Some encoders count the info frame, too; those that state the padding do not.
+        let slack = if track.track.delay.is_some() { 0 } else { samples_each };
+        let found = self.frames.samples();
+        match promised_samples(&track.track) {
+            Some(promised) if found.saturating_add(slack) < promised => {
+                Err(AudioError::cut("samples", found, promised))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The length by the info frame, in samples.
+fn promised_samples(track: &Track) -> Option<u64> {
+    let around = u64::from(track.delay.unwrap_or(0)) + u64::from(track.padding.unwrap_or(0));
+    track.num_frames?.checked_add(around)
 }
 
 /// The header of an MPEG audio frame.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Frame {
+struct Frame {
     /// Bytes, the header included.
     size: u64,
     samples: u64,
@@ -52,7 +141,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn parse(bytes: [u8; 4]) -> Option<Self> {
+    fn parse(bytes: [u8; 4]) -> Option<Self> {
         const KBIT: [[u32; 15]; 5] = [
             [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
             [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
@@ -105,106 +194,4 @@ impl Frame {
         let at = |at: usize, tag: &[u8]| body.get(at..).is_some_and(|body| body.starts_with(tag));
         at(self.info_at, b"Xing") || at(self.info_at, b"Info") || at(36, b"VBRI")
     }
-}
-
-/// Where, near the start, two frames of the same kind follow each other.
-pub(super) fn find_frames(source: &mut Source) -> Result<Option<u64>, Fault> {
-    let head = source.peek(0, SEARCH)?;
-    let frame = |at: usize| Frame::parse(*head.get(at..)?.first_chunk()?);
-    let found = (0..head.len()).find(|&at| {
-        let Some(first) = frame(at) else { return false };
-        frame(at + first.size as usize).is_some_and(|second| second.kind == first.kind)
-    });
-    Ok(found.map(|at| at as u64))
-}
-
-/// Walks from frame to frame, leaves the tags at the end out of the source, and counts the frames with audio.
-pub(super) fn inspect(source: &mut Source) -> Result<Mpeg, Fault> {
-    let mut scan = source.scan();
-    let (mut count, mut first, mut end) = (0, None::<Frame>, 0);
-    loop {
-        let at = scan.pos();
-        if is_end(&mut scan)? {
-            break;
-        }
-        scan.goto(at)?;
-        // Where files were written one after the other.
-        if let Some(size) = scan.try_bytes::<10>()?.and_then(|head| id3_size(&head)) {
-            scan.goto(scan.length().min(at + size))?;
-            continue;
-        }
-        scan.goto(at)?;
-        let frame = scan.try_bytes::<4>()?.and_then(Frame::parse);
-        let Some(frame) = frame.filter(|frame| first.is_none_or(|first| first.kind == frame.kind)) else {
-            return Err(no_frame(&scan, at, count));
-        };
-        first = Some(frame);
-        let next = at + frame.size;
-        if next > scan.length() {
-            return Err(Fault::cut("bytes of the last frame", scan.length() - at, frame.size));
-        }
-        scan.goto(at)?;
-        let mut body = [0; 40];
-        let body = body.get_mut(..frame.size.min(40) as usize).unwrap_or_default();
-        scan.fill(body)?;
-        count += u64::from(!frame.is_info(body));
-        scan.goto(next)?;
-        end = next;
-    }
-    source.narrow(0, end);
-    match first {
-        Some(Frame { samples, .. }) if count > 0 => Ok(Mpeg { frames: count, frame_samples: samples }),
-        _ => Err(Fault::NoAudio("no frame with audio".to_owned())),
-    }
-}
-
-/// Walks from ADTS frame to frame, and counts them.
-pub(super) fn inspect_adts(source: &mut Source) -> Result<Mpeg, Fault> {
-    let mut scan = source.scan();
-    let mut count = 0;
-    let end = loop {
-        let at = scan.pos();
-        if is_end(&mut scan)? {
-            break at;
-        }
-        scan.goto(at)?;
-        let Some([0xff, sync, _, a, b, c, _]) = scan.try_bytes::<7>()? else {
-            return Err(no_frame(&scan, at, count));
-        };
-        let size = u64::from(a & 3) << 11 | u64::from(b) << 3 | u64::from(c >> 5);
-        if sync & 0xf6 != 0xf0 || size < 7 {
-            return Err(no_frame(&scan, at, count));
-        }
-        if at + size > scan.length() {
-            return Err(Fault::cut("bytes of the last frame", scan.length() - at, size));
-        }
-        scan.goto(at + size)?;
-        count += 1;
-    };
-    source.narrow(0, end);
-    Ok(Mpeg { frames: count, frame_samples: ADTS_SAMPLES })
-}
-
-fn no_frame(scan: &Scan<'_>, at: u64, count: u64) -> Fault {
-    Fault::Damaged(format!("no frame at byte {at} of {}, after {count} frames", scan.length()))
-}
-
-/// Whether there is no audio from here on: nothing, zeros, or tags (`ID3v1`, APE, Lyrics3).
-fn is_end(scan: &mut Scan<'_>) -> Result<bool, Fault> {
-    let (at, left) = (scan.pos(), scan.left());
-    let mut head = [0; 10];
-    let count = left.min(10) as usize;
-    let head = head.get_mut(..count).unwrap_or_default();
-    scan.fill(head)?;
-    if head.starts_with(b"TAG") && (left == 128 || left == 355) || head.starts_with(b"APETAGEX") {
-        return Ok(true);
-    }
-    if head.starts_with(b"TAG+") || head.starts_with(b"LYRICSBEG") {
-        return Ok(true);
-    }
-    if head.iter().any(|&byte| byte != 0) {
-        return Ok(false);
-    }
-    scan.goto(at)?;
-    scan.zeros_to_end()
 }

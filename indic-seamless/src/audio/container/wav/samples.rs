@@ -1,11 +1,11 @@
-//! The samples of a WAV file or pipe, read as they come.
+//! The samples of a WAV file or pipe, read as they arrive.
 
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 use symphonia::{
     core::{
         codecs::CodecParameters,
-        formats::{FormatOptions, FormatReader, Track},
+        formats::{FormatOptions, FormatReader, MediaInfo, Track},
         io::MediaSourceStream,
         packet::Packet,
         units::{Duration, Timestamp},
@@ -13,18 +13,22 @@ use symphonia::{
     default::formats::WavReader,
 };
 
-use super::wav::{self, Layout};
-use crate::audio::{fault::Fault, source::Source};
+use super::{Wav, header};
+use crate::audio::{
+    demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
+    error::AudioError,
+    source::AudioSource,
+};
 
 /// The most that is read at once, in bytes.
 const MAX_READ: u64 = 1 << 20;
 
 /// Takes packets out of the data chunk.
-pub(in crate::audio) struct WavSamples {
-    source: Source,
+pub(super) struct WavSamples {
+    source: AudioSource,
     track: Track,
     form: Form,
-    /// The bytes of the data; `None` for all that comes.
+    /// The bytes of the data; `None` for everything up to the end.
     length: Option<u64>,
     /// The bytes read so far.
     read: u64,
@@ -48,27 +52,19 @@ struct Form {
 }
 
 impl WavSamples {
-    pub(super) fn new(mut source: Source, layout: &Layout) -> Result<Self, Fault> {
-        // The demuxer understands the format chunk. It cannot say how a sample is packed, nor hand out what there is
-        // while it waits for more.
-        let header = Source::from_bytes(wav::header(&layout.format));
+    pub(super) fn new(mut source: AudioSource, wav: &Wav) -> Result<Self, AudioError> {
+        // Symphonia's demuxer parses the format chunk. It does not tell how samples are packed, and it cannot hand out
+        // what has arrived while it waits for more, so the data is read here.
+        let header = AudioSource::from_bytes(header(&wav.format));
         let reader =
             WavReader::try_new(MediaSourceStream::new(Box::new(header), Default::default()), FormatOptions::default())?;
-        let mut track = reader.tracks().first().ok_or_else(|| Fault::NoAudio("no audio track".to_owned()))?.clone();
-        let form = Form::new(&track, &layout.format)?;
-        track.num_frames = layout.length.map(|length| (length / form.block).saturating_mul(form.frames));
-        source.seek(SeekFrom::Start(layout.start))?;
-        let length = layout.length;
+        let mut track =
+            reader.tracks().first().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))?.clone();
+        let form = Form::new(&track, &wav.format)?;
+        track.num_frames = wav.length.map(|length| (length / form.block).saturating_mul(form.frames));
+        source.seek(SeekFrom::Start(wav.start))?;
+        let length = wav.length;
         Ok(Self { source, track, form, length, read: 0, at_end: false, buffer: Vec::new(), used: 0 })
-    }
-
-    pub(in crate::audio) fn track(&self) -> &Track {
-        &self.track
-    }
-
-    /// Whether the next packet has to come out of a pipe first.
-    pub(in crate::audio) fn waits(&self) -> bool {
-        self.source.is_pipe() && !self.at_end && self.blocks() == 0
     }
 
     /// The number of blocks that have been read and not been passed on.
@@ -76,25 +72,9 @@ impl WavSamples {
         (self.buffer.len() - self.used) as u64 / self.form.block
     }
 
-    /// The next packet; from a pipe, of what is there.
-    pub(in crate::audio) fn next_packet(&mut self) -> Result<Option<Packet>, Fault> {
-        if self.blocks() == 0 && !self.at_end {
-            self.fill()?;
-        }
-        let blocks = self.blocks().min(self.form.packet);
-        if blocks == 0 {
-            return self.check_end().map(|()| None);
-        }
-        let end = self.used + (blocks * self.form.block) as usize;
-        let data = self.buffer.get(self.used..end).unwrap_or_default();
-        let packet = Packet::new(0, Timestamp::ZERO, Duration::new(blocks * self.form.frames), data);
-        self.used = end;
-        Ok(Some(packet))
-    }
-
-    /// Reads about a second, or, from a pipe, what one read gives: several only for less than a block or for a fiftieth
-    /// of a second, so that a pipe that gives byte by byte does not make a piece of each.
-    fn fill(&mut self) -> Result<(), Fault> {
+    /// Reads about a second, or, from a pipe, what one read gives. Reads again below a block or a fiftieth of a second,
+    /// so that a pipe that gives single bytes does not make a piece of each.
+    fn fill(&mut self) -> io::Result<()> {
         self.buffer.drain(..self.used);
         self.used = 0;
         let enough = (self.form.second / 50).max(self.form.block) as usize;
@@ -117,21 +97,48 @@ impl WavSamples {
         Ok(())
     }
 
-    /// Compares what came with what the header promised.
-    fn check_end(&self) -> Result<(), Fault> {
+    /// Compares what was read with what the header promises.
+    fn check_end(&self) -> Result<(), AudioError> {
         let rest = (self.buffer.len() - self.used) as u64;
         match self.length {
-            Some(length) if self.read < length => Err(Fault::cut("bytes of samples", self.read, length)),
-            None if rest > 0 => Err(Fault::cut("bytes of the last sample", rest, self.form.block)),
-            _ if self.read == 0 => Err(Fault::NoAudio("its data chunk is empty".to_owned())),
+            Some(length) if self.read < length => Err(AudioError::cut("bytes of samples", self.read, length)),
+            None if rest > 0 => Err(AudioError::cut("bytes of the last sample", rest, self.form.block)),
+            _ if self.read == 0 => Err(AudioError::NoAudio("its data chunk is empty".to_owned())),
             _ => Ok(()),
         }
     }
 }
 
+impl Demuxer for WavSamples {
+    fn track(&self) -> Option<AudioTrack> {
+        Some(AudioTrack { track: self.track.clone(), media: MediaInfo::default(), alone: true })
+    }
+
+    /// From a pipe, a packet holds what has arrived.
+    fn next(&mut self) -> Result<Demuxed, DemuxError> {
+        if self.blocks() == 0 && !self.at_end {
+            self.fill()?;
+        }
+        let blocks = self.blocks().min(self.form.packet);
+        if blocks == 0 {
+            self.check_end()?;
+            return Ok(Demuxed::End);
+        }
+        let end = self.used + (blocks * self.form.block) as usize;
+        let data = self.buffer.get(self.used..end).unwrap_or_default();
+        let packet = Packet::new(self.track.id, Timestamp::ZERO, Duration::new(blocks * self.form.frames), data);
+        self.used = end;
+        Ok(Demuxed::Packet(packet))
+    }
+
+    fn waits(&self) -> bool {
+        self.source.is_pipe() && !self.at_end && self.blocks() == 0
+    }
+}
+
 impl Form {
-    fn new(track: &Track, format: &[u8]) -> Result<Self, Fault> {
-        let damaged = || Fault::Damaged("its format chunk makes no sense".to_owned());
+    fn new(track: &Track, format: &[u8]) -> Result<Self, AudioError> {
+        let damaged = || AudioError::Damaged("its format chunk makes no sense".to_owned());
         let Some(CodecParameters::Audio(params)) = &track.codec_params else { return Err(damaged()) };
         let channels = params.channels.as_ref().map_or(0, |channels| channels.count() as u64);
         let Some(&[t0, t1, _, _, _, _, _, _, _, _, _, _, b0, b1, s0, s1]) = format.first_chunk() else {

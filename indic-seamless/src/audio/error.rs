@@ -1,4 +1,4 @@
-//! What can go wrong in a recording whose name the code at hand does not know.
+//! [`AudioError`]: an error in a recording, raised where the recording's name is not known.
 
 use std::{io, path::Path};
 
@@ -6,9 +6,12 @@ use symphonia::core::errors::Error as Symphonia;
 
 use crate::error::Error;
 
+/// What errors call a recording that has no path.
+pub(super) const IN_MEMORY: &str = "audio";
+
 /// An [`Error`] without the name of the recording.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum AudioError {
     Io(io::Error),
     Unsupported(String),
     Damaged(String),
@@ -19,13 +22,13 @@ pub(super) enum Fault {
     Option(Error),
 }
 
-impl Fault {
-    /// The error for the recording at `path`, or in memory.
-    pub(super) fn of(self, path: Option<&Path>) -> Error {
-        let source_name = path.map_or_else(|| "audio".to_owned(), |path| path.display().to_string());
+impl AudioError {
+    /// The error for the recording at `path`, or for one in memory. `supported` lists the formats that are read.
+    pub(super) fn of(self, path: Option<&Path>, supported: impl FnOnce() -> String) -> Error {
+        let source_name = path.map_or_else(|| IN_MEMORY.to_owned(), |path| path.display().to_string());
         match self {
-            Self::Io(source) => Error::Io { action: "read", path: path.unwrap_or(Path::new("audio")).into(), source },
-            Self::Unsupported(found) => Error::UnsupportedAudio { source_name, found },
+            Self::Io(source) => Error::Io { action: "read", path: path.unwrap_or(Path::new(IN_MEMORY)).into(), source },
+            Self::Unsupported(found) => Error::UnsupportedAudio { source_name, found, wanted: supported() },
             Self::Damaged(reason) => Error::DamagedAudio { source_name, reason },
             Self::NoAudio(reason) => Error::NoAudio { source_name, reason },
             Self::TooLong { limit_s } => Error::AudioTooLong { source_name, limit_s },
@@ -35,25 +38,25 @@ impl Fault {
         }
     }
 
-    /// A container that promises `wanted` bytes, frames, ... of which only `found` are there.
+    /// A container that promises `wanted` bytes, frames, ... and holds only `found`.
     pub(super) fn cut(what: &str, found: u64, wanted: u64) -> Self {
         Self::Damaged(format!("cut short: {found} of {wanted} {what} are there"))
     }
 }
 
-/// What a pipe says when it cannot be read, in the shape of an [`io::Error`] that no decoder makes.
+/// A read error of a pipe, wrapped so that it can be told from the [`io::Error`]s that demuxers and decoders make.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(super) struct Refused(pub(super) io::Error);
+pub(super) struct PipeReadError(pub(super) io::Error);
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for AudioError {
     fn from(error: io::Error) -> Self {
-        let error = match error.downcast::<Refused>() {
-            Ok(Refused(error)) => return Self::Io(error),
+        let error = match error.downcast::<PipeReadError>() {
+            Ok(PipeReadError(error)) => return Self::Io(error),
             Err(error) => error,
         };
-        // The decoders, too, report the end of a packet or of the file this way; only the system's refusals have a
-        // number.
+        // Demuxers and decoders also report the end of a packet or of the file as `io::Error`; only errors of the
+        // operating system have a number.
         match error.kind() {
             _ if error.raw_os_error().is_some() => Self::Io(error),
             io::ErrorKind::UnexpectedEof => Self::Damaged("cut short: it ends in the middle of something".to_owned()),
@@ -62,7 +65,7 @@ impl From<io::Error> for Fault {
     }
 }
 
-impl From<Symphonia> for Fault {
+impl From<Symphonia> for AudioError {
     fn from(error: Symphonia) -> Self {
         match error {
             Symphonia::IoError(error) => error.into(),

@@ -1,0 +1,249 @@
+//! Containers: what the bytes are, whether they are complete, and where the audio in them starts and ends.
+//!
+//! A demuxer reads on for as long as it can. At damage it stops, skips or resynchronises, so that a damaged recording
+//! comes out shorter, without an error. Each container is therefore walked once, header by header, before it is decoded.
+//!
+//! To add a container, write a file with a type that implements [`Container`], declare it here and add its row to
+//! `containers!`. Detection, [`formats`] and its documentation, error messages and hints follow from the row.
+
+mod adts;
+mod flac;
+mod frames;
+mod mkv;
+mod mp4;
+mod mpeg;
+mod ogg;
+mod tags;
+mod unknown;
+mod wav;
+
+use symphonia::core::formats::Track;
+
+pub(super) use self::{unknown::unknown, wav::header as wav_header};
+
+use super::{
+    count::Count,
+    demuxer::{AudioTrack, Demuxer},
+    edit::Edit,
+    error::AudioError,
+    format::AudioFormat,
+    source::AudioSource,
+};
+
+/// How many bytes [`Container::sniff`] gets, fewer only of a shorter file.
+pub(super) const SNIFFED: usize = 12;
+
+/// A recording in a container: what the walk over its headers found, and what follows from it.
+pub(super) trait Container: Send + Sync {
+    /// Whether these first bytes are of this container. At most one container takes a given start.
+    fn sniff(head: &[u8]) -> bool
+    where
+        Self: Sized;
+
+    /// Where the first frame starts in a stream that was cut out of a longer one, for containers that can be joined
+    /// anywhere. Only asked where the caller says that the bytes are of this container.
+    fn first_frame(_source: &mut AudioSource) -> Result<Option<u64>, AudioError>
+    where
+        Self: Sized,
+    {
+        Ok(None)
+    }
+
+    /// Whether it can be decoded from a pipe while it is being written.
+    fn streams() -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
+
+    /// Walks over the headers of all of `source`, checks that nothing is missing, and leaves tags out of `source`.
+    fn walk(source: &mut AudioSource) -> Result<Self, AudioError>
+    where
+        Self: Sized;
+
+    /// Opens the demuxer for the `source` that was walked.
+    fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError>;
+
+    /// Corrects what the demuxer says about the track that is decoded.
+    fn correct(&self, _track: &mut Track) {}
+
+    /// The part of the track that is heard.
+    fn edit(&self, _track: &AudioTrack) -> Edit {
+        Edit::default()
+    }
+
+    /// Whether the padding that the demuxer states for the end is to be removed.
+    fn trusts_padding(&self, _track: &AudioTrack) -> bool {
+        true
+    }
+
+    /// The length that the headers promise, in seconds.
+    fn promised_seconds(&self, track: &AudioTrack) -> Option<f64>;
+
+    /// Compares what came out of the track with what the headers promise, for what the walk could not compare.
+    fn check(&self, _track: &AudioTrack, _count: &Count) -> Result<(), AudioError> {
+        Ok(())
+    }
+}
+
+/// Makes [`TABLE`] and the documentation of [`formats`] from the rows.
+macro_rules! containers {
+    ($($module:ident::$container:ident {
+        name: $name:literal,
+        extensions: [$extension:literal $(, $more_extensions:literal)*],
+        media_types: $media_types:tt,
+        codecs: [$codec:literal $(, $more_codecs:literal)*],
+    })+) => {
+        /// All containers.
+        static TABLE: &[Row] = &[$(Row::new::<$module::$container>(AudioFormat {
+            name: $name,
+            extensions: &[$extension $(, $more_extensions)*],
+            media_types: &$media_types,
+            codecs: &[$codec $(, $more_codecs)*],
+        })),+];
+
+        /// The supported formats.
+        ///
+        /// | name | extensions | codecs |
+        /// |---|---|---|
+        $(#[doc = concat!(
+            "| ", $name, " | ", $extension, $(", ", $more_extensions,)* " | ", $codec, $(", ", $more_codecs,)* " |"
+        )])+
+        ///
+        /// PCM is integers of 8 to 32 bits or floats of 32 or 64 bits. WAV includes RF64 and BW64.
+        ///
+        /// ```
+        /// for format in indic_seamless::audio::formats() {
+        ///     println!("{format}: {}", format.extensions.join(" "));
+        /// }
+        /// ```
+        pub fn formats() -> impl ExactSizeIterator<Item = &'static AudioFormat> {
+            TABLE.iter().map(|row| &row.format)
+        }
+    };
+}
+
+containers! {
+    wav::Wav {
+        name: "WAV",
+        extensions: ["wav"],
+        media_types: ["audio/wav", "audio/wave", "audio/x-wav", "audio/vnd.wave"],
+        codecs: ["PCM", "A-law", "mu-law", "ADPCM"],
+    }
+    flac::Flac {
+        name: "FLAC",
+        extensions: ["flac"],
+        media_types: ["audio/flac", "audio/x-flac"],
+        codecs: ["FLAC"],
+    }
+    mpeg::Mpeg {
+        name: "MP3",
+        extensions: ["mp3", "mpga"],
+        media_types: ["audio/mpeg", "audio/mp3", "audio/x-mpeg", "audio/x-mp3"],
+        codecs: ["MP3"],
+    }
+    adts::Adts {
+        name: "ADTS",
+        extensions: ["aac"],
+        media_types: ["audio/aac", "audio/aacp", "audio/x-aac"],
+        codecs: ["AAC"],
+    }
+    mp4::Mp4 {
+        name: "MP4",
+        extensions: ["m4a", "mp4"],
+        media_types: ["audio/mp4", "audio/x-m4a", "video/mp4"],
+        codecs: ["AAC", "MP3", "Opus", "FLAC", "PCM"],
+    }
+    ogg::Ogg {
+        name: "Ogg",
+        extensions: ["ogg", "opus", "oga"],
+        media_types: ["audio/ogg", "audio/opus", "application/ogg"],
+        codecs: ["Opus", "Vorbis", "FLAC"],
+    }
+    mkv::Mkv {
+        name: "Matroska/WebM",
+        extensions: ["webm", "mkv", "mka"],
+        media_types: ["audio/webm", "video/webm", "audio/x-matroska", "video/x-matroska"],
+        codecs: ["Opus", "Vorbis", "AAC", "MP3", "FLAC", "PCM"],
+    }
+}
+
+/// A container: its description, and its [`Container`] as functions.
+pub(super) struct Row {
+    format: AudioFormat,
+    sniff: fn(&[u8]) -> bool,
+    first_frame: fn(&mut AudioSource) -> Result<Option<u64>, AudioError>,
+    streams: fn() -> bool,
+    walk: fn(&mut AudioSource) -> Result<Box<dyn Container>, AudioError>,
+}
+
+impl Row {
+    const fn new<C: Container + 'static>(format: AudioFormat) -> Self {
+        Self {
+            format,
+            sniff: C::sniff,
+            first_frame: C::first_frame,
+            streams: C::streams,
+            walk: |source| Ok(Box::new(C::walk(source)?)),
+        }
+    }
+
+    /// Whether it can be decoded from a pipe while it is being written.
+    pub(super) fn streams(&self) -> bool {
+        (self.streams)()
+    }
+}
+
+/// The supported formats in one line, for error messages.
+pub(super) fn supported() -> String {
+    formats().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What the walk over a recording gives.
+pub(super) struct Walk {
+    pub(super) format: &'static AudioFormat,
+    pub(super) container: Box<dyn Container>,
+}
+
+/// Finds out what `source` is, leaves tags out of it, and walks over it. `hint` is an extension or a content type.
+pub(super) fn walk(source: &mut AudioSource, hint: Option<&str>) -> Result<Walk, AudioError> {
+    if source.length() == 0 {
+        return Err(AudioError::NoAudio("no bytes".to_owned()));
+    }
+    let start = tags::skip_id3(source)?;
+    source.narrow(start, source.length());
+    let head = source.peek(0, SNIFFED)?;
+    let row = match sniff(&head) {
+        Some(row) => row,
+        None => join(source, hint)?.ok_or_else(|| unknown(&head))?,
+    };
+    Ok(Walk { format: &row.format, container: (row.walk)(source)? })
+}
+
+/// The container that starts with these bytes.
+pub(super) fn sniff(head: &[u8]) -> Option<&'static Row> {
+    TABLE.iter().find(|row| (row.sniff)(head))
+}
+
+/// The container that `hint` names, if a frame of it can be found; `source` then starts with that frame.
+fn join(source: &mut AudioSource, hint: Option<&str>) -> Result<Option<&'static Row>, AudioError> {
+    let Some(row) = hint.and_then(|hint| TABLE.iter().find(|row| row.format.is_named(hint))) else { return Ok(None) };
+    let Some(start) = (row.first_frame)(source)? else { return Ok(None) };
+    source.narrow(start, source.length());
+    Ok(Some(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_stands_for_two_formats() {
+        let all = || formats().flat_map(|format| format.extensions.iter().chain(format.media_types));
+        for name in all() {
+            assert_eq!(all().filter(|other| *other == name).count(), 1, "{name}");
+            assert_eq!(formats().filter(|format| format.is_named(&format!(" .{name}; x"))).count(), 1, "{name}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! [`Edit`]: the part of a track that is heard, as a container states it.
+
+use symphonia::core::units::TimeBase;
+
+/// The part of a track that is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Edit {
+    /// Removed from the start.
+    pub(super) skip: Span,
+    /// Removed from the end.
+    pub(super) drop: Span,
+    /// The length after `skip`; `None` for all of it.
+    pub(super) keep: Option<Span>,
+}
+
+/// A length of time in units of its own, exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) ticks: u64,
+    pub(super) per_second: u64,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self { ticks: 0, per_second: 1 }
+    }
+}
+
+impl Span {
+    /// `ticks` of a demuxer's time base; nothing without a time base.
+    pub(super) fn of(ticks: u64, base: Option<TimeBase>) -> Self {
+        base.map_or_else(Self::default, |base| Self {
+            ticks: ticks.saturating_mul(base.numer.get().into()),
+            per_second: base.denom.get().into(),
+        })
+    }
+
+    /// The nearest number of samples.
+    pub(super) fn samples(self, rate: u32) -> u64 {
+        let per_second = u128::from(self.per_second.max(1));
+        let samples = (u128::from(self.ticks) * u128::from(rate) + per_second / 2) / per_second;
+        u64::try_from(samples).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn seconds(self) -> f64 {
+        self.ticks as f64 / self.per_second.max(1) as f64
+    }
+}

@@ -1,0 +1,165 @@
+//! The ways into a recording: from a file, from bytes, from a pipe, from samples.
+
+use std::{io::Read, path::Path};
+
+use super::{
+    codec::Spec,
+    container::supported,
+    options::AudioOptions,
+    pipe::{self, PipeFormat},
+    reader::AudioReader,
+    resample,
+    sink::SampleSink,
+    source::AudioSource,
+    waveform::Waveform,
+};
+use crate::error::{Error, Result};
+
+impl Waveform {
+    /// Decodes a file, with the average of its channels; [`AudioOptions`] has the alternatives.
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        AudioOptions::new().open(path)
+    }
+
+    /// Decodes a file in memory, with the average of its channels; [`AudioOptions`] has the alternatives.
+    ///
+    /// `hint` is a content type (`"audio/ogg; codecs=opus"`) or an extension (`"mp3"`). The format is detected from the
+    /// bytes; the hint is only used where they are ambiguous.
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioOptions::open`], but for [`Error::Io`].
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>, hint: Option<&str>) -> Result<Self> {
+        AudioOptions::new().from_bytes(bytes, hint)
+    }
+}
+
+impl AudioOptions {
+    /// Decodes a file.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Io`] where the file cannot be read,
+    /// - [`Error::UnsupportedAudio`] for an unsupported container or codec,
+    /// - [`Error::DamagedAudio`] where it is damaged or cut short,
+    /// - [`Error::NoAudio`] where it has no audio track, channel or sample,
+    /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`],
+    /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
+    /// - [`Error::InvalidSample`] where it holds NaN or an infinity.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Waveform> {
+        Ok(Waveform { samples: self.reader(path)?.into_samples()? })
+    }
+
+    /// Decodes a file in memory; `hint` as for [`Waveform::from_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioOptions::open`], but for [`Error::Io`].
+    pub fn from_bytes(&self, bytes: impl Into<Vec<u8>>, hint: Option<&str>) -> Result<Waveform> {
+        Ok(Waveform { samples: self.reader_from_bytes(bytes, hint)?.into_samples()? })
+    }
+
+    /// Converts interleaved samples of `channels` channels at `sample_rate` Hz.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NoAudio`] without a channel or a sample,
+    /// - [`Error::InvalidOption`] for a rate outside 1 kHz to 768 kHz, or where the number of samples is not a
+    ///   multiple of the number of channels,
+    /// - [`Error::NoSuchChannel`], [`Error::AudioTooLong`] and [`Error::InvalidSample`] as for [`AudioOptions::open`].
+    pub fn from_samples(&self, interleaved: &[f32], channels: usize, sample_rate: u32) -> Result<Waveform> {
+        resample::check_rate(sample_rate)?;
+        if channels > 0 && !interleaved.len().is_multiple_of(channels) {
+            return Err(Error::InvalidOption {
+                option: "channels",
+                found: format!("{channels} for {} samples", interleaved.len()),
+                wanted: "a number that divides them".to_owned(),
+            });
+        }
+        let mut sink = SampleSink::new(self);
+        let spec = Spec { rate: sample_rate, channels };
+        // With an absurd number of channels there is one chunk, and the sink refuses it.
+        let chunk = channels.saturating_mul(4096).max(1);
+        interleaved
+            .chunks(chunk)
+            .try_for_each(|chunk| sink.push(chunk, spec, 0).map(drop))
+            .and_then(|()| sink.finish())
+            .map_err(|error| error.of(None, supported))?;
+        Ok(Waveform { samples: sink.out })
+    }
+
+    /// Opens a file to be decoded piece by piece; [`AudioReader`] has an example.
+    ///
+    /// The format and the headers are checked here, and, where the format allows it, that the file is complete. The
+    /// audio itself is checked while it is read. [`AudioOptions::max_duration`] applies, too: set it for recordings of
+    /// more than an hour.
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioOptions::open`].
+    pub fn reader(&self, path: impl AsRef<Path>) -> Result<AudioReader> {
+        let path = path.as_ref();
+        let hint = path.extension().and_then(|extension| extension.to_str());
+        AudioReader::new(AudioSource::open(path)?, hint, self, Some(path))
+    }
+
+    /// Opens a file in memory to be decoded piece by piece; `hint` as for [`Waveform::from_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioOptions::open`], but for [`Error::Io`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use indic_seamless::audio::AudioOptions;
+    ///
+    /// let bytes = std::fs::read("examples/audio/hindi-1.wav").expect("an example");
+    /// let reader = AudioOptions::new().reader_from_bytes(bytes, Some("audio/wav"))?;
+    /// assert!(reader.duration_hint() > Some(Duration::from_secs(1)));
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    pub fn reader_from_bytes(&self, bytes: impl Into<Vec<u8>>, hint: Option<&str>) -> Result<AudioReader> {
+        AudioReader::new(AudioSource::from_bytes(bytes.into()), hint, self, None)
+    }
+
+    /// Opens a pipe, such as the standard input, to be decoded while it is written. It is read once, from start to end;
+    /// errors call it `pipe`.
+    ///
+    /// WAV and raw PCM are decoded as they arrive: this function waits for the header only, and a piece holds what one
+    /// read gave, from a fiftieth of a second to a second. Any other format is read to its end here, because its checks
+    /// need all of it; up to 1 GiB is kept in memory.
+    ///
+    /// # How long a WAV file in a pipe is
+    ///
+    /// A program that writes into a pipe does not know how long the recording will be, and puts a placeholder into the
+    /// header: 0, about 2^31 or about 2^32 (within 65,536). With a placeholder, the pipe is read to its end; an end
+    /// within a sample is an [`Error::DamagedAudio`]. Any other length is exact: what follows is left in the pipe, and a
+    /// pipe that ends early was cut short, which is the same error.
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioOptions::open`]; [`Error::Io`] also with more than 1 GiB to keep
+    /// ([`FileTooLarge`](std::io::ErrorKind::FileTooLarge)); [`Error::InvalidOption`] for [`PipeFormat::Pcm16`] with a
+    /// rate outside 1 kHz to 768 kHz or without 1 to 26 channels.
+    ///
+    /// ```
+    /// use indic_seamless::audio::{AudioOptions, PipeFormat};
+    ///
+    /// let input: &[u8] = &[0, 0x40, 0, 0xc0]; // or `std::io::stdin()`
+    /// let format = PipeFormat::Pcm16 { rate: 16_000, channels: 1 };
+    /// let mut reader = AudioOptions::new().reader_from_pipe(input, format)?;
+    /// assert_eq!(reader.next().transpose()?, Some(vec![0.5, -0.5]));
+    /// assert!(reader.next().is_none());
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    pub fn reader_from_pipe(&self, input: impl Read + Send + 'static, format: PipeFormat) -> Result<AudioReader> {
+        let name = Path::new("pipe");
+        let source = pipe::open(input, format).map_err(|error| error.of(Some(name), supported))?;
+        AudioReader::new(source, None, self, Some(name))
+    }
+}

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo clippy --release --all-targets --features indic-seamless-lambda/s3 -- -D warnings
+cargo clippy --release --all-targets -- -D warnings
 cargo clippy --release --no-default-features --all-targets -- -D warnings
 if command -v shellcheck >/dev/null; then
     shellcheck .ci/run ci/*.sh

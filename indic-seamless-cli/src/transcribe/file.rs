@@ -188,6 +188,7 @@ fn warn(file: &Path, segment: &Segment, flag: Flag) {
         Flag::Loop => "repeats itself",
         Flag::RunAway => "is longer than can be spoken in that time",
         Flag::Truncated => "was cut off at the token limit",
+        _ => "may be wrong",
     };
     eprintln!("warning: {}: the text from {:.1} s to {:.1} s {what}", file.display(), segment.start, segment.end);
 }

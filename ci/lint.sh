@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Clippy with every CPU feature and with none, and shellcheck of these scripts.
+# The order of the modules, Clippy with every CPU feature and with none, and shellcheck of these scripts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+python3 -B ci/imports.py
 cargo clippy --release --all-targets -- -D warnings
 cargo clippy --release --no-default-features --all-targets -- -D warnings
 if command -v shellcheck >/dev/null; then

@@ -173,7 +173,7 @@ fn step_bytes(transcriber: &Transcriber) -> f64 {
     let bytes = match transcriber.precision() {
         Precision::Int8 => 1,
         Precision::Bf16 => 2,
-        Precision::F32 | Precision::Auto => 4,
+        _ => 4,
     };
     (bytes * (config.decoder_layers * layer + config.vocab_size * hidden)) as f64
 }

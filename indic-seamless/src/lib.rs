@@ -52,6 +52,7 @@
 
 pub mod audio;
 mod backend;
+mod cancel;
 pub mod checkpoint;
 mod error;
 pub mod features;
@@ -73,8 +74,9 @@ mod transcript;
 
 pub use audio::{AudioOptions, AudioReader, PipeFormat, Waveform};
 pub use backend::{Backend, Precision};
-pub use error::{Error, HubErrorKind, Result};
-pub use generation::{CancelToken, EarlyStopping, GenerationConfig, StopReason, TokenEvent};
+pub use cancel::CancelToken;
+pub use error::{Error, HubErrorKind, Result, StopReason};
+pub use generation::{EarlyStopping, GenerationConfig, LogitsContext, LogitsProcessor, TokenEvent};
 pub use isa::{ISA_VARIABLE, Isa};
 pub use language::Language;
 pub use transcriber::{

@@ -30,7 +30,12 @@ use super::{
     problem::{Partial, Problem, ProblemBody},
     request::{Speech, SpeechBytes, SpeechForm, SpeechJson, SpeechOptions, drain},
 };
-use crate::{backend::Backend, error::Error, generation::StopReason, language::Language, transcript::Transcript};
+use crate::{
+    backend::Backend,
+    error::{Error, StopReason},
+    language::Language,
+    transcript::Transcript,
+};
 
 /// What the pages may do: nothing but what is in them, and ask this service.
 const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; \

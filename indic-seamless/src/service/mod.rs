@@ -81,8 +81,7 @@ pub use self::{
 };
 use crate::{
     audio::AudioOptions,
-    error::{Error, Result},
-    generation::StopReason,
+    error::{Error, Result, StopReason},
     language::Language,
     transcriber::Transcriber,
     transcript::Transcript,

@@ -9,9 +9,10 @@ use std::{
 
 use super::{ModelDecoder, Transcriber, milliseconds, session::Session};
 use crate::{
-    error::{Error, Result},
+    cancel::CancelToken,
+    error::{Error, Result, StopReason},
     features::{FeatureBatch, Features},
-    generation::{CancelToken, GenerationConfig, Hypothesis, Steps, StopReason, TokenEvent},
+    generation::{GenerationConfig, Hypothesis, Steps, TokenEvent},
     model::{Advanced, Encoded, Encoding},
 };
 
@@ -91,9 +92,9 @@ impl Session<'_, '_> {
         encoded: &[Encoded],
         generation: &GenerationConfig,
     ) -> Result<Vec<Vec<Hypothesis>>> {
-        let Self { transcriber, cancel, timings, prompt, on_token, .. } = self;
+        let Self { transcriber, cancel, timings, prompt, processors, on_token, .. } = self;
         let (transcriber, cancel) = (*transcriber, &*cancel);
-        let mut steps = Steps::new(&vec![prompt.clone(); encoded.len()], generation)?;
+        let mut steps = Steps::new(&vec![prompt.clone(); encoded.len()], generation, processors)?;
         let mut decoder = None;
         let has_listener = on_token.is_some();
         let events = Mutex::new(Vec::<TokenEvent>::new());

@@ -3,9 +3,10 @@
 use super::{ModelDecoder, Transcriber};
 use crate::{
     audio::Waveform,
+    cancel::CancelToken,
     error::Result,
     features::{FeatureBatch, Features},
-    generation::{CancelToken, GenerationConfig, StepDecoder},
+    generation::{GenerationConfig, StepDecoder},
     language::Language,
     segmentation::{SegmentationOptions, Segmenter},
 };

@@ -1,10 +1,11 @@
 //! How recordings are transcribed.
 
-use std::{fmt, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use crate::{
+    cancel::CancelToken,
     error::{Error, Result, by_name},
-    generation::{CancelToken, GenerationConfig, TokenEvent},
+    generation::{GenerationConfig, LogitsProcessor, TokenEvent},
     segmentation::SegmentationOptions,
     transcript::Segment,
 };
@@ -26,6 +27,9 @@ use crate::{
 pub struct TranscribeOptions<'a> {
     /// The search; `None` for what the checkpoint asks for.
     pub generation: Option<GenerationConfig>,
+    /// Your own changes to the scores of tokens, applied in this order after those that [`generation`](Self::generation)
+    /// asks for, in every search, also in one that is [retried](Self::retry).
+    pub processors: Vec<Arc<dyn LogitsProcessor>>,
     /// Which recordings are cut at pauses, and how.
     pub segmentation: Segmentation,
     /// Segments that are decoded together; `None` for as many as make 40 s, and 16 at most, both divided by the number of
@@ -60,6 +64,7 @@ impl fmt::Debug for TranscribeOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TranscribeOptions")
             .field("generation", &self.generation)
+            .field("processors", &self.processors.iter().map(|processor| processor.name()).collect::<Vec<_>>())
             .field("segmentation", &self.segmentation)
             .field("batch_size", &self.batch_size)
             .field("words", &self.words)

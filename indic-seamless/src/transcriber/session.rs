@@ -1,13 +1,16 @@
 //! The work on a recording: clips in, segments out.
 
-use std::{ops::Range, time::Instant};
+use std::{ops::Range, sync::Arc, time::Instant};
 
 use super::{Progress, Retry, TranscribeOptions, Transcriber, milliseconds, seconds, timing};
 use crate::{
     audio::Waveform,
+    cancel::CancelToken,
     error::{Error, Result},
     features::FRAME_SHIFT,
-    generation::{CancelToken, GenerationConfig, Hypothesis, NO_REPEAT, TokenEvent, align, is_loop, most_tokens},
+    generation::{
+        GenerationConfig, Hypothesis, Limits, LogitsProcessor, NO_REPEAT, TokenEvent, align, is_loop, most_tokens,
+    },
     language::Language,
     memory,
     model::Encoded,
@@ -56,6 +59,7 @@ pub(super) struct Session<'t, 'o> {
     pub(super) language: Language,
     pub(super) prompt: Vec<u32>,
     generation: GenerationConfig,
+    pub(super) processors: Vec<Arc<dyn LogitsProcessor>>,
     batch_size: Option<usize>,
     /// How many clips memory has room for at a time, should all of them get as long as they may.
     most_clips: u64,
@@ -82,7 +86,7 @@ impl<'t, 'o> Session<'t, 'o> {
     ) -> Result<Self> {
         let cancel = options.stop();
         let generation = options.generation.unwrap_or_else(|| transcriber.checkpoint().generation().clone());
-        let limits = transcriber.checkpoint().config().limits();
+        let limits = Limits::of(transcriber.checkpoint().config());
         let memory = memory::available();
         generation.check_within(&limits, memory)?;
         if options.batch_size == Some(0) {
@@ -95,6 +99,7 @@ impl<'t, 'o> Session<'t, 'o> {
         Ok(Self {
             language,
             prompt: vec![generation.decoder_start_token_id, transcriber.checkpoint().language_token(language)?],
+            processors: options.processors,
             batch_size: options.batch_size,
             most_clips: memory.map_or(u64::MAX, |memory| memory / limits.bytes(&generation).max(1)),
             window_s: WINDOW_S.0,

@@ -18,7 +18,7 @@ use std::{
 
 use rayon::ThreadPool;
 
-use crate::{error::Result, generation::CancelToken};
+use crate::{cancel::CancelToken, error::Result};
 
 /// How long a call that waits may not notice that it was cancelled.
 const GLANCE: Duration = Duration::from_millis(5);

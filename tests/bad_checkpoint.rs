@@ -183,6 +183,31 @@ fn a_checkpoint_in_memory_is_as_good_as_a_folder() {
 }
 
 #[test]
+fn a_language_with_two_tokens_is_refused() {
+    // In the tokenizer 1022 is English, and Tamil another one.
+    let tamil = Checkpoint::open(common::golden_dir().join("tiny/model")).expect("opens");
+    let tamil = tamil.tokenizer().language_id("tam".parse().expect("language")).expect("Tamil");
+    let languages = serde_json::json!({"eng": 1022, "tam": 1022});
+    let error = Copy::of("tiny").set("generation_config.json", "text_decoder_lang_to_code_id", languages).error();
+    assert!(
+        matches!(&error, Error::InvalidConfig { path, key, found, wanted }
+            if path.ends_with("generation_config.json") && key == "text_decoder_lang_to_code_id.tam" && found == "1022"
+                && wanted.contains(&tamil.to_string())),
+        "{error}"
+    );
+    // Codes that this crate does not know are not compared.
+    let languages = serde_json::json!({"eng": 1022, "xyz": 1023});
+    let copy = Copy::of("tiny").set("generation_config.json", "text_decoder_lang_to_code_id", languages);
+    assert_eq!(copy.load().expect("loads").checkpoint().languages().collect::<Vec<_>>(), ["eng", "xyz"]);
+    // English is only in the map, Zulu only in the tokenizer.
+    let token = serde_json::json!({"1098": {"content": "__zul__", "special": true}});
+    let languages = serde_json::json!({"eng": 1022});
+    let copy = Copy::of("tiny").set("generation_config.json", "text_decoder_lang_to_code_id", languages);
+    let copy = copy.set("tokenizer_config.json", "added_tokens_decoder", token);
+    assert_eq!(copy.load().expect("loads").checkpoint().languages().collect::<Vec<_>>(), ["eng"]);
+}
+
+#[test]
 fn a_language_that_only_this_crate_knows_is_refused() {
     let languages = serde_json::json!({"eng": 1022});
     let copy = Copy::of("tiny").set("generation_config.json", "text_decoder_lang_to_code_id", languages);

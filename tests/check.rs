@@ -7,7 +7,7 @@ use std::{fs, path::Path, process::Output};
 use common::{Golden, golden_dir, program, spoil::Copy};
 use indic_seamless::checkpoint::{
     Checkpoint,
-    check::{CheckOptions, CheckReport, Problem, ProblemKind},
+    check::{CheckOptions, CheckProblem, CheckProblemKind, CheckReport},
 };
 use safetensors::Dtype;
 use serde_json::{Value, json};
@@ -83,9 +83,9 @@ fn memory_depends_on_what_is_stored() {
 }
 
 /// Asserts that library and program name the problems of a copy, and no others.
-fn names(what: &str, copy: &Copy, wanted: &[(ProblemKind, &str, &str, &str)]) {
+fn names(what: &str, copy: &Copy, wanted: &[(CheckProblemKind, &str, &str, &str)]) {
     let report = check(copy.dir());
-    let matches = |problem: &Problem, &(kind, file, place, found): &(ProblemKind, &str, &str, &str)| {
+    let matches = |problem: &CheckProblem, &(kind, file, place, found): &(CheckProblemKind, &str, &str, &str)| {
         problem.kind == kind
             && problem.file == file
             && problem.place.as_deref().unwrap_or_default() == place
@@ -116,47 +116,51 @@ const FC1: &str = "text_decoder.layers.1.ffn.fc1.weight";
 #[test]
 fn broken_tensors_are_named() {
     let copy = Copy::of("tiny").tensors(|tensors| drop(tensors.remove(NORM)));
-    names("missing", &copy, &[(ProblemKind::MissingTensor, WEIGHTS, NORM, "nothing")]);
+    names("missing", &copy, &[(CheckProblemKind::MissingTensor, WEIGHTS, NORM, "nothing")]);
 
     let copy = Copy::of("tiny").tensors(|tensors| tensors.get_mut(FC1).expect("fc1").1 = vec![64, 128]);
-    names("transposed", &copy, &[(ProblemKind::TensorShape, WEIGHTS, FC1, "[64, 128]")]);
+    names("transposed", &copy, &[(CheckProblemKind::TensorShape, WEIGHTS, FC1, "[64, 128]")]);
 
     let copy = Copy::of("tiny").tensors(|tensors| tensors.get_mut(NORM).expect("norm").0 = Dtype::I32);
-    names("integers", &copy, &[(ProblemKind::TensorType, WEIGHTS, NORM, "I32")]);
+    names("integers", &copy, &[(CheckProblemKind::TensorType, WEIGHTS, NORM, "I32")]);
 
     let copy = Copy::of("tiny").number(NORM, 7, f32::NAN).number(NORM, 9, f32::NEG_INFINITY);
-    names("not a number", &copy, &[(ProblemKind::NonFinite, WEIGHTS, NORM, "NaN at index 7, 2 such values")]);
+    names("not a number", &copy, &[(CheckProblemKind::NonFinite, WEIGHTS, NORM, "NaN at index 7, 2 such values")]);
     let report = CheckOptions::new().values(false).folder(copy.dir(), &mut |_, _| {});
     assert_eq!((report.problems, report.values), (vec![], 0));
 
     let copy = Copy::of("tiny").number(FC1, 128 * 64 - 1, f32::INFINITY);
-    names("infinite", &copy, &[(ProblemKind::NonFinite, WEIGHTS, FC1, "inf at index 8191, 1 such value,")]);
+    names("infinite", &copy, &[(CheckProblemKind::NonFinite, WEIGHTS, FC1, "inf at index 8191, 1 such value,")]);
 }
 
 #[test]
 fn broken_files_are_named() {
     let copy = Copy::of("tiny").write(CONFIG, "{\"vocab_size\": ");
-    names("broken JSON", &copy, &[(ProblemKind::InvalidFile, CONFIG, "", "EOF")]);
+    names("broken JSON", &copy, &[(CheckProblemKind::InvalidFile, CONFIG, "", "EOF")]);
     let copy = Copy::of("tiny").write("tokenizer_config.json", "[");
-    names("broken JSON", &copy, &[(ProblemKind::InvalidFile, "tokenizer_config.json", "", "EOF")]);
-    names("no file", &Copy::of("tiny").remove(GENERATION), &[(ProblemKind::MissingFile, GENERATION, "", "nothing")]);
+    names("broken JSON", &copy, &[(CheckProblemKind::InvalidFile, "tokenizer_config.json", "", "EOF")]);
+    names(
+        "no file",
+        &Copy::of("tiny").remove(GENERATION),
+        &[(CheckProblemKind::MissingFile, GENERATION, "", "nothing")],
+    );
     let copy = Copy::of("tiny").remove("sentencepiece.bpe.model").remove("tokenizer.json");
-    names("no tokenizer", &copy, &[(ProblemKind::MissingFile, "sentencepiece.bpe.model", "", "nothing")]);
-    names("no weights", &Copy::of("tiny").remove(WEIGHTS), &[(ProblemKind::MissingFile, WEIGHTS, "", "nothing")]);
+    names("no tokenizer", &copy, &[(CheckProblemKind::MissingFile, "sentencepiece.bpe.model", "", "nothing")]);
+    names("no weights", &Copy::of("tiny").remove(WEIGHTS), &[(CheckProblemKind::MissingFile, WEIGHTS, "", "nothing")]);
     let copy = Copy::of("tiny").write(WEIGHTS, [0xff; 64]);
-    names("no safetensors", &copy, &[(ProblemKind::InvalidFile, WEIGHTS, "", "no safetensors header")]);
+    names("no safetensors", &copy, &[(CheckProblemKind::InvalidFile, WEIGHTS, "", "no safetensors header")]);
 
     let shard = "model-00003-of-00003.safetensors";
     let copy = Copy::of("tiny-bf16-sharded");
     let bytes = fs::read(copy.path(shard)).expect("read");
     let copy = copy.write(shard, &bytes[..bytes.len() / 2]);
     let found = format!("{} bytes, of {} by its header", bytes.len() / 2, bytes.len());
-    names("cut short", &copy, &[(ProblemKind::InvalidFile, shard, "", &found)]);
+    names("cut short", &copy, &[(CheckProblemKind::InvalidFile, shard, "", &found)]);
     // Its tensors are not listed one by one.
-    names("no shard", &copy.remove(shard), &[(ProblemKind::MissingFile, shard, "", "nothing")]);
+    names("no shard", &copy.remove(shard), &[(CheckProblemKind::MissingFile, shard, "", "nothing")]);
 
     let report = check(Path::new("/no/such/folder"));
-    assert_eq!(report.problems[0].kind, ProblemKind::MissingFile);
+    assert_eq!(report.problems[0].kind, CheckProblemKind::MissingFile);
     assert_eq!(run(&["/no/such/folder"]).0, 1);
     assert_eq!(run(&["demo", "--precision", "f64"]).0, 2);
     assert_eq!(run(&[]).0, 2);
@@ -165,15 +169,15 @@ fn broken_files_are_named() {
 #[test]
 fn contradictions_are_named() {
     let copy = Copy::of("tiny").set(CONFIG, "eos_token_id", 5000);
-    names("eos", &copy, &[(ProblemKind::Config, CONFIG, "eos_token_id", "5000")]);
+    names("eos", &copy, &[(CheckProblemKind::Config, CONFIG, "eos_token_id", "5000")]);
     let copy = Copy::of("tiny").set(CONFIG, "decoder_layers", 2_000_000_000);
-    names("layers", &copy, &[(ProblemKind::Config, CONFIG, "decoder_layers", "2000000000")]);
+    names("layers", &copy, &[(CheckProblemKind::Config, CONFIG, "decoder_layers", "2000000000")]);
     let copy = Copy::of("tiny").set(GENERATION, "forced_eos_token_id", json!([3, 1102]));
-    names("forced eos", &copy, &[(ProblemKind::TokenId, GENERATION, "forced_eos_token_id", "1102")]);
+    names("forced eos", &copy, &[(CheckProblemKind::TokenId, GENERATION, "forced_eos_token_id", "1102")]);
     let copy = Copy::of("tiny").set(GENERATION, "num_beams", 0);
-    names("beams", &copy, &[(ProblemKind::Config, GENERATION, "num_beams", "0")]);
+    names("beams", &copy, &[(CheckProblemKind::Config, GENERATION, "num_beams", "0")]);
     let copy = Copy::of("tiny").set("preprocessor_config.json", "sampling_rate", 8000);
-    names("rate", &copy, &[(ProblemKind::Config, "preprocessor_config.json", "sampling_rate", "8000")]);
+    names("rate", &copy, &[(CheckProblemKind::Config, "preprocessor_config.json", "sampling_rate", "8000")]);
 
     let change_language = |code: &str, id: u64| {
         let copy = Copy::of("tiny");
@@ -184,7 +188,7 @@ fn contradictions_are_named() {
     };
     let place = "text_decoder_lang_to_code_id.tam";
     let copy = change_language("tam", 1022);
-    names("language", &copy, &[(ProblemKind::Language, GENERATION, place, "1022, which is __eng__")]);
+    names("language", &copy, &[(CheckProblemKind::Language, GENERATION, place, "1022, which is __eng__")]);
     let report = check(change_language("xyz", 1022).dir());
     assert_eq!(report.languages.expect("languages").unknown, ["xyz"]);
 
@@ -193,18 +197,18 @@ fn contradictions_are_named() {
         let (_, shape, bytes) = tensors.get_mut("shared.weight").expect("embedding");
         (shape[0], *bytes) = (1110, [bytes.as_slice(), &[0; 8 * 64 * 4]].concat());
     });
-    names("tokenizer", &copy, &[(ProblemKind::Tokenizer, "sentencepiece.bpe.model", "vocabulary", "1102 tokens")]);
+    names("tokenizer", &copy, &[(CheckProblemKind::Tokenizer, "sentencepiece.bpe.model", "vocabulary", "1102 tokens")]);
 
     let dir = tempfile::tempdir().expect("folder");
     let quantised = dir.path().join("int8");
     Checkpoint::demo().expect("demo").quantize(&quantised, &mut |_, _| {}).expect("quantise");
     // Writing it again loses the metadata.
     let copy = Copy::of_folder(&quantised).tensors(|_| {});
-    names("scheme", &copy, &[(ProblemKind::Quantization, WEIGHTS, "metadata quantization", "none")]);
+    names("scheme", &copy, &[(CheckProblemKind::Quantization, WEIGHTS, "metadata quantization", "none")]);
     let scale = "shared.weight_scale";
     let copy = Copy::of_folder(&quantised).tensors(|tensors| drop(tensors.remove(scale)));
-    let scheme = (ProblemKind::Quantization, WEIGHTS, "metadata quantization", "none");
-    names("scale", &copy, &[scheme, (ProblemKind::MissingTensor, WEIGHTS, scale, "nothing")]);
+    let scheme = (CheckProblemKind::Quantization, WEIGHTS, "metadata quantization", "none");
+    names("scale", &copy, &[scheme, (CheckProblemKind::MissingTensor, WEIGHTS, scale, "nothing")]);
 }
 
 #[cfg(unix)]
@@ -220,7 +224,7 @@ fn a_blob_of_the_cache_has_its_sum_for_a_name() {
     let copy = cached(&other);
     let report = check(copy.dir());
     let sum = report.files.iter().find(|file| file.name == WEIGHTS).and_then(|file| file.sha256.clone()).expect("sum");
-    names("checksum", &copy, &[(ProblemKind::Checksum, WEIGHTS, "SHA-256", &sum)]);
+    names("checksum", &copy, &[(CheckProblemKind::Checksum, WEIGHTS, "SHA-256", &sum)]);
     assert_eq!(check(cached(&sum).dir()).problems, []);
     let report = CheckOptions::new().hashes(false).folder(copy.dir(), &mut |_, _| {});
     assert_eq!(report.problems, []);
@@ -239,11 +243,11 @@ fn all_faults_are_listed() {
         9000,
     );
     let wanted = [
-        (ProblemKind::MissingTensor, WEIGHTS, FC1, "nothing"),
-        (ProblemKind::TensorShape, WEIGHTS, NORM, "[8, 8]"),
-        (ProblemKind::NonFinite, WEIGHTS, "shared.weight", "NaN at index 3"),
-        (ProblemKind::Config, CONFIG, "pad_token_id", "9000"),
-        (ProblemKind::TokenId, GENERATION, "eos_token_id", "9000"),
+        (CheckProblemKind::MissingTensor, WEIGHTS, FC1, "nothing"),
+        (CheckProblemKind::TensorShape, WEIGHTS, NORM, "[8, 8]"),
+        (CheckProblemKind::NonFinite, WEIGHTS, "shared.weight", "NaN at index 3"),
+        (CheckProblemKind::Config, CONFIG, "pad_token_id", "9000"),
+        (CheckProblemKind::TokenId, GENERATION, "eos_token_id", "9000"),
     ];
     names("five faults", &copy, &wanted);
     assert_eq!(check(copy.dir()).tensors.expect("tensors").ignored["t2u_model"].tensors, 1);

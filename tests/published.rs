@@ -18,7 +18,7 @@ use indic_seamless::{
     Backend, Error, Language, Precision,
     checkpoint::{
         Checkpoint,
-        check::{CheckOptions, CheckReport, ProblemKind},
+        check::{CheckOptions, CheckProblemKind, CheckReport},
     },
 };
 use serde_json::{Map, Value, json};
@@ -232,9 +232,9 @@ fn what_is_wrong_is_named() {
         let report = check(dir.path());
         let found: Vec<_> = report.problems.iter().map(|p| (p.kind, p.place.as_deref().unwrap_or_default())).collect();
         let wanted = [
-            (ProblemKind::MissingTensor, missing),
-            (ProblemKind::MissingTensor, renamed),
-            (ProblemKind::TensorShape, reshaped),
+            (CheckProblemKind::MissingTensor, missing),
+            (CheckProblemKind::MissingTensor, renamed),
+            (CheckProblemKind::TensorShape, reshaped),
         ];
         assert_eq!(found, wanted);
         assert_eq!(report.problems[2].found, "[64, 73]");

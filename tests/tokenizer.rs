@@ -13,7 +13,8 @@ use std::{
 
 use indic_seamless::{
     Error, Language,
-    text::{DecodeOptions, Tokenizer, TokenizerFiles},
+    checkpoint::TokenizerFiles,
+    text::{DecodeOptions, Tokenizer},
 };
 use serde_json::Value;
 

@@ -99,7 +99,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
             let mut on_token = |_| times.push(Instant::now());
             let mut observer = Observer { on_token: &mut on_token, cancel: &CancelToken::new() };
             let mut decoder = ModelDecoder::new(model, &encoded, &config, 2);
-            black_box(generate(&mut decoder, &prompt, &config, &mut observer)?);
+            black_box(generate(&mut decoder, &prompt, &config, &[], &mut observer)?);
             Ok(times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect())
         };
         for beams in [1, 5] {

@@ -1,16 +1,16 @@
 //! [`Error`], the one error type of the crate.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
-use crate::{generation::StopReason, transcript::Transcript};
+use crate::transcript::Transcript;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Whatever can go wrong between a recording and its transcript.
+/// Everything that can go wrong, from opening a checkpoint or recording to its transcript.
 ///
 /// Each variant names the file, tensor or option at fault, what was found there and what was wanted. `source_name` is
-/// the path of a recording, or `"audio"` for bytes and samples handed over in memory.
+/// the path of a recording, or `"audio"` for bytes and samples in memory.
 ///
 /// ```
 /// use indic_seamless::{Error, Language};
@@ -21,14 +21,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused to read or write a file.
+    /// The operating system could not read or write a file.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried: `"read"`, `"write"`, ...
+        /// The operation: `"read"`, `"write"`, ...
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The refusal.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -43,16 +43,16 @@ pub enum Error {
         wanted: String,
     },
 
-    /// The container or codec data is broken or stops early.
+    /// The container or codec data is damaged or truncated.
     #[error("{source_name}: damaged audio: {reason}")]
     DamagedAudio {
         /// The recording.
         source_name: String,
-        /// Where and how it breaks; for a file cut short, how much was found and how much was promised.
+        /// Where and how; for a truncated file, how much was found and how much its header declares.
         reason: String,
     },
 
-    /// There is nothing to hear: no bytes, no audio track, no channel or no sample.
+    /// The recording has no audio: no bytes, no audio track, no channels or no samples.
     #[error("{source_name}: no audio: {reason}")]
     NoAudio {
         /// The recording.
@@ -61,7 +61,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// The clip is shorter than the shortest that the model can take.
+    /// The clip is too short for the model.
     #[error("{source_name}: {samples} samples at 16 kHz are too short, wanted at least {wanted} ({} ms)", wanted / 16)]
     AudioTooShort {
         /// The recording.
@@ -72,7 +72,7 @@ pub enum Error {
         wanted: usize,
     },
 
-    /// The recording decodes to more than the limit that was set.
+    /// The recording is longer than the limit.
     #[error("{source_name}: longer than the limit of {limit_s} s; raise the limit or cut the recording")]
     AudioTooLong {
         /// The recording.
@@ -81,7 +81,7 @@ pub enum Error {
         limit_s: f64,
     },
 
-    /// A channel was asked for that the recording does not have.
+    /// The recording does not have the channel.
     #[error("{source_name}: channel {wanted} wanted, but there are {found} (counted from 0)")]
     NoSuchChannel {
         /// The recording.
@@ -108,11 +108,11 @@ pub enum Error {
     UnknownLanguage {
         /// What was asked for.
         found: String,
-        /// The codes that would have been understood.
+        /// The known codes.
         known: Vec<String>,
     },
 
-    /// An option has a value that makes no sense.
+    /// An option has a value that cannot be used.
     #[error("option {option}: {found} found, wanted {wanted}")]
     InvalidOption {
         /// The option's name.
@@ -128,11 +128,11 @@ pub enum Error {
     MissingFile {
         /// The checkpoint folder.
         dir: PathBuf,
-        /// The file, or the alternatives, looked for.
+        /// The missing file, or the alternatives.
         wanted: String,
     },
 
-    /// A checkpoint's file is not what its name says: broken JSON, a broken header, a shard cut short.
+    /// A file of a checkpoint is invalid: broken JSON, a broken header, a truncated shard.
     #[error("{}: {reason}", path.display())]
     InvalidFile {
         /// The file.
@@ -141,7 +141,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// A configuration value is outside what the model can be built with, or contradicts another one.
+    /// A configuration value cannot be used, or contradicts another one.
     #[error("{}: {key} is {found}, wanted {wanted}", path.display())]
     InvalidConfig {
         /// The configuration file.
@@ -154,7 +154,7 @@ pub enum Error {
         wanted: String,
     },
 
-    /// The model needs a tensor that no file of the checkpoint holds.
+    /// A tensor of the model is in no file of the checkpoint.
     #[error("{}: tensor {name} {wanted:?} is missing", dir.display())]
     MissingTensor {
         /// The checkpoint folder.
@@ -178,7 +178,7 @@ pub enum Error {
         wanted: Vec<usize>,
     },
 
-    /// A tensor's element type is none that weights can be read from.
+    /// The element type of a tensor is not supported for weights.
     #[error("{}: tensor {name} is of type {found}, wanted F32, F16, BF16 or, for the weight of a product, packed I8", path.display())]
     TensorType {
         /// The file that holds it.
@@ -202,7 +202,7 @@ pub enum Error {
         value: f32,
     },
 
-    /// The model gave a score that is not a finite number: some weight is not one, or far too large.
+    /// The model gave a score that is not a finite number: a weight is NaN, infinite or far too large.
     #[error("the model's score of token {token} is {value}, wanted a finite number: the checkpoint is damaged")]
     NonFiniteLogit {
         /// The token.
@@ -211,8 +211,29 @@ pub enum Error {
         value: f32,
     },
 
-    /// A file of the checkpoint was written to or cut short after it was opened. What the model computes is no longer
-    /// defined; load the checkpoint again.
+    /// A [`LogitsProcessor`](crate::LogitsProcessor) left a score that is NaN or plus infinity. Minus infinity is
+    /// allowed: it forbids the token.
+    #[error(
+        "after logits processor {processor}: the score of token {token} is {value}, wanted a finite number or -inf"
+    )]
+    InvalidScore {
+        /// The processor's [name](crate::LogitsProcessor::name).
+        processor: String,
+        /// The first such token.
+        token: u32,
+        /// Its score.
+        value: f32,
+    },
+
+    /// Logits processors forbid every token: no score is above minus infinity, and the search has no result yet.
+    #[error("logits processors forbid every token after {new_tokens} new tokens, wanted at least one to choose")]
+    NoTokenAllowed {
+        /// The number of tokens after the prompt in the sequence at that step.
+        new_tokens: usize,
+    },
+
+    /// A file of the checkpoint was written to or truncated after it was opened. The output of the model is undefined from
+    /// then on; load the checkpoint again.
     #[error("{}: changed since it was opened ({found}, then {wanted}); load the checkpoint again", path.display())]
     FileChanged {
         /// The file.
@@ -223,17 +244,17 @@ pub enum Error {
         wanted: String,
     },
 
-    /// Something is in the place where a result should go.
+    /// The output file or folder exists already.
     #[error("{}: exists already; nothing was written", path.display())]
     AlreadyExists {
-        /// What is in the way.
+        /// The existing file or folder.
         path: PathBuf,
     },
 
-    /// The disk is too full for what should be written.
+    /// There is too little space on the disk.
     #[error("{}: {found} bytes free, wanted {wanted}", path.display())]
     NoSpace {
-        /// The folder to write into.
+        /// The folder to write to.
         path: PathBuf,
         /// The bytes that are free.
         found: u64,
@@ -252,7 +273,7 @@ pub enum Error {
         vocabulary: usize,
     },
 
-    /// The model could not be got from the hub.
+    /// The model could not be downloaded from the hub.
     #[error("model {id} (revision {revision}): {reason}")]
     Hub {
         /// What kind of failure it is.
@@ -265,10 +286,10 @@ pub enum Error {
         reason: String,
     },
 
-    /// The work was stopped before its end, by a [`CancelToken`](crate::CancelToken) or at a deadline.
+    /// The work was stopped before its end, by a [`CancelToken`](crate::CancelToken) or by a deadline.
     #[error("{reason}{}", partial.as_ref().map_or_else(String::new, |partial| format!(", after {} segments", partial.segments.len())))]
     Stopped {
-        /// By what.
+        /// Why.
         reason: StopReason,
         /// The segments that were finished; `None` where there are no segments, as in
         /// [`generate`](crate::generation::generate).
@@ -276,11 +297,34 @@ pub enum Error {
     },
 }
 
-/// Why a model could not be got from the hub; the `kind` of [`Error::Hub`].
+/// Why work was stopped; the `reason` of [`Error::Stopped`].
+///
+/// ```
+/// assert_eq!(indic_seamless::StopReason::Deadline.to_string(), "deadline exceeded");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// [`CancelToken::cancel`](crate::CancelToken::cancel) was called.
+    Cancelled,
+    /// The deadline has passed.
+    Deadline,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancelled => "cancelled",
+            Self::Deadline => "deadline exceeded",
+        })
+    }
+}
+
+/// Why a model could not be downloaded from the hub; the `kind` of [`Error::Hub`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HubErrorKind {
-    /// The hub wants a token and got none, or does not accept the one it got (401).
+    /// The hub requires a token and got none, or does not accept it (401).
     Unauthorized,
     /// The account of the token may not read the model: its licence is not accepted yet, or the token lacks the
     /// permission (403).
@@ -293,15 +337,14 @@ pub enum HubErrorKind {
     FileNotFound,
     /// Offline mode forbids the download, and the cache does not hold all files.
     Offline,
-    /// The hub, or the host that stores its files, cannot be reached, is overloaded or stopped sending.
+    /// The hub, or the host that stores its files, is out of reach, overloaded or stopped sending.
     Network,
     /// The cache cannot be written. A disk that is too full for the model is [`Error::NoSpace`], found before the
     /// download.
     Disk,
-    /// Another program is downloading the same file and makes no progress.
+    /// Another program holds the lock of a file, and its download makes no progress.
     Locked,
-    /// Answers that do not fit together: a wrong size or checksum, a proxy's page in place of a file, a server that is
-    /// no hub.
+    /// Invalid answers: a wrong size or checksum, the page of a proxy instead of a file, a server that is not a hub.
     InvalidAnswer,
 }
 

@@ -4,13 +4,13 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// One of the 98 languages that the model hears and writes.
+/// One of the 98 languages of the model.
 ///
-/// It is written as its code: ISO 639-3, and `cmn_Hant` for Chinese in traditional characters. It is read from the
-/// code, the two-letter ISO 639-1 code, the English name, or the model's token (`__hin__`), in any case; blanks around
-/// it do not matter, and `-`, `_` and blanks inside it are the same.
+/// It displays as its code: ISO 639-3, and `cmn_Hant` for Chinese in traditional characters. It parses from the code, the
+/// two-letter ISO 639-1 code, the English name, or the model's token (`__hin__`). Case and surrounding blanks are ignored;
+/// `-`, `_` and blanks within are the same.
 ///
 /// ```
 /// use indic_seamless::Language;
@@ -46,7 +46,7 @@ impl Language {
         TABLE[self.0 as usize].1
     }
 
-    /// The ISO 639-1 code, where there is one that fits this language and no other of the table.
+    /// The ISO 639-1 code, if there is one that names this language only.
     pub const fn iso639_1(self) -> Option<&'static str> {
         let alias = TABLE[self.0 as usize].2;
         if alias.is_empty() { None } else { Some(alias) }
@@ -57,12 +57,12 @@ impl Language {
         format!("__{}__", self.code())
     }
 
-    /// Where the language stands in [`Language::all`].
+    /// The position of the language in [`Language::all`].
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// Only for the constants above: a code outside the table fails the build.
+    /// For the constants above: a code outside the table fails the build.
     const fn of(code: &str) -> Self {
         let mut row = 0;
         while row < TABLE.len() {
@@ -93,8 +93,8 @@ impl FromStr for Language {
     }
 }
 
-/// What two spellings of one language have in common: small letters, `_` for what parts words, and no ring on the a of
-/// Bokmål (typed as one character or as two).
+/// The common form of the spellings of a language: lower case, `_` between words, and `a` for the `å` of Bokmål, be it one
+/// character or two.
 fn folded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = false;

@@ -54,6 +54,7 @@
 
 pub mod audio;
 mod backend;
+mod cancel;
 pub mod checkpoint;
 mod error;
 pub mod features;
@@ -74,9 +75,10 @@ mod transcript;
 
 pub use audio::{AudioOptions, AudioReader, PipeFormat, Waveform};
 pub use backend::{Backend, Precision};
-pub use error::{Error, HubErrorKind, Result};
+pub use cancel::CancelToken;
+pub use error::{Error, HubErrorKind, Result, StopReason};
 pub use format::OutputFormat;
-pub use generation::{CancelToken, EarlyStopping, GenerationConfig, StopReason, TokenEvent};
+pub use generation::{EarlyStopping, GenerationConfig, LogitsContext, LogitsProcessor, TokenEvent};
 pub use kernels::{ISA_VARIABLE, Isa};
 pub use language::Language;
 pub use transcriber::{

@@ -1,4 +1,4 @@
-//! Fills a model with a checkpoint's tensors.
+//! Fills a model with the tensors of a checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,10 @@ use crate::{
     nn::Storage,
 };
 
-/// The embedding serves as input and output; whichever of its names is stored will do.
+/// The names of the embedding, which is also the output projection. Any of them may be stored.
 const EMBEDDING: [&str; 3] = ["shared.weight", "text_decoder.embed_tokens.weight", "lm_head.weight"];
 
-/// Makes a model of the tensors in `weights`.
+/// Builds the model from `weights`.
 pub(super) fn load(
     config: &ModelConfig,
     weights: &Weights,
@@ -54,12 +54,12 @@ pub(super) fn load(
     }
 }
 
-/// A tensor that a model needs, in the shape that a checkpoint in floating point has it in.
+/// A tensor of the model, with its shape in a floating point checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Expected {
-    /// The weight of a product, `[output, input]`; of a convolution, whose inputs and taps count as one dimension, too.
+    /// The weight of a matrix product, `[output, input]`. A convolution is one whose input dimension is channels times taps.
     Product([usize; 2]),
-    /// Biases, norms, and what else is small.
+    /// Biases, norms and other small tensors.
     Other(Vec<usize>),
 }
 
@@ -105,12 +105,11 @@ pub(super) fn aliases(name: &str) -> Vec<&str> {
     if name == EMBEDDING[0] { EMBEDDING.to_vec() } else { vec![name] }
 }
 
-/// The variants of `nn::Weight`, which a path names though a checkpoint does not.
+/// The variants of `nn::Weight`: part of a module path, but not of the name in a checkpoint.
 const FLOAT: &str = "Float";
 const INT8: &str = "Int8";
 
-/// The path of a parameter is its name in the checkpoint, but for Burn's names inside a layer norm, and what is inside a
-/// weight.
+/// The name in the checkpoint is the path of the parameter, except for the fields of a layer norm and of a weight.
 fn tensor_name(path: &[String]) -> String {
     let mut name = String::new();
     for part in path.iter().take_while(|part| ![FLOAT, INT8].contains(&part.as_str())) {
@@ -128,16 +127,16 @@ fn tensor_name(path: &[String]) -> String {
 
 struct Loader<'a> {
     weights: &'a Weights,
-    /// The type of weights of products.
+    /// The type for weights of matrix products.
     floats: FloatType,
     device: &'a Device,
     progress: OnProgress<'a>,
     tensors: BTreeMap<String, Expected>,
     path: Vec<String>,
     bytes: u64,
-    /// The scales of the quantised weight whose bytes came last.
+    /// The scales of the quantised weight that was loaded last.
     scales: Option<Vec<f32>>,
-    /// The first failure; a mapper cannot return one.
+    /// The first error; a mapper cannot return it.
     error: Option<Error>,
 }
 
@@ -147,7 +146,7 @@ impl Loader<'_> {
         (self.progress)(self.bytes, self.weights.bytes());
     }
 
-    /// The parameter with what `load` finds, or as it is after a failure.
+    /// The parameter with the loaded tensor; unchanged after an error.
     fn fill<T: Parameter>(&mut self, param: Param<T>, load: impl FnOnce(&mut Self) -> Result<T>) -> Param<T> {
         if self.error.is_none() {
             match load(self) {

@@ -1,4 +1,4 @@
-//! Weight files: mapped where they lie, or copied into memory.
+//! Weight files: mapped, or copied into memory.
 
 use std::{
     fmt,
@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WeightAccess {
-    /// Mapped: nothing is read before it is needed, and processes share it. While they are in use the files must not be
-    /// written to or cut short. A change is noticed before each step and is an error then; but a file that is cut short
-    /// in the middle of a step ends the process (`SIGBUS`). Replace a checkpoint by renaming, which is always safe.
+    /// Mapped: pages are read when they are needed, and processes share them. The files must not be written to or truncated
+    /// while they are in use. A change is found before the next step and is an error, but a file that is truncated during
+    /// a step ends the process (`SIGBUS`). Replace a checkpoint by renaming, which is always safe.
     #[default]
     Map,
     /// Read whole into memory, for folders that others may write to at any time, such as shared network drives.
@@ -30,9 +30,9 @@ pub enum WeightAccess {
 /// The bytes of a weight file.
 pub(super) struct FileBytes {
     bytes: Bytes,
-    /// The mapped file, as it was when it was opened.
+    /// The mapped file, and its state when it was opened.
     mapped: Option<(File, PathBuf, Stamp)>,
-    /// Whether a tensor of the model lies in the mapping.
+    /// Whether a tensor of the model is used in place.
     in_use: AtomicBool,
 }
 
@@ -41,7 +41,7 @@ impl FileBytes {
         Self { bytes, mapped: None, in_use: AtomicBool::new(false) }
     }
 
-    /// Opens a file that lies on disk.
+    /// Opens a file on disk.
     pub(super) fn open(path: &Path, access: WeightAccess) -> Result<Self> {
         let mut file = File::open(path).map_err(Error::io("read", path))?;
         let metadata = file.metadata().map_err(Error::io("read", path))?;
@@ -62,7 +62,7 @@ impl FileBytes {
         &self.bytes
     }
 
-    /// A part that the model will read where it lies, as long as it lives.
+    /// A part that the model uses in place.
     pub(super) fn in_place(&self, range: std::ops::Range<usize>) -> Bytes {
         self.in_use.store(true, Ordering::Relaxed);
         self.bytes.slice(range)
@@ -90,7 +90,7 @@ impl fmt::Debug for FileBytes {
     }
 }
 
-/// What tells that a file was written to.
+/// The state of a file, by which a change is found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Stamp {
     length: u64,
@@ -113,7 +113,7 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// The first `length` bytes of a file, in a mapping of its own, which is aligned for every type of number.
+/// The first `length` bytes of a file, copied into an anonymous mapping, which is aligned for all types of numbers.
 fn copy(file: &mut File, length: u64) -> io::Result<Bytes> {
     if length == 0 {
         return Ok(Bytes::new());
@@ -123,14 +123,13 @@ fn copy(file: &mut File, length: u64) -> io::Result<Bytes> {
     Ok(Bytes::from_owner(bytes))
 }
 
-/// Maps a file for reading. Its pages come from the system's cache when they are touched, and other processes that map
-/// the file share them.
+/// Maps a file for reading. Its pages come from the page cache of the system when they are touched, and are shared with other
+/// processes.
 #[allow(unsafe_code, reason = "no crate offers file mappings without it")]
 fn map(file: &File) -> io::Result<Bytes> {
-    // SAFETY: the mapping is shared and read-only, and only ever seen as bytes, of which any value is valid. Nothing relies
-    // on the bytes staying the same after they were checked, except that floats would be other floats; the caller looks
-    // for such changes before each step. A file that is cut short while a step reads it ends the process, which
-    // `WeightAccess::Map` documents.
+    // SAFETY: the mapping is shared and read-only, and is read as plain bytes and numbers, of which every bit pattern is
+    // valid. Memory safety does not depend on their values staying the same; the caller checks for changes before each step.
+    // A file that is truncated during a step ends the process, as `WeightAccess::Map` documents.
     let map = unsafe { Mmap::map(file) }?;
     Ok(Bytes::from_owner(map))
 }

@@ -1,17 +1,20 @@
-//! Where weights come from: a folder in the Hugging Face layout, or the hub.
+//! The files of a checkpoint: in a folder with the layout of Hugging Face, in memory, or from the hub.
 //!
 //! A folder holds `config.json`, `generation_config.json`, the tokenizer's files, and the weights as `model.safetensors`
-//! or as shards with `model.safetensors.index.json`. Weights are mapped into memory and used where they lie if they are of
-//! the type asked for; else they are converted or quantised tensor by tensor. Tensors that speech-to-text does not need are
-//! left alone.
+//! or as shards with `model.safetensors.index.json`. Weights are mapped into memory. They are used in place if they have the
+//! wanted type; else they are converted or quantised tensor by tensor. Tensors that speech-to-text does not need are ignored.
 
 pub mod check;
+mod generation_config;
 #[cfg(feature = "hub")]
 mod hub;
+mod layout;
 mod load;
 mod mapped;
 mod quantize;
+mod shards;
 mod source;
+mod tokenizer_files;
 mod weights;
 
 use std::{borrow::Cow, path::Path, sync::Arc};
@@ -22,26 +25,32 @@ use serde::Deserialize;
 #[cfg(feature = "hub")]
 pub use hub::{DownloadProgress, HubModel, OnDownload};
 pub use mapped::WeightAccess;
+pub use tokenizer_files::TokenizerFiles;
 
-use self::{source::Source, weights::Weights};
+use self::{
+    generation_config::CheckpointGeneration,
+    layout::{CONFIG, GENERATION, PREPROCESSOR},
+    source::Source,
+    weights::Weights,
+};
 use crate::{
     backend::Precision,
     error::{Error, Result},
-    generation::CheckpointGeneration,
+    generation::GenerationConfig,
     language::Language,
     model::{SpeechToText, config::ModelConfig},
-    text::{Tokenizer, TokenizerFiles},
+    text::Tokenizer,
 };
 
 /// The demo model's files.
 #[cfg(feature = "demo")]
 const DEMO: [(&str, &[u8]); 6] = [
-    ("config.json", include_bytes!("../../demo/config.json")),
-    ("generation_config.json", include_bytes!("../../demo/generation_config.json")),
-    ("model.safetensors", include_bytes!("../../demo/model.safetensors")),
-    ("preprocessor_config.json", include_bytes!("../../demo/preprocessor_config.json")),
-    ("sentencepiece.bpe.model", include_bytes!("../../demo/sentencepiece.bpe.model")),
-    ("tokenizer_config.json", include_bytes!("../../demo/tokenizer_config.json")),
+    (layout::CONFIG, include_bytes!("../../demo/config.json")),
+    (layout::GENERATION, include_bytes!("../../demo/generation_config.json")),
+    (layout::WEIGHTS, include_bytes!("../../demo/model.safetensors")),
+    (layout::PREPROCESSOR, include_bytes!("../../demo/preprocessor_config.json")),
+    (layout::SENTENCEPIECE, include_bytes!("../../demo/sentencepiece.bpe.model")),
+    (layout::TOKENIZER_CONFIG, include_bytes!("../../demo/tokenizer_config.json")),
 ];
 
 /// Called with the bytes of weights read so far and in all.
@@ -58,7 +67,7 @@ pub struct Checkpoint {
     weights: Weights,
 }
 
-/// The keys of `preprocessor_config.json` that matter here.
+/// The keys of `preprocessor_config.json` that are used.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 struct Preprocessor {
@@ -75,7 +84,7 @@ impl Default for Preprocessor {
 }
 
 impl Preprocessor {
-    /// The values that features cannot be computed with.
+    /// The values with which features cannot be computed.
     fn faults(&self, path: &Path) -> Vec<Error> {
         let wanted = Self::default();
         let keys = [
@@ -96,12 +105,13 @@ impl Preprocessor {
 impl Checkpoint {
     /// Reads the small files of a folder and maps the weights: [`open_with`](Self::open_with) [`WeightAccess::Map`].
     ///
-    /// The weight files must not be written to or cut short while they are in use; a change is an
-    /// [`Error::FileChanged`] at the next step of whatever is being transcribed.
+    /// The weight files must not be written to or truncated while they are in use. A change ends transcriptions with
+    /// [`Error::FileChanged`] at their next step.
     ///
     /// # Errors
     ///
-    /// What is missing, broken or contradictory, with the file's name.
+    /// What is missing, broken or contradictory, with the name of the file. Among them is a language whose token in
+    /// `generation_config.json` is another one than in the tokenizer: [`Error::InvalidConfig`].
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(dir, WeightAccess::default())
     }
@@ -115,7 +125,7 @@ impl Checkpoint {
         Self::from_source(Source::folder(dir.as_ref(), access)?)
     }
 
-    /// A checkpoint in memory: the files of the folder by name. `name` is what errors call it.
+    /// A checkpoint in memory: the files of the folder by name. Errors call it `name`.
     ///
     /// ```
     /// use indic_seamless::{Error, checkpoint::Checkpoint};
@@ -145,33 +155,28 @@ impl Checkpoint {
 
     fn from_source(source: Source) -> Result<Self> {
         let source = Arc::new(source);
-        let config = ModelConfig::from_json(&source.read("config.json")?, &source.path("config.json"))?;
-        let name = "generation_config.json";
-        let mut generation = CheckpointGeneration::from_json(&source.read(name)?, &source.path(name), &config)?;
+        let config = ModelConfig::from_json(&source.read(CONFIG)?, &source.path(CONFIG))?;
+        let path = source.path(GENERATION);
+        let mut generation = CheckpointGeneration::from_json(&source.read(GENERATION)?, &path, &config)?;
         if !generation.ignored.is_empty() {
-            let (path, keys) = (source.path(name), generation.ignored.join(", "));
-            tracing::warn!(path = %path.display(), keys, "transformers would search otherwise: these keys are not supported");
+            let (path, keys) = (path.display(), generation.ignored.join(", "));
+            tracing::warn!(%path, keys, "keys that change the search of transformers are not supported");
         }
-        let name = "preprocessor_config.json";
-        let preprocessor = match source.read_if_there(name)? {
-            Some(json) => preprocessor(&json, &source.path(name))?,
+        let preprocessor = match source.read_if_there(PREPROCESSOR)? {
+            Some(json) => preprocessor(&json, &source.path(PREPROCESSOR))?,
             None => Preprocessor::default(),
         };
-        let read = |name: &str| Ok(source.read_if_there(name)?.map(|bytes| Cow::Owned(bytes.into())));
-        let tokenizer = Tokenizer::load(TokenizerFiles::read_with(source.dir(), read)?, source.dir())?;
+        let tokenizer = TokenizerFiles::from_source(&source)?.tokenizer(source.dir())?;
         let (tokens, texts) = (config.vocab_size, tokenizer.vocab_size());
         if texts < tokens {
             return Err(Error::InvalidConfig {
-                path: source.path("config.json"),
+                path: source.path(CONFIG),
                 key: "vocab_size".to_owned(),
                 found: tokens.to_string(),
-                wanted: format!("at most {texts}, the tokens that the tokenizer has a text for"),
+                wanted: format!("at most {texts}, the number of tokens of the tokenizer"),
             });
         }
-        if generation.languages.is_empty() {
-            let known = |language| Some((Language::code(language).to_owned(), tokenizer.language_id(language)?));
-            generation.languages = tokenizer.languages().filter_map(known).collect();
-        }
+        generation.compare_languages(&tokenizer, &path)?;
         Ok(Self {
             tokenizer,
             weights: Weights::open(Arc::clone(&source))?,
@@ -191,7 +196,7 @@ impl Checkpoint {
         load::load(&self.config, &self.weights, precision, device, progress)
     }
 
-    /// The type that most of the weights are stored in; never [`Precision::Auto`].
+    /// The type of most of the stored weights; never [`Precision::Auto`].
     pub fn precision(&self) -> Precision {
         self.weights.precision()
     }
@@ -206,13 +211,13 @@ impl Checkpoint {
         &self.config
     }
 
-    /// The search that the checkpoint asks for.
-    pub fn generation(&self) -> &crate::generation::GenerationConfig {
+    /// The defaults of the search in this checkpoint.
+    pub fn generation(&self) -> &GenerationConfig {
         &self.generation.config
     }
 
-    /// Keys of `generation_config.json`, with their values, that would change the search of transformers and are not
-    /// supported here, such as `bad_words_ids`.
+    /// Keys of `generation_config.json`, with their values, that change the search of transformers and are not supported
+    /// here, such as `bad_words_ids`.
     pub fn unsupported_options(&self) -> &[String] {
         &self.generation.ignored
     }
@@ -234,13 +239,13 @@ impl Checkpoint {
         self.padding_value
     }
 
-    /// The languages that the checkpoint can write, by code: those of `generation_config.json`, or of the tokenizer if that
-    /// has none.
+    /// The codes of the languages that the checkpoint can write: those of `generation_config.json`, or of the tokenizer if
+    /// that file has none.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.generation.languages.keys().map(String::as_str)
     }
 
-    /// Those that this crate knows, too.
+    /// The [`languages`](Self::languages) that this crate knows.
     pub(crate) fn known_languages(&self) -> impl Iterator<Item = Language> {
         self.languages().filter_map(|code| code.parse().ok())
     }

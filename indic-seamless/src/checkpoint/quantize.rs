@@ -13,23 +13,24 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use super::{
-    Checkpoint, OnProgress, load,
-    source::{CONFIG, OTHERS, PIECES, TOKENIZER},
-    weights::{FloatType, SCHEME, SCHEME_KEY, SINGLE, scale_name},
+    Checkpoint, OnProgress,
+    layout::{CONFIG, OTHERS, SENTENCEPIECE, TOKENIZER_JSON, WEIGHTS},
+    load,
+    weights::{FloatType, SCHEME, SCHEME_KEY, scale_name},
 };
 use crate::{
     error::{Error, Result},
     kernels::int8::packed_shape,
 };
 
-/// Data begins at a multiple of this, since it is used where it lies: a cache line.
+/// The data is used in place, so it begins at a multiple of a cache line.
 const ALIGNMENT: usize = 64;
 
 impl Checkpoint {
     /// Writes the checkpoint with int8 weights to the new folder `dir`, which loads like any other.
     ///
-    /// Weights of products become bytes with a scale per output; all else becomes `f32`. Tensors are read and written one
-    /// by one. The folder gets its name when everything in it has been written and read back.
+    /// Weights of matrix products become int8 with a scale per output, all other tensors `f32`. Tensors are read and written
+    /// one by one. The folder gets its name after everything in it has been written and read back.
     ///
     /// ```
     /// use indic_seamless::{Precision, Transcriber, checkpoint::Checkpoint};
@@ -46,7 +47,7 @@ impl Checkpoint {
     /// # Errors
     ///
     /// [`Error::AlreadyExists`] if `dir` exists, [`Error::NoSpace`] if the disk is too full, the first tensor that is
-    /// missing or wrong, [`Error::Io`]; nothing is left under the name of `dir` then.
+    /// missing or wrong, [`Error::Io`]. After an error `dir` does not exist.
     pub fn quantize(&self, dir: impl AsRef<Path>, progress: OnProgress<'_>) -> Result<()> {
         let dir = std::path::absolute(dir.as_ref()).map_err(Error::io("use", dir.as_ref()))?;
         let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
@@ -69,14 +70,14 @@ impl Checkpoint {
             let path = partial.path().join(name);
             fs::write(&path, bytes).map_err(Error::io("write", path))?;
         }
-        let path = partial.path().join(SINGLE);
+        let path = partial.path().join(WEIGHTS);
         let written = plan.write(self, &path, progress)?;
         if hash(&path).map_err(Error::io("read", &path))? != written {
             return Err(Error::InvalidFile { path, reason: "what was read back is not what was written".to_owned() });
         }
         plan.check(&Self::open(partial.path())?)?;
         fs::rename(partial.path(), &dir).map_err(Error::io("rename", &dir))?;
-        // Under its new name it is not to be removed.
+        // It has its final name: do not remove it.
         let _ = partial.keep();
         Ok(())
     }
@@ -84,7 +85,7 @@ impl Checkpoint {
     /// The small files that the checkpoint has.
     fn small_files(&self) -> Result<Vec<(&'static str, Bytes)>> {
         let mut files = Vec::new();
-        for name in [CONFIG, PIECES, TOKENIZER].into_iter().chain(OTHERS) {
+        for name in [CONFIG, SENTENCEPIECE, TOKENIZER_JSON].into_iter().chain(OTHERS) {
             files.extend(self.source.read_if_there(name)?.map(|bytes| (name, bytes)));
         }
         Ok(files)
@@ -99,15 +100,15 @@ fn partial(parent: &Path, name: &str) -> Result<TempDir> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // As for any folder, and less what the user's mask takes away.
+        // As for any new folder; the umask applies.
         builder.permissions(fs::Permissions::from_mode(0o777));
     }
     builder.tempdir_in(parent).map_err(Error::io("create a folder in", parent))
 }
 
-/// What the file will hold: first the bytes, whose sizes keep them aligned, then scales and other numbers.
+/// The content of the file: int8 weights, whose sizes keep them aligned, then scales and other numbers.
 struct Plan {
-    /// Weights of products, `[output, input]`.
+    /// Weights of matrix products, `[output, input]`.
     weights: Vec<(String, [usize; 2])>,
     floats: Vec<(String, Vec<usize>)>,
 }
@@ -183,7 +184,7 @@ impl Plan {
         Ok(file.hasher.finish())
     }
 
-    /// Whether every tensor is there and as it should be.
+    /// Checks that the written checkpoint has every tensor.
     fn check(&self, written: &Checkpoint) -> Result<()> {
         for (name, shape) in &self.weights {
             written.weights.int8(&[name], *shape)?;
@@ -199,7 +200,7 @@ fn size(dtype: Dtype, shape: &[usize]) -> u64 {
     (shape.iter().product::<usize>() * if dtype == Dtype::I8 { 1 } else { size_of::<f32>() }) as u64
 }
 
-/// Hashes what is written, so that it can be compared with what is read back.
+/// Hashes the written bytes, to compare them with those that are read back.
 struct Hashing<W> {
     to: W,
     hasher: DefaultHasher,

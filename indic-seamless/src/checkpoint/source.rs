@@ -15,17 +15,9 @@ use bytes::Bytes;
 use super::mapped::{FileBytes, WeightAccess};
 use crate::error::{Error, Result};
 
-pub(super) const CONFIG: &str = "config.json";
-pub(super) const PIECES: &str = "sentencepiece.bpe.model";
-pub(super) const TOKENIZER: &str = "tokenizer.json";
-pub(super) const GENERATION: &str = "generation_config.json";
-/// Other small files, some of which a checkpoint may lack.
-pub(super) const OTHERS: [&str; 5] =
-    [GENERATION, "preprocessor_config.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json"];
-
 /// The files of a checkpoint.
 pub(super) struct Source {
-    /// The folder; for files in memory, what errors call them.
+    /// The folder; for files in memory, their name in errors.
     dir: PathBuf,
     memory: Option<BTreeMap<String, Bytes>>,
     access: WeightAccess,
@@ -58,7 +50,7 @@ impl Source {
         &self.dir
     }
 
-    /// What errors call a file.
+    /// The path of a file in errors.
     pub(super) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.join(name)
     }
@@ -74,12 +66,12 @@ impl Source {
         }
     }
 
-    /// The error for a file that is not there.
+    /// The error for a missing file.
     pub(super) fn missing(&self, wanted: impl Into<String>) -> Error {
         Error::MissingFile { dir: self.dir.clone(), wanted: wanted.into() }
     }
 
-    /// A whole small file; [`Error::MissingFile`] if it is not there.
+    /// The content of a small file; [`Error::MissingFile`] if it does not exist.
     pub(super) fn read(&self, name: &str) -> Result<Bytes> {
         match &self.memory {
             Some(files) => files.get(name).cloned().ok_or_else(|| self.missing(name)),
@@ -90,7 +82,7 @@ impl Source {
         }
     }
 
-    /// [`read`](Self::read), or `None` for a file that is not there.
+    /// [`read`](Self::read), or `None` if the file does not exist.
     pub(super) fn read_if_there(&self, name: &str) -> Result<Option<Bytes>> {
         match self.read(name) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -108,8 +100,8 @@ impl Source {
         }
     }
 
-    /// A part of a file that [`open`](Self::open) gave, for a single use. Touching the mapping instead would keep its pages
-    /// in memory until the file is unmapped.
+    /// A part of an [opened](Self::open) file that is used once. It is read, since touching the mapping would keep the pages in
+    /// memory until the file is unmapped.
     pub(super) fn read_part<'a>(&self, name: &str, file: &'a [u8], range: Range<usize>) -> Result<Cow<'a, [u8]>> {
         if self.memory.is_some() || self.access == WeightAccess::Copy {
             return Ok(Cow::Borrowed(&file[range]));

@@ -1,14 +1,18 @@
-//! Tensors by name, in one safetensors file or several.
+//! Tensors by name, from one or several safetensors files.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use burn::tensor::{AllocationProperty, Bytes as TensorBytes, DType, TensorData};
 use bytes::Bytes;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
-use serde::Deserialize;
 
-use super::{mapped::FileBytes, source::Source};
+use super::{
+    layout::{INDEX, WEIGHTS},
+    mapped::FileBytes,
+    shards::{ShardIndex, is_needed},
+    source::Source,
+};
 use crate::{
     backend::Precision,
     error::{Error, Result},
@@ -16,10 +20,7 @@ use crate::{
     kernels::int8::{self, PANEL, packed_shape},
 };
 
-pub(super) const SINGLE: &str = "model.safetensors";
-pub(super) const INDEX: &str = "model.safetensors.index.json";
-
-/// The tensors of a checkpoint, where they lie.
+/// The tensors of a checkpoint, in mapped files.
 #[derive(Debug)]
 pub(super) struct Weights {
     source: Arc<Source>,
@@ -39,19 +40,19 @@ struct Stored {
 struct WeightFile {
     name: String,
     content: FileBytes,
-    /// What the metadata says of quantisation.
+    /// The layout of int8 weights by the metadata.
     scheme: Option<String>,
 }
 
-/// How int8 weights lie in a file, as its metadata names it under [`SCHEME_KEY`].
+/// The layout of int8 weights in a file, as its metadata names it under [`SCHEME_KEY`].
 pub(super) const SCHEME: &str = "int8 [output/64, input/4, 64, 4] with a scale per output";
 pub(super) const SCHEME_KEY: &str = "quantization";
 
 /// Bytes read at a time.
 const CHUNK: usize = 16 << 20;
 
-/// Tensors of so many bytes are looked through when they are used where they lie. Of the larger ones, the weights of
-/// products, nothing is read before it is needed; what is wrong with them shows in the scores.
+/// Tensors of up to this many bytes are checked for NaN and infinities when they are used in place. Larger ones, the weights
+/// of matrix products, are not read before they are needed; broken numbers in them show in the scores.
 const SMALL: usize = 128 << 10;
 
 /// The name of the scales of a quantised weight.
@@ -81,7 +82,7 @@ impl FloatType {
         }
     }
 
-    /// The tensor where it lies in the file, if it is of this type. Written by hand, a header may leave it unaligned.
+    /// The tensor in place, if it has this type and is aligned. A header of odd length leaves tensors unaligned.
     fn in_place(self, stored: &Stored, shape: &[usize]) -> Option<TensorData> {
         let (dtype, alignment) = match self {
             Self::F32 => (Dtype::F32, align_of::<f32>()),
@@ -96,42 +97,25 @@ impl FloatType {
     }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Index {
-    pub(super) weight_map: BTreeMap<String, PathBuf>,
-}
-
 impl Weights {
-    /// Opens the files: `model.safetensors` if it is there, as transformers does, else the shards that the index names.
+    /// Opens `model.safetensors` if it exists, as transformers does, else the shards of the index.
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFile`] and [`Error::InvalidFile`] for shards that are missing, cut short or no safetensors.
+    /// [`Error::MissingFile`] and [`Error::InvalidFile`] for files that are missing, truncated or not safetensors.
     pub(super) fn open(source: Arc<Source>) -> Result<Self> {
         let mut weights = Self { source, tensors: BTreeMap::new() };
         let source = Arc::clone(&weights.source);
-        if source.has(SINGLE) {
-            weights.add(SINGLE)?;
+        if source.has(WEIGHTS) {
+            weights.add(WEIGHTS)?;
         } else if source.has(INDEX) {
-            let invalid = |reason: String| Error::InvalidFile { path: source.path(INDEX), reason };
-            let Index { weight_map } =
-                serde_json::from_slice(&source.read(INDEX)?).map_err(|error| invalid(error.to_string()))?;
-            // A full model's other parts may lie in shards of their own, which need not be there.
-            let needed = weight_map.iter().filter(|(name, _)| is_needed(name));
-            let mut shards: Vec<&PathBuf> = needed.map(|(_, shard)| shard).collect();
-            shards.sort();
-            shards.dedup();
-            for shard in shards {
-                match shard.to_str() {
-                    Some(name) if shard.components().count() == 1 => weights.add(name)?,
-                    _ => {
-                        let found = shard.display();
-                        return Err(invalid(format!("shard {found} found, wanted a file of the same folder")));
-                    }
-                }
+            let path = source.path(INDEX);
+            let index = ShardIndex::parse(&source.read(INDEX)?, &path)?;
+            for shard in index.needed_shards(&path)? {
+                weights.add(shard)?;
             }
         } else {
-            return Err(source.missing(format!("{SINGLE} or {INDEX}")));
+            return Err(source.missing(format!("{WEIGHTS} or {INDEX}")));
         }
         Ok(weights)
     }
@@ -168,13 +152,13 @@ impl Weights {
         self.tensors.values().map(|tensor| tensor.range.len() as u64).sum()
     }
 
-    /// The type that most of the weights have.
+    /// The type of most of the weights.
     pub(super) fn precision(&self) -> Precision {
         precision(self.tensors.values().map(|tensor| (tensor.dtype, tensor.range.len())))
     }
 
-    /// The first of `names` that exists, in floating point: in place if it is stored so and aligned, else converted. Also
-    /// its size in the file.
+    /// The first existing tensor of `names` in floating point, and its size in the file. It is used in place if it has the
+    /// type and is aligned, else converted.
     pub(super) fn floats(&self, names: &[&str], shape: &[usize], wanted: FloatType) -> Result<(TensorData, u64)> {
         let (name, stored) = self.find(names, shape)?;
         let size = stored.range.len() as u64;
@@ -195,8 +179,8 @@ impl Weights {
         Ok((wanted.data(values, shape), size))
     }
 
-    /// The first of `names` that exists, as packed bytes and scales: in place if it is stored so, else quantised. Also its
-    /// size in the file.
+    /// The first existing tensor of `names` as packed int8 weights and scales, and its size in the file. It is used in place
+    /// if it is stored so, else quantised.
     pub(super) fn int8(&self, names: &[&str], shape: [usize; 2]) -> Result<(TensorData, Vec<f32>, u64)> {
         let (name, stored) = self.find(names, &shape)?;
         let [output, input] = shape;
@@ -227,7 +211,7 @@ impl Weights {
         })
     }
 
-    /// Whether a tensor [has the shape](has_shape).
+    /// Checks that a tensor [has the shape](has_shape).
     fn check_shape(&self, name: &str, stored: &Stored, wanted: &[usize]) -> Result<()> {
         if has_shape(&stored.shape, wanted) {
             return Ok(());
@@ -236,7 +220,7 @@ impl Weights {
         Err(Error::TensorShape { path, name: name.to_owned(), found: stored.shape.clone(), wanted: wanted.to_vec() })
     }
 
-    /// Some elements of a tensor of floating point numbers, as `f32`; all of them finite.
+    /// Some elements of a floating point tensor as `f32`. All are finite.
     fn numbers(&self, name: &str, stored: &Stored, elements: Range<usize>) -> Result<Vec<f32>> {
         let width = match stored.dtype {
             Dtype::F32 => size_of::<f32>(),
@@ -248,7 +232,7 @@ impl Weights {
         };
         let mut values = Vec::with_capacity(elements.len());
         let (start, end) = (stored.range.start + elements.start * width, stored.range.start + elements.end * width);
-        // In pieces, so that the bytes of a large tensor are not in memory beside its values.
+        // In chunks, so that the bytes of a large tensor are not in memory together with its values.
         for start in (start..end).step_by(CHUNK) {
             let part = start..end.min(start + CHUNK);
             let bytes = self.source.read_part(&stored.file.name, stored.file.content.bytes(), part)?;
@@ -258,7 +242,7 @@ impl Weights {
         Ok(values)
     }
 
-    /// Whether `values`, which begin with element `first` of a tensor, are numbers.
+    /// Checks that `values`, which begin with element `first` of a tensor, are finite.
     fn check_finite(&self, name: &str, stored: &Stored, first: usize, values: &[f32]) -> Result<()> {
         let Some(place) = first_non_finite(values) else { return Ok(()) };
         let path = self.source.path(&stored.file.name);
@@ -294,7 +278,7 @@ impl Weights {
     }
 }
 
-/// The numbers that `bytes` are; nothing if they are of no floating point type.
+/// The numbers in `bytes`; `None` for a type that is not floating point.
 fn to_f32(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     Some(match dtype {
         Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
@@ -304,13 +288,8 @@ fn to_f32(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     })
 }
 
-/// Whether a tensor of the full model belongs to speech-to-text.
-pub(super) fn is_needed(name: &str) -> bool {
-    ["speech_encoder.", "text_decoder.", "shared.", "lm_head."].iter().any(|part| name.starts_with(part))
-}
-
-/// Whether `found` is the shape `wanted`, where what is beyond the second dimension may count as one with it: the weight of
-/// a convolution is that of a product with windows of its input.
+/// Whether `found` is the shape `wanted`. For a matrix, dimensions after the second are multiplied with it: the weight of a
+/// convolution is that of a matrix product with windows of the input.
 pub(super) fn has_shape(found: &[usize], wanted: &[usize]) -> bool {
     match *wanted {
         [output, input] => found.len() >= 2 && found[0] == output && found[1..].iter().product::<usize>() == input,
@@ -318,7 +297,7 @@ pub(super) fn has_shape(found: &[usize], wanted: &[usize]) -> bool {
     }
 }
 
-/// The precision that most bytes of these tensors have.
+/// The precision of most bytes of these tensors.
 pub(super) fn precision(tensors: impl Iterator<Item = (Dtype, usize)>) -> Precision {
     let (mut int8, mut bf16, mut f32) = (0, 0, 0);
     for (dtype, bytes) in tensors {

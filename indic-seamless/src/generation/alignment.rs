@@ -1,21 +1,21 @@
-//! Where the decoder looked while it wrote each word.
+//! Aligns words with positions of the encoder's output by cross-attention.
 
 use std::ops::Range;
 
-/// Attention below this counts against a position being part of a word.
+/// A position with less attention than this does not belong to a word.
 const LEAST: f32 = 0.08;
 
-/// For each word, given by its rows of `weights`, the positions of the encoder's output that it was read from, in order and
-/// without overlap. Position `p` lies at `p`; words begin and end between positions.
+/// For each word, given by its rows of `weights`, the interval of positions of the encoder's output that it was read from.
+/// Intervals are in order and do not overlap. They may begin and end between two positions.
 ///
 /// `weights` is `[tokens, positions]`, row after row: the cross-attention of the last layer, averaged over its heads, as
-/// the model's authors use it. They take the position at which each token has the most attention of all, and keep the longest
-/// increasing sequence; here the words get the intervals with the most attention in all, so that none is left out, and
-/// their edges lie where the attention comes up and goes down.
+/// the authors of the model use it. They take the position with the most attention for each token and keep the longest
+/// increasing sequence. This function finds the intervals with the largest total attention instead, so that no word is left
+/// out; their edges are where the attention rises and falls.
 pub(crate) fn align(weights: &[f32], positions: usize, words: &[Range<usize>]) -> Vec<Range<f64>> {
     let attention: Vec<Vec<f32>> = words.iter().map(|tokens| mean(weights, positions, tokens)).collect();
     let Some(intervals) = best(&attention, positions) else {
-        // More words than positions: nobody speaks so fast.
+        // More words than positions cannot be speech.
         let each = positions as f64 / words.len().max(1) as f64;
         return (0..words.len()).map(|word| word as f64 * each - 0.5..(word + 1) as f64 * each - 0.5).collect();
     };
@@ -31,10 +31,10 @@ fn mean(weights: &[f32], positions: usize, rows: &Range<usize>) -> Vec<f32> {
     sum
 }
 
-/// The intervals, one a word, in order and not empty, with the largest sum of attention above [`LEAST`]; `None` if there are
-/// too few positions.
+/// One non-empty interval per word, in order, with the largest sum of attention above [`LEAST`]; `None` if there are too few
+/// positions.
 ///
-/// States are the gap before word 0, word 0, the gap before word 1, and so on, and the gap behind the last word.
+/// States are the gap before word 0, word 0, the gap before word 1, and so on, and the gap after the last word.
 fn best(attention: &[Vec<f32>], positions: usize) -> Option<Vec<Range<usize>>> {
     let states = 2 * attention.len() + 1;
     let mut sums = vec![f32::NEG_INFINITY; states];
@@ -43,7 +43,7 @@ fn best(attention: &[Vec<f32>], positions: usize) -> Option<Vec<Range<usize>>> {
     let columns = (0..positions).map(|position| attention.iter().map(|row| row[position]).collect::<Vec<f32>>());
     for column in columns {
         let step = |state: usize| {
-            // A word may follow the one before it without a gap.
+            // Two words may have no gap between them.
             let first = if state % 2 == 1 { state.saturating_sub(2) } else { state.saturating_sub(1) };
             let from = (first..=state).max_by(|&a, &b| sums[a].total_cmp(&sums[b])).unwrap_or(state);
             let gain = if state % 2 == 1 { column[state / 2] - LEAST } else { 0.0 };
@@ -69,8 +69,8 @@ fn best(attention: &[Vec<f32>], positions: usize) -> Option<Vec<Range<usize>>> {
     Some(intervals)
 }
 
-/// Where an interval begins and ends: at the outer edge of its outermost positions if they have as much attention as any,
-/// further in if they have less.
+/// The exact start and end of an interval: at the outer edges of its first and last position if these have the full
+/// attention, further in if they have less.
 fn edges(row: &[f32], interval: Range<usize>) -> Range<f64> {
     let most = row[interval.clone()].iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let share = |position: usize| f64::from((row[position] / most).min(1.0));

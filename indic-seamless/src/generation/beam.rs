@@ -1,4 +1,5 @@
-//! Beam search, as `generate()` of transformers 4.50 and later has it (`_beam_search`, the vectorised form).
+//! Beam search as in transformers 4.50 and later: `_beam_search`, the vectorised form, of
+//! <https://github.com/huggingface/transformers/blob/v4.57.6/src/transformers/generation/utils.py>.
 
 use std::sync::Arc;
 
@@ -6,15 +7,21 @@ use rayon::prelude::*;
 
 use super::{
     EarlyStopping, GenerationConfig, Hypothesis, TokenEvent,
-    processors::{LogitsProcessor, processors},
+    processors::Processors,
     steps::{Next, Search},
 };
-use crate::kernels::scores::{largest, log_sum_exp, subtract};
+use crate::{
+    error::Result,
+    kernels::scores::{largest, log_sum_exp, subtract},
+};
 
-/// Stands for "impossible" among scores, as in the reference: finite, so that sums stay comparable.
-const IMPOSSIBLE: f32 = -1.0e9;
+/// The score of an empty place among finished hypotheses, as in transformers. Any running beam that may still win has more.
+const EMPTY: f32 = -1.0e9;
+/// The score of running beams and candidates that cannot win: the sequence has ended, or a token is forbidden. Transformers
+/// gives ended ones -1e9, which makes a difference only if so few tokens are allowed that a beam goes on after its end.
+const DEAD: f32 = f32::NEG_INFINITY;
 
-/// A sequence with the sum of its log-probabilities, or a finished one with its penalised score.
+/// A sequence: a running one with the sum of its log-probabilities, or a finished one with its penalised score.
 #[derive(Debug, Clone)]
 struct Beam {
     score: f32,
@@ -31,7 +38,7 @@ struct Candidate {
     token: u32,
     logprob: f32,
     /// Whether the sequence ends with this token.
-    hit: bool,
+    ends: bool,
 }
 
 /// The search for one item.
@@ -41,26 +48,25 @@ struct Item {
     prompt: usize,
     running: Vec<Beam>,
     done: Vec<Beam>,
-    improves: bool,
 }
 
-/// The best sequences by the sum of log-probabilities. Items that have ended leave the batch.
+/// The search for the sequences with the largest sums of log-probabilities. Items that have ended leave the batch.
 pub(super) struct Beams {
-    processors: Vec<Box<dyn LogitsProcessor>>,
+    processors: Processors,
     beams: usize,
     step: usize,
     items: Vec<Item>,
     /// The items still running, in the order of the decoder's hypotheses.
     running: Vec<usize>,
-    /// After the prompt all beams of an item share one row of logits.
+    /// 1 after the prompt, when all beams of an item share one row of logits.
     rows_per_item: usize,
 }
 
 impl Beams {
-    pub(super) fn new(prompts: &[Vec<u32>], config: &GenerationConfig) -> Self {
+    pub(super) fn new(prompts: &[Vec<u32>], config: &GenerationConfig, processors: Processors) -> Self {
         let shared = Arc::new(config.clone());
         Self {
-            processors: processors(config, prompts[0].len()),
+            processors,
             beams: config.num_beams,
             step: 0,
             items: prompts.iter().map(|prompt| Item::new(prompt, &shared)).collect(),
@@ -71,13 +77,18 @@ impl Beams {
 }
 
 impl Search for Beams {
-    fn advance(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Option<Next> {
+    fn advance(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Result<Option<Next>> {
         let rows_per_item = self.rows_per_item;
         let vocabulary = logits.len() / (self.running.len() * rows_per_item);
-        let candidates = candidates(&self.items, &self.running, logits, rows_per_item, vocabulary, &self.processors);
+        let candidates = candidates(&self.items, &self.running, logits, rows_per_item, vocabulary, &self.processors)?;
         let (mut next, mut still_running) = (Next::default(), Vec::new());
         for (place, (&item, candidates)) in self.running.iter().zip(candidates).enumerate() {
-            if let Some(&Candidate { token, logprob, .. }) = candidates.first() {
+            if let Some(&Candidate { score, token, logprob, .. }) = candidates.first() {
+                // No running beam may go on: the item ends with its finished hypotheses.
+                if score == DEAD && self.items[item].done.iter().any(|beam| beam.finished) {
+                    continue;
+                }
+                self.processors.check_best(&self.items[item].running[0].tokens, token, score)?;
                 on_token(TokenEvent { item, step: self.step, token, logprob });
             }
             let (chosen, ended) = self.items[item].advance(&candidates);
@@ -90,7 +101,7 @@ impl Search for Beams {
         self.running = still_running;
         self.rows_per_item = self.beams;
         self.step += 1;
-        (!self.running.is_empty()).then_some(next)
+        Ok((!self.running.is_empty()).then_some(next))
     }
 
     fn results(self: Box<Self>) -> Vec<Vec<Hypothesis>> {
@@ -98,27 +109,32 @@ impl Search for Beams {
     }
 }
 
-/// The best `max(2, 1 + end tokens) · beams` continuations of each running item.
+/// The best `max(2, 1 + end tokens) · beams` continuations of each running item, best first.
 fn candidates(
     items: &[Item],
     running: &[usize],
     logits: &mut [f32],
     rows_per_item: usize,
     vocabulary: usize,
-    processors: &[Box<dyn LogitsProcessor>],
-) -> Vec<Vec<Candidate>> {
+    processors: &Processors,
+) -> Result<Vec<Vec<Candidate>>> {
     let log_probabilities = |(row, logits): (usize, &mut [f32])| {
         let total = log_sum_exp(logits);
         if processors.is_empty() {
-            // What is taken off each logit when it is looked at.
-            return total;
+            // `largest` subtracts it, which saves a pass over the logits.
+            return Ok(total);
         }
-        subtract(logits, total);
-        let beam = &items[running[row / rows_per_item]].running[row % rows_per_item];
-        processors.iter().for_each(|processor| processor.process(&beam.tokens, logits));
-        0.0
+        let item = running[row / rows_per_item];
+        let beam = &items[item].running[row % rows_per_item];
+        // A dead beam has tokens that no processor expects, and stays dead whatever its logits are.
+        if beam.score > DEAD {
+            subtract(logits, total);
+            processors.process(item, &beam.tokens, logits)?;
+        }
+        Ok(0.0)
     };
-    let totals: Vec<f32> = logits.par_chunks_exact_mut(vocabulary).enumerate().map(log_probabilities).collect();
+    let totals =
+        logits.par_chunks_exact_mut(vocabulary).enumerate().map(log_probabilities).collect::<Result<Vec<f32>>>()?;
     let logits = &*logits;
     let of_item = |(place, &item): (usize, &usize)| {
         let item = &items[item];
@@ -131,17 +147,17 @@ fn candidates(
                 beam: number,
                 token: token as u32,
                 logprob: logits[token] - total,
-                hit: item.ends(token as u32),
+                ends: item.ends(token as u32),
             };
             largest(logits, total, beam.score, count).into_iter().map(candidate)
         };
         let mut all: Vec<Candidate> = item.running.par_iter().enumerate().flat_map_iter(of_beam).collect();
-        // Stable: of equals the one of the first beam, and in it of the first token, comes first.
+        // The sort is stable: among equals, the first beam and its first token come first.
         all.sort_by(|a, b| b.score.total_cmp(&a.score));
         all.truncate(count);
         all
     };
-    running.iter().enumerate().map(of_item).collect()
+    Ok(running.iter().enumerate().map(of_item).collect())
 }
 
 impl Item {
@@ -151,10 +167,9 @@ impl Item {
         Self {
             config: Arc::clone(config),
             prompt: prompt.len(),
-            // Only the first beam counts at first, else all would stay equal.
-            running: (0..beams).map(|i| beam(if i == 0 { 0.0 } else { IMPOSSIBLE })).collect(),
-            done: vec![beam(IMPOSSIBLE); beams],
-            improves: true,
+            // All beams but the first are dead at first, else all would stay equal.
+            running: (0..beams).map(|i| beam(if i == 0 { 0.0 } else { DEAD })).collect(),
+            done: vec![beam(EMPTY); beams],
         }
     }
 
@@ -171,19 +186,15 @@ impl Item {
         score / (length as f64).powf(self.config.length_penalty) as f32
     }
 
-    /// Takes one step; returns the candidates that run on, and whether the search has ended.
+    /// Takes one step. Returns the candidates that become running beams, and whether the search has ended.
     fn advance(&mut self, candidates: &[Candidate]) -> (Vec<Candidate>, bool) {
         let beams = self.config.num_beams;
         let early = self.config.early_stopping;
-        let full = early == EarlyStopping::AsSoonAsFinished && self.done.iter().all(|beam| beam.finished);
         let length = self.generated() + 1;
 
-        // Only the first `beams` candidates may finish; those behind them that end are lost.
-        for candidate in candidates.iter().take(beams).filter(|candidate| candidate.hit) {
-            let mut score = self.penalised(candidate.score, length);
-            if full || !self.improves {
-                score += IMPOSSIBLE;
-            }
+        // Only the first `beams` candidates may finish; others that end are lost.
+        for candidate in candidates.iter().take(beams).filter(|candidate| candidate.ends && candidate.score > DEAD) {
+            let score = self.penalised(candidate.score, length);
             let beam = Beam { score, finished: true, ..self.extended(candidate) };
             let at = self.done.partition_point(|other| other.score >= score);
             self.done.insert(at, beam);
@@ -191,7 +202,7 @@ impl Item {
         self.done.truncate(beams);
 
         let mut chosen: Vec<Candidate> = candidates.to_vec();
-        chosen.iter_mut().filter(|c| c.hit).for_each(|c| c.score += IMPOSSIBLE);
+        chosen.iter_mut().filter(|candidate| candidate.ends).for_each(|candidate| candidate.score = DEAD);
         chosen.sort_by(|a, b| b.score.total_cmp(&a.score));
         chosen.truncate(beams);
         self.running = chosen.iter().map(|candidate| self.extended(candidate)).collect();
@@ -202,10 +213,9 @@ impl Item {
         };
         let best = self.penalised(self.running[0].score, best_length);
         let worst = self.done.iter().map(|beam| beam.score).fold(f32::INFINITY, f32::min);
-        let beatable = |beam: &Beam| best > if beam.finished { worst } else { IMPOSSIBLE };
-        self.improves &= self.done.iter().any(beatable);
+        let improves = self.done.iter().any(|beam| best > if beam.finished { worst } else { EMPTY });
         let full = early == EarlyStopping::AsSoonAsFinished && self.done.iter().all(|beam| beam.finished);
-        (chosen, !self.improves || full || candidates.iter().all(|candidate| candidate.hit))
+        (chosen, !improves || full || candidates.iter().all(|candidate| candidate.ends))
     }
 
     fn extended(&self, candidate: &Candidate) -> Beam {

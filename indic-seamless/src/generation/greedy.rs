@@ -2,14 +2,17 @@
 
 use super::{
     GenerationConfig, Hypothesis, TokenEvent,
-    processors::{LogitsProcessor, processors},
+    processors::Processors,
     steps::{Next, Search},
 };
-use crate::kernels::scores::{argmax, log_sum_exp};
+use crate::{
+    error::Result,
+    kernels::scores::{argmax, log_sum_exp},
+};
 
-/// The most likely token at each step. Items that have ended leave the batch.
+/// The token with the largest score at each step. Items that have ended leave the batch.
 pub(super) struct Greedy {
-    processors: Vec<Box<dyn LogitsProcessor>>,
+    processors: Processors,
     eos: Vec<u32>,
     max_new_tokens: usize,
     step: usize,
@@ -19,10 +22,10 @@ pub(super) struct Greedy {
 }
 
 impl Greedy {
-    pub(super) fn new(prompts: &[Vec<u32>], config: &GenerationConfig) -> Self {
+    pub(super) fn new(prompts: &[Vec<u32>], config: &GenerationConfig, processors: Processors) -> Self {
         let empty = |prompt: &Vec<u32>| Hypothesis { tokens: prompt.clone(), score: 0.0, logprobs: Vec::new() };
         Self {
-            processors: processors(config, prompts[0].len()),
+            processors,
             eos: config.eos_token_id.clone(),
             max_new_tokens: config.max_new_tokens,
             step: 0,
@@ -33,13 +36,14 @@ impl Greedy {
 }
 
 impl Search for Greedy {
-    fn advance(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Option<Next> {
+    fn advance(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Result<Option<Next>> {
         let vocabulary = logits.len() / self.running.len();
         let mut next = Next::default();
         for (row, (logits, &item)) in logits.chunks_exact_mut(vocabulary).zip(&self.running).enumerate() {
             let hypothesis = &mut self.all[item];
-            self.processors.iter().for_each(|processor| processor.process(&hypothesis.tokens, logits));
+            self.processors.process(item, &hypothesis.tokens, logits)?;
             let best = argmax(logits);
+            self.processors.check_best(&hypothesis.tokens, best as u32, logits[best])?;
             let (token, logprob) = (best as u32, logits[best] - log_sum_exp(logits));
             hypothesis.tokens.push(token);
             hypothesis.logprobs.push(logprob);
@@ -51,7 +55,7 @@ impl Search for Greedy {
         }
         self.running = next.parents.iter().map(|&row| self.running[row]).collect();
         self.step += 1;
-        (!self.running.is_empty() && self.step < self.max_new_tokens).then_some(next)
+        Ok((!self.running.is_empty() && self.step < self.max_new_tokens).then_some(next))
     }
 
     fn results(mut self: Box<Self>) -> Vec<Vec<Hypothesis>> {

@@ -1,17 +1,17 @@
-//! Output that no speech can be behind: loops, and far more tokens than anybody can say in the time.
+//! Signs of a failed search: loops, and more tokens than anybody can say in the time.
 
-/// A second search, after one that went wrong, has no sequence of this many tokens twice: what the model's authors use.
+/// The `no_repeat_ngram_size` of a second search after a failed one; the value that the authors of the model use.
 pub(crate) const NO_REPEAT: usize = 4;
 
-/// The longest sequence of tokens whose repetition is looked for.
+/// The longest period of a loop.
 const LONGEST: usize = 16;
 
-/// How often a sequence of `period` tokens comes in a row in a loop. One word may well be said five times.
+/// How often a sequence of `period` tokens must follow itself to count as a loop. A short word may well be said five times.
 fn repeats(period: usize) -> usize {
     if period <= 2 { 8 } else { 5 }
 }
 
-/// Whether the same few tokens come again and again somewhere in `tokens`.
+/// Whether `tokens` contain a loop.
 pub(crate) fn is_loop(tokens: &[u32]) -> bool {
     (1..=LONGEST).any(|period| {
         let wanted = period * (repeats(period) - 1);
@@ -23,8 +23,8 @@ pub(crate) fn is_loop(tokens: &[u32]) -> bool {
     })
 }
 
-/// The most tokens that speech of `seconds` can have. The fastest speakers say eight syllables a second, and a token is
-/// seldom less than half a syllable.
+/// The most tokens that `seconds` of speech can have. The fastest speakers say eight syllables a second, and a token is
+/// seldom shorter than half a syllable.
 pub(crate) fn most_tokens(seconds: f64) -> usize {
     (32.0 + 20.0 * seconds) as usize
 }

@@ -1,29 +1,41 @@
-//! What a checkpoint and the machine can do, which no search may ask more of.
+//! Limits of a search: what the model can do, and how much memory it takes.
 
 use super::GenerationConfig;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    model::config::ModelConfig,
+};
 
 /// Tokens in the decoder's prompt: start token and language.
 pub(crate) const PROMPT: usize = 2;
 
-/// What a checkpoint allows a search, and what it takes.
+/// What a model allows a search, and the memory that the search takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Tokens in the vocabulary.
     pub(crate) vocabulary: usize,
-    /// Positions that the decoder was made for, `max_position_embeddings`.
+    /// The longest sequence of the decoder, `max_position_embeddings`.
     pub(crate) positions: usize,
-    /// Bytes of keys and values that a token of a hypothesis leaves in the caches.
+    /// Bytes of keys and values that the caches hold for each token of a hypothesis.
     pub(crate) bytes_per_token: usize,
 }
 
 impl Limits {
+    /// The limits of a model with these sizes.
+    pub(crate) fn of(model: &ModelConfig) -> Self {
+        Self {
+            vocabulary: model.vocab_size,
+            positions: model.max_position_embeddings,
+            bytes_per_token: 2 * model.decoder_layers * model.hidden_size * size_of::<f32>(),
+        }
+    }
+
     /// The most tokens after the prompt.
     pub(crate) fn new_tokens(&self) -> usize {
         self.positions.saturating_sub(PROMPT)
     }
 
-    /// The most bytes that a search of one clip takes: logits of a row, twice, and caches.
+    /// The most bytes that a search of one clip takes: per beam two rows of logits, and the caches.
     pub(crate) fn bytes(&self, config: &GenerationConfig) -> u64 {
         let tokens = (PROMPT.saturating_add(config.max_new_tokens)) as u64;
         let row = (2 * self.vocabulary * size_of::<f32>()) as u64;
@@ -32,7 +44,7 @@ impl Limits {
 }
 
 impl GenerationConfig {
-    /// The token ids and the options that they stand in.
+    /// All token ids, each with the name of its option.
     pub(crate) fn ids(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let all = [
             ("decoder_start_token_id", vec![self.decoder_start_token_id]),
@@ -45,8 +57,8 @@ impl GenerationConfig {
         all.into_iter().flat_map(|(option, ids)| ids.into_iter().map(move |id| (option, id)))
     }
 
-    /// [`check`](Self::check), and whether the checkpoint has the tokens and positions, and the machine the memory.
-    /// `memory` is the bytes that are free, if that is known.
+    /// [`check`](Self::check), and that the model has the tokens and positions, and the machine enough memory.
+    /// `memory` is the number of free bytes, if it is known.
     pub(crate) fn check_within(&self, limits: &Limits, memory: Option<u64>) -> Result<()> {
         self.check()?;
         let vocabulary = limits.vocabulary;

@@ -1,12 +1,12 @@
 //! From logits to token sequences: greedy and beam search with the semantics of Hugging Face `generate()`.
 //!
-//! The search sees the model through one small trait, [`StepDecoder`], and changes scores through
-//! `LogitsProcessor`s. All sequences begin with the same prompt of every item, end with `</s>` or at the length limit,
-//! and are returned whole, prompt included, without padding.
+//! The search calls the decoder through one small trait, [`StepDecoder`], and [`LogitsProcessor`]s change the scores. The
+//! prompts of all items have the same length. A sequence ends with `</s>` or at the length limit, and is returned with its
+//! prompt, without padding.
 
 mod alignment;
 mod beam;
-mod cancel;
+mod built_in;
 mod config;
 mod greedy;
 mod guard;
@@ -14,25 +14,25 @@ mod limits;
 mod processors;
 mod steps;
 
-pub(crate) use alignment::align;
-pub use cancel::{CancelToken, StopReason};
-pub(crate) use config::CheckpointGeneration;
-pub use config::{EarlyStopping, GenerationConfig};
+use std::sync::Arc;
 
+pub(crate) use alignment::align;
+pub use config::{EarlyStopping, GenerationConfig};
 pub(crate) use guard::{NO_REPEAT, is_loop, most_tokens};
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Limits, PROMPT};
+pub use processors::{LogitsContext, LogitsProcessor};
 pub(crate) use steps::Steps;
 
-use crate::error::Result;
+use crate::{cancel::CancelToken, error::Result};
 
 /// A decoder that can be fed one token at a time to each of several hypotheses.
 pub trait StepDecoder {
-    /// Feeds the prompt, `time` tokens to each item (`[items, time]`, row after row), and replaces `logits` by those after
-    /// the last one, `[items, vocabulary]`. There is one hypothesis per item after it.
+    /// Feeds the prompts, `[items, time]` row after row, and replaces `logits` by those after the last token,
+    /// `[items, vocabulary]`. From then on there is one hypothesis per item.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the decoder from giving logits; it ends the search.
+    /// Any error of the decoder; it ends the search.
     fn prompt(&mut self, tokens: &[u32], logits: &mut Vec<f32>) -> Result<()>;
 
     /// Makes hypothesis `parents[i]` the new hypothesis `i`, then feeds `tokens[i]` to it; replaces `logits` by
@@ -47,11 +47,11 @@ pub trait StepDecoder {
 /// A finished sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hypothesis {
-    /// All tokens, prompt and final `</s>` included.
+    /// All tokens, including the prompt and the final `</s>`.
     pub tokens: Vec<u32>,
-    /// For beam search the sum of log-probabilities over `length^length_penalty`, else their mean.
+    /// Beam search: the sum of log-probabilities divided by `length^length_penalty`. Greedy search: their mean.
     pub score: f32,
-    /// The log-probability of each token after the prompt, as the search saw it: after the processors.
+    /// The log-probability of each token after the prompt, after the processors.
     pub logprobs: Vec<f32>,
 }
 
@@ -70,19 +70,19 @@ impl Hypothesis {
 pub struct TokenEvent {
     /// The clip in the batch.
     pub item: usize,
-    /// Number of the token after the prompt, from 0.
+    /// The number of the token after the prompt, from 0.
     pub step: usize,
-    /// The token. With beam search that of the best hypothesis at this step, which a better one may still replace.
+    /// The token. In beam search that of the best hypothesis at this step; another one may still win.
     pub token: u32,
     /// Its log-probability.
     pub logprob: f32,
 }
 
-/// What a search reports to, and asks.
+/// Follows a search, and may stop it.
 pub struct Observer<'a> {
     /// Called for each accepted token.
     pub on_token: &'a mut dyn FnMut(TokenEvent),
-    /// Asked before each step.
+    /// Checked before each step.
     pub cancel: &'a CancelToken,
 }
 
@@ -92,21 +92,24 @@ impl std::fmt::Debug for Observer<'_> {
     }
 }
 
-/// Searches for the best continuations of `prompts`, one prompt per item, all of one length; returns the
-/// `num_return_sequences` best of each item, best first.
+/// Searches for the best continuations of `prompts`, one prompt per item, all of one length. Returns the
+/// `num_return_sequences` best hypotheses of each item, best first.
+///
+/// `processors` run after those that `config` asks for; see [`LogitsProcessor`].
 ///
 /// # Errors
 ///
-/// [`InvalidOption`](crate::Error::InvalidOption) for a configuration or prompts that make no sense,
-/// [`Stopped`](crate::Error::Stopped), and what the decoder
-/// fails with.
+/// [`InvalidOption`](crate::Error::InvalidOption) for a configuration or prompts that cannot be used,
+/// [`InvalidScore`](crate::Error::InvalidScore) and [`NoTokenAllowed`](crate::Error::NoTokenAllowed) because of a processor,
+/// [`Stopped`](crate::Error::Stopped), and the errors of the decoder.
 pub fn generate(
     decoder: &mut dyn StepDecoder,
     prompts: &[Vec<u32>],
     config: &GenerationConfig,
+    processors: &[Arc<dyn LogitsProcessor>],
     observer: &mut Observer<'_>,
 ) -> Result<Vec<Vec<Hypothesis>>> {
-    let mut steps = Steps::new(prompts, config)?;
+    let mut steps = Steps::new(prompts, config, processors)?;
     while !steps.ended() {
         observer.cancel.check()?;
         steps.advance(decoder, observer.on_token)?;

@@ -1,164 +1,155 @@
-//! Changes to the scores of the next token, in the order in which the reference applies them.
+//! [`LogitsProcessor`]: changes to the scores of the next token.
 
-use super::GenerationConfig;
+use std::sync::Arc;
 
-/// Changes the scores of the next token of one sequence: logits in greedy search, log-probabilities in beam search.
-pub(super) trait LogitsProcessor: Send + Sync {
-    /// `tokens` is the sequence so far, prompt included; `scores` has one entry per token of the vocabulary.
-    fn process(&self, tokens: &[u32], scores: &mut [f32]);
+use super::{GenerationConfig, built_in};
+use crate::error::{Error, Result};
+
+/// Changes the scores of the next token before the search chooses one.
+///
+/// Processors of your own go into [`TranscribeOptions::processors`](crate::TranscribeOptions::processors) or
+/// [`generate`](super::generate). At every step the search calls the built-in processors first, those that
+/// [`GenerationConfig`] asks for, in the order of transformers; then yours, in the order in which they are given.
+///
+/// The `scores` have one entry per token of the vocabulary:
+///
+/// - Greedy search (`num_beams` is 1): logits, as the model gives them. The search takes the largest score, then
+///   computes log-probabilities from all of them.
+/// - Beam search: log-probabilities. They are not normalised again, so a change adds to the score of the hypothesis.
+///
+/// A score of minus infinity forbids a token. NaN and plus infinity are errors.
+///
+/// The result should depend on the arguments only. In beam search, threads process several hypotheses at once, in any order,
+/// and a hypothesis may fork or be dropped at every step. A hypothesis with a forbidden token is never processed again.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use indic_seamless::{Language, LogitsContext, LogitsProcessor, TranscribeOptions, Transcriber, Waveform};
+///
+/// /// Never writes a token.
+/// struct Ban(u32);
+///
+/// impl LogitsProcessor for Ban {
+///     fn process(&self, _: &LogitsContext<'_>, scores: &mut [f32]) {
+///         scores[self.0 as usize] = f32::NEG_INFINITY;
+///     }
+/// }
+///
+/// # fn main() -> indic_seamless::Result<()> {
+/// let transcriber = Transcriber::demo()?;
+/// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let first = transcriber.transcribe(&recording, Language::ENGLISH)?;
+/// // The first two tokens are the prompt.
+/// let ban = Arc::new(Ban(first.segments[0].tokens[2]));
+/// let options = TranscribeOptions { processors: vec![ban], ..TranscribeOptions::default() };
+/// let other = transcriber.transcribe_with(&recording, Language::ENGLISH, options)?;
+/// assert_ne!(first.text, other.text);
+/// # Ok(())
+/// # }
+/// ```
+pub trait LogitsProcessor: Send + Sync {
+    /// Changes `scores`, `[vocabulary]`, in place.
+    fn process(&self, context: &LogitsContext<'_>, scores: &mut [f32]);
+
+    /// What errors and debug output call it; by default the name of its type.
+    fn name(&self) -> &str {
+        std::any::type_name::<Self>()
+    }
 }
 
-const NEVER: f32 = f32::NEG_INFINITY;
+/// The sequence whose next token a [`LogitsProcessor`] scores.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct LogitsContext<'a> {
+    /// The sequence so far, prompt included.
+    pub tokens: &'a [u32],
+    /// The length of the prompt; in a transcription 2, the start token and the language.
+    pub prompt_len: usize,
+    /// The clip in the batch, as in [`TokenEvent::item`](super::TokenEvent::item).
+    pub item: usize,
+}
 
-struct RepetitionPenalty(f32);
+impl<'a> LogitsContext<'a> {
+    /// The tokens after the prompt.
+    ///
+    /// ```
+    /// use indic_seamless::{LogitsContext, LogitsProcessor};
+    ///
+    /// /// Lets no sequence end before it has three new tokens.
+    /// struct AtLeastThree;
+    ///
+    /// impl LogitsProcessor for AtLeastThree {
+    ///     fn process(&self, context: &LogitsContext<'_>, scores: &mut [f32]) {
+    ///         if context.new_tokens().len() < 3 {
+    ///             scores[3] = f32::NEG_INFINITY;
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn new_tokens(&self) -> &'a [u32] {
+        self.tokens.get(self.prompt_len..).unwrap_or_default()
+    }
+}
 
-impl LogitsProcessor for RepetitionPenalty {
-    fn process(&self, tokens: &[u32], scores: &mut [f32]) {
-        let mut seen = tokens.to_vec();
-        seen.sort_unstable();
-        seen.dedup();
-        for token in seen {
-            if let Some(score) = scores.get_mut(token as usize) {
-                *score = if *score < 0.0 { *score * self.0 } else { *score / self.0 };
+/// All processors of a search, in the order in which they run.
+pub(super) struct Processors {
+    built_in: Vec<Box<dyn LogitsProcessor>>,
+    custom: Vec<Arc<dyn LogitsProcessor>>,
+    prompt_len: usize,
+}
+
+impl Processors {
+    /// Those that `config` asks for, then `custom`, for prompts of `prompt_len` tokens.
+    pub(super) fn new(config: &GenerationConfig, custom: &[Arc<dyn LogitsProcessor>], prompt_len: usize) -> Self {
+        Self { built_in: built_in::of(config, prompt_len), custom: custom.to_vec(), prompt_len }
+    }
+
+    /// Whether no score is ever changed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.built_in.is_empty() && self.custom.is_empty()
+    }
+
+    /// Changes the `scores` of the token after `tokens`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidScore`] for NaN or plus infinity from a custom processor.
+    pub(super) fn process(&self, item: usize, tokens: &[u32], scores: &mut [f32]) -> Result<()> {
+        let context = LogitsContext { tokens, prompt_len: self.prompt_len, item };
+        self.built_in.iter().for_each(|processor| processor.process(&context, scores));
+        for processor in &self.custom {
+            processor.process(&context, scores);
+            // Not short-circuiting, so that it vectorises.
+            if scores.iter().fold(false, |any, &score| any | is_invalid(score))
+                && let Some(token) = scores.iter().position(|&score| is_invalid(score))
+            {
+                let processor = processor.name().to_owned();
+                return Err(Error::InvalidScore { processor, token: token as u32, value: scores[token] });
             }
         }
+        Ok(())
     }
-}
 
-struct NoRepeatNgram(usize);
-
-impl LogitsProcessor for NoRepeatNgram {
-    fn process(&self, tokens: &[u32], scores: &mut [f32]) {
-        let Some(start) = (tokens.len() + 1).checked_sub(self.0) else { return };
-        let begun = &tokens[start..];
-        for ngram in tokens.windows(self.0) {
-            if let (true, Some(score)) = (ngram.starts_with(begun), scores.get_mut(ngram[self.0 - 1] as usize)) {
-                *score = NEVER;
-            }
+    /// Checks the best score that the search has found for the token after `tokens`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTokenAllowed`] if it is minus infinity, [`Error::InvalidScore`] if it is out of range otherwise: a
+    /// quotient of the repetition penalty or a sum of beam search has overflowed.
+    pub(super) fn check_best(&self, tokens: &[u32], token: u32, value: f32) -> Result<()> {
+        if value.is_finite() {
+            return Ok(());
         }
-    }
-}
-
-/// Keeps sequences of fewer than `length` tokens from ending.
-struct MinLength {
-    length: usize,
-    eos: Vec<u32>,
-}
-
-impl LogitsProcessor for MinLength {
-    fn process(&self, tokens: &[u32], scores: &mut [f32]) {
-        if tokens.len() < self.length {
-            suppress(&self.eos, scores);
+        if value == f32::NEG_INFINITY {
+            return Err(Error::NoTokenAllowed { new_tokens: tokens.len() - self.prompt_len });
         }
+        let processor = self.custom.last().map_or("repetition_penalty", |last| last.name()).to_owned();
+        Err(Error::InvalidScore { processor, token, value })
     }
 }
 
-/// Allows only `tokens` when the sequence has `length`.
-struct Forced {
-    length: usize,
-    tokens: Vec<u32>,
-}
-
-impl LogitsProcessor for Forced {
-    fn process(&self, tokens: &[u32], scores: &mut [f32]) {
-        if tokens.len() == self.length {
-            scores.fill(NEVER);
-            for &token in &self.tokens {
-                if let Some(score) = scores.get_mut(token as usize) {
-                    *score = 0.0;
-                }
-            }
-        }
-    }
-}
-
-/// Never chooses `tokens`, or only not at `length`.
-struct Suppress {
-    length: Option<usize>,
-    tokens: Vec<u32>,
-}
-
-impl LogitsProcessor for Suppress {
-    fn process(&self, tokens: &[u32], scores: &mut [f32]) {
-        if self.length.is_none_or(|length| tokens.len() == length) {
-            suppress(&self.tokens, scores);
-        }
-    }
-}
-
-fn suppress(tokens: &[u32], scores: &mut [f32]) {
-    for &token in tokens {
-        if let Some(score) = scores.get_mut(token as usize) {
-            *score = NEVER;
-        }
-    }
-}
-
-/// The processors that `config` asks for, for prompts of `prompt` tokens.
-pub(super) fn processors(config: &GenerationConfig, prompt: usize) -> Vec<Box<dyn LogitsProcessor>> {
-    let mut all: Vec<Box<dyn LogitsProcessor>> = Vec::new();
-    if config.repetition_penalty != 1.0 {
-        all.push(Box::new(RepetitionPenalty(config.repetition_penalty)));
-    }
-    if config.no_repeat_ngram_size > 0 {
-        all.push(Box::new(NoRepeatNgram(config.no_repeat_ngram_size)));
-    }
-    if config.min_new_tokens > 0 {
-        all.push(Box::new(MinLength { length: prompt + config.min_new_tokens, eos: config.eos_token_id.clone() }));
-    }
-    if let Some(token) = config.forced_bos_token_id {
-        all.push(Box::new(Forced { length: 1, tokens: vec![token] }));
-    }
-    if !config.forced_eos_token_id.is_empty() {
-        let length = prompt + config.max_new_tokens - 1;
-        all.push(Box::new(Forced { length, tokens: config.forced_eos_token_id.clone() }));
-    }
-    if !config.suppress_tokens.is_empty() {
-        all.push(Box::new(Suppress { length: None, tokens: config.suppress_tokens.clone() }));
-    }
-    if !config.begin_suppress_tokens.is_empty() {
-        let begin = if prompt == 1 && config.forced_bos_token_id.is_some() { 2 } else { prompt };
-        all.push(Box::new(Suppress { length: Some(begin), tokens: config.begin_suppress_tokens.clone() }));
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(config: &GenerationConfig, tokens: &[u32], scores: &[f32]) -> Vec<f32> {
-        let mut scores = scores.to_vec();
-        processors(config, 2).iter().for_each(|p| p.process(tokens, &mut scores));
-        scores
-    }
-
-    #[test]
-    fn repetition_penalty_counts_each_token_once_and_sees_the_prompt() {
-        let config = GenerationConfig { repetition_penalty: 2.0, ..Default::default() };
-        assert_eq!(run(&config, &[3, 1, 1], &[1.0, 4.0, 1.0, -4.0]), [1.0, 2.0, 1.0, -8.0]);
-    }
-
-    #[test]
-    fn no_repeat_ngram_bans_what_completes_one() {
-        let config = GenerationConfig { no_repeat_ngram_size: 2, ..Default::default() };
-        assert_eq!(run(&config, &[3, 1, 2, 1], &[0.0; 4]), [0.0, 0.0, NEVER, 0.0]);
-        let config = GenerationConfig { no_repeat_ngram_size: 1, ..Default::default() };
-        assert_eq!(run(&config, &[3, 1], &[0.0; 4]), [0.0, NEVER, 0.0, NEVER]);
-        let config = GenerationConfig { no_repeat_ngram_size: 9, ..Default::default() };
-        assert_eq!(run(&config, &[3, 1], &[0.0; 4]), [0.0; 4]);
-    }
-
-    #[test]
-    fn forced_and_suppressed_tokens() {
-        let config = GenerationConfig {
-            forced_eos_token_id: vec![3],
-            max_new_tokens: 2,
-            suppress_tokens: vec![0],
-            begin_suppress_tokens: vec![1],
-            ..Default::default()
-        };
-        assert_eq!(run(&config, &[3, 1], &[0.5; 4]), [NEVER, NEVER, 0.5, 0.5]);
-        assert_eq!(run(&config, &[3, 1, 2], &[0.5; 4]), [NEVER, NEVER, NEVER, 0.0]);
-    }
+/// Whether a score is neither finite nor minus infinity.
+fn is_invalid(score: f32) -> bool {
+    score.is_nan() || score == f32::INFINITY
 }

@@ -1,9 +1,13 @@
-//! The step loop: a decoder and a search by turns, so that whoever runs it can do something else between two steps.
+//! The step loop: the decoder and the search take turns. The caller decides when the next step runs.
 
-use super::{GenerationConfig, Hypothesis, StepDecoder, TokenEvent, beam, greedy};
+use std::sync::Arc;
+
+use super::{
+    GenerationConfig, Hypothesis, LogitsProcessor, StepDecoder, TokenEvent, beam, greedy, processors::Processors,
+};
 use crate::error::{Error, Result};
 
-/// What a search wants to be fed to the decoder next: `tokens[i]` to the hypothesis that comes from `parents[i]`.
+/// The input of the next decoder step: hypothesis `i` continues the present hypothesis `parents[i]` with `tokens[i]`.
 #[derive(Debug, Default)]
 pub(super) struct Next {
     pub(super) parents: Vec<usize>,
@@ -12,9 +16,13 @@ pub(super) struct Next {
 
 /// A way to choose tokens.
 pub(super) trait Search: Send {
-    /// Takes the logits after the last tokens, `[hypotheses, vocabulary]`, which it may change; what comes next, or
-    /// nothing if all items have ended.
-    fn advance(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Option<Next>;
+    /// Chooses tokens by the logits after the last ones, `[hypotheses, vocabulary]`, which it may change. Returns the
+    /// next input, or `None` if all items have ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of the logits processors.
+    fn advance(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Result<Option<Next>>;
 
     /// The best hypotheses of each item, best first.
     fn results(self: Box<Self>) -> Vec<Vec<Hypothesis>>;
@@ -35,7 +43,11 @@ enum Feed {
 
 impl Steps {
     /// Prepares the search that [`generate`](super::generate) describes.
-    pub(crate) fn new(prompts: &[Vec<u32>], config: &GenerationConfig) -> Result<Self> {
+    pub(crate) fn new(
+        prompts: &[Vec<u32>],
+        config: &GenerationConfig,
+        processors: &[Arc<dyn LogitsProcessor>],
+    ) -> Result<Self> {
         config.check()?;
         let length = prompts.first().map_or(0, Vec::len);
         if length == 0 || prompts.iter().any(|prompt| prompt.len() != length) {
@@ -45,22 +57,23 @@ impl Steps {
                 wanted: "one length of at least 1".to_owned(),
             });
         }
+        let processors = Processors::new(config, processors, length);
         // Without a token to choose, greedy search returns the prompts as they are.
         let search: Box<dyn Search> = if config.num_beams == 1 || config.max_new_tokens == 0 {
-            Box::new(greedy::Greedy::new(prompts, config))
+            Box::new(greedy::Greedy::new(prompts, config, processors))
         } else {
-            Box::new(beam::Beams::new(prompts, config))
+            Box::new(beam::Beams::new(prompts, config, processors))
         };
         let next = if config.max_new_tokens == 0 { Feed::Nothing } else { Feed::Prompts(prompts.concat()) };
         Ok(Self { search, next, logits: Vec::new() })
     }
 
-    /// Whether there is nothing left to feed.
+    /// Whether the search has ended.
     pub(crate) fn ended(&self) -> bool {
         matches!(self.next, Feed::Nothing)
     }
 
-    /// Feeds the decoder once and lets the search choose; nothing once it has [`ended`](Self::ended).
+    /// Runs one decoder step and lets the search choose tokens. Does nothing once the search has [`ended`](Self::ended).
     pub(crate) fn advance(
         &mut self,
         decoder: &mut dyn StepDecoder,
@@ -71,7 +84,7 @@ impl Steps {
             Feed::Tokens(Next { parents, tokens }) => decoder.step(parents, tokens, &mut self.logits)?,
             Feed::Nothing => return Ok(()),
         }
-        self.next = self.search.advance(&mut self.logits, on_token).map_or(Feed::Nothing, Feed::Tokens);
+        self.next = self.search.advance(&mut self.logits, on_token)?.map_or(Feed::Nothing, Feed::Tokens);
         Ok(())
     }
 

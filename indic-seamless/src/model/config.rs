@@ -11,7 +11,6 @@ use super::{
 use crate::{
     error::{Error, Result},
     features::STACKED,
-    generation::Limits,
     nn::{Activation, FeedForwardConfig},
 };
 
@@ -177,15 +176,6 @@ impl ModelConfig {
             wanted((id as usize) < self.vocab_size, key, &id, &format!("below vocab_size, {}", self.vocab_size));
         }
         faults
-    }
-
-    /// What a search may ask of the decoder.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            vocabulary: self.vocab_size,
-            positions: self.max_position_embeddings,
-            bytes_per_token: 2 * self.decoder_layers * self.hidden_size * size_of::<f32>(),
-        }
     }
 
     pub(crate) fn encoder(&self) -> EncoderConfig {

@@ -13,8 +13,9 @@ use super::{measurements::Observer, metrics::Metrics, problem::Problem};
 use crate::{
     audio::Waveform,
     backend::{Backend, Precision},
-    error::{Error, Result},
-    generation::{CancelToken, GenerationConfig, StopReason},
+    cancel::CancelToken,
+    error::{Error, Result, StopReason},
+    generation::GenerationConfig,
     language::Language,
     transcriber::{Retry, TranscribeOptions, Transcriber},
     transcript::{Segment, Transcript},

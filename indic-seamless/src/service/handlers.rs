@@ -30,7 +30,11 @@ use super::{
     request::{Speech, SpeechBytes, SpeechForm, SpeechJson, SpeechOptions, drain},
 };
 use crate::{
-    audio, backend::Backend, error::Error, generation::StopReason, language::Language, transcript::Transcript,
+    audio,
+    backend::Backend,
+    error::{Error, StopReason},
+    language::Language,
+    transcript::Transcript,
 };
 
 /// The pages may run their own scripts and ask this service, nothing else.

@@ -83,8 +83,7 @@ use self::{
 };
 use crate::{
     audio::AudioOptions,
-    error::{Error, Result},
-    generation::StopReason,
+    error::{Error, Result, StopReason},
     language::Language,
     transcriber::Transcriber,
     transcript::Transcript,

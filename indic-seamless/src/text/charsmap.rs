@@ -1,14 +1,15 @@
-//! `SentencePiece`'s normaliser: characters replaced by its compiled rules, blanks made one.
+//! The normaliser of `SentencePiece`: replaces characters by its compiled rules, and joins blanks.
 
 use std::str;
 
-/// What stands for a blank inside of pieces.
+/// The character for a blank in pieces.
 pub(crate) const BLANK: char = '\u{2581}';
 
-/// `SentencePiece`'s `precompiled_charsmap`: a double-array trie from what is replaced to where its replacement starts
-/// among strings that end with a zero byte.
+/// `precompiled_charsmap` of `SentencePiece`: a double-array trie that maps text to the offset of its replacement in a list of
+/// strings with a zero byte at their ends.
+/// <https://github.com/google/sentencepiece/blob/v0.2.0/src/normalizer.cc>
 ///
-/// Every index is checked when it is used, so broken rules replace nothing rather than do harm.
+/// Every index is checked, so broken rules replace nothing.
 #[derive(Debug, Default)]
 pub(crate) struct CharsMap {
     trie: Vec<u32>,
@@ -16,7 +17,7 @@ pub(crate) struct CharsMap {
 }
 
 impl CharsMap {
-    /// Reads the rules; no bytes at all are no rules. `None` if they are broken.
+    /// Reads the rules. Without bytes there are no rules. `None` if they are broken.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
             return Some(Self::default());
@@ -31,8 +32,8 @@ impl CharsMap {
         Some(Self { trie, replacements: str::from_utf8(replacements).ok()?.to_owned() })
     }
 
-    /// Normalises `text` and writes its blanks as [`BLANK`]. With `one_blank`, runs of blanks become one, those at the
-    /// end go, and so do those at the start unless `keep_first` asks for one of them.
+    /// Normalises `text` and writes its blanks as [`BLANK`]. With `one_blank`, runs of blanks become one, and those at the
+    /// start and end are removed; with `keep_first`, one at the start stays.
     pub(crate) fn normalise(&self, text: &str, one_blank: bool, keep_first: bool) -> String {
         let mut out = String::with_capacity(text.len() + 8);
         let mut after_blank = one_blank && !keep_first;
@@ -42,7 +43,7 @@ impl CharsMap {
             rest = &rest[length..];
             let added = if after_blank { replacement.trim_start_matches(' ') } else { replacement };
             out.extend(added.chars().map(|c| if c == ' ' { BLANK } else { c }));
-            // What is replaced by nothing does not part two blanks.
+            // Text that is replaced by nothing does not separate two blanks.
             after_blank = one_blank && if added.is_empty() { after_blank } else { added.ends_with(' ') };
         }
         if one_blank {
@@ -51,7 +52,7 @@ impl CharsMap {
         out
     }
 
-    /// The longest start of `text` that has a rule: its length in bytes and what replaces it.
+    /// The longest prefix of `text` with a rule: its length in bytes, and its replacement.
     fn longest<'a>(&'a self, text: &str) -> Option<(usize, &'a str)> {
         let offset = |unit: u32| ((unit >> 10) << ((unit & (1 << 9)) >> 6)) as usize;
         let mut at = offset(*self.trie.first()?);

@@ -1,6 +1,6 @@
 //! Text to tokens.
 
-use std::{cmp::Reverse, collections::HashMap, path::Path};
+use std::{cmp::Reverse, collections::HashMap};
 
 use serde::Deserialize;
 use tokenizers::{
@@ -10,29 +10,29 @@ use tokenizers::{
 
 use super::{
     charsmap::{BLANK, CharsMap},
-    files::{SENTENCEPIECE, TOKENIZER_JSON, invalid, parse},
     pieces::{Algorithm, PieceModel},
+    source::Named,
 };
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// The unknown token; what text no piece covers becomes.
+/// The token for text that no piece covers.
 const UNKNOWN: (&str, u32) = ("<unk>", 1);
 
-/// The byte-pair encoder with what comes before it.
+/// The byte-pair encoder and its normaliser.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     bpe: BPE,
     charsmap: CharsMap,
     one_blank: bool,
-    /// Tokens that are recognised in text as they are, the longest first.
+    /// Tokens that are recognised in text by their names, the longest first.
     added: Vec<(String, u32)>,
 }
 
 impl Encoder {
-    /// From the bytes of `SentencePiece`'s model.
-    pub(crate) fn from_pieces(bytes: &[u8], added: Vec<(String, u32)>, dir: &Path) -> Result<Self> {
-        let broken = |reason: &dyn std::fmt::Display| invalid(dir, SENTENCEPIECE, reason);
-        let model = PieceModel::parse(bytes).map_err(|error| broken(&error))?;
+    /// From a `SentencePiece` model.
+    pub(super) fn from_pieces(file: &Named, added: Vec<(String, u32)>) -> Result<Self> {
+        let broken = |reason: &dyn std::fmt::Display| file.invalid(reason);
+        let model = PieceModel::parse(&file.bytes).map_err(|error| broken(&error))?;
         if let Algorithm::Other(kind) = model.algorithm {
             return Err(broken(&format_args!("trainer_spec.model_type is {kind}, wanted 2 (BPE) to encode text")));
         }
@@ -52,7 +52,7 @@ impl Encoder {
             splits.sort_unstable_by_key(|&(left, right, ..)| (left, right));
             merges.extend(splits.into_iter().map(|(_, _, left, right)| (piece.score, left, right)));
         }
-        // The reference's order: by score, then by the length of the parts, the rest as it was; all descending.
+        // The order of transformers, descending: by score, then by the lengths of the parts; the sort is stable.
         merges.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| lengths(b).cmp(&lengths(a))));
         let merges = merges.into_iter().map(|(_, left, right)| (left.to_owned(), right.to_owned())).collect();
         let vocabulary = ids.into_iter().map(|(text, id)| (text.to_owned(), id)).collect();
@@ -60,8 +60,8 @@ impl Encoder {
         Self::new(vocabulary, merges, charsmap, model.remove_extra_whitespaces, added).map_err(|error| broken(&error))
     }
 
-    /// From the text of tokenizer.json.
-    pub(crate) fn from_json(bytes: &[u8], added: Vec<(String, u32)>, dir: &Path) -> Result<Self> {
+    /// From `tokenizer.json`.
+    pub(super) fn from_json(file: &Named, added: Vec<(String, u32)>) -> Result<Self> {
         #[derive(Deserialize)]
         struct Json {
             #[serde(default)]
@@ -79,8 +79,8 @@ impl Encoder {
             Pair(String, String),
             Line(String),
         }
-        let broken = |reason: &dyn std::fmt::Display| invalid(dir, TOKENIZER_JSON, reason);
-        let json: Json = parse(bytes, dir, TOKENIZER_JSON)?;
+        let broken = |reason: &dyn std::fmt::Display| file.invalid(reason);
+        let json: Json = file.json()?;
         let merges: Option<Merges> = json
             .model
             .merges
@@ -90,7 +90,7 @@ impl Encoder {
                 Merge::Line(line) => line.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned())),
             })
             .collect();
-        let merges = merges.ok_or_else(|| broken(&"a merge is no pair of pieces"))?;
+        let merges = merges.ok_or_else(|| broken(&"a merge is not a pair of pieces"))?;
         let vocabulary = json.model.vocab.into_iter().collect();
         let charsmap = match charsmap_text(&json.normalizer) {
             Some(text) => base64(text).and_then(|bytes| CharsMap::parse(&bytes)),
@@ -114,7 +114,7 @@ impl Encoder {
         Ok(Self { bpe: bpe.build()?, charsmap, one_blank, added })
     }
 
-    /// The tokens of `text` without any around it.
+    /// The tokens of `text` alone.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
         if text.is_empty() {
@@ -139,7 +139,7 @@ impl Encoder {
     /// The tokens of a text without added tokens.
     fn encode_plain(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         let text = self.charsmap.normalise(text, self.one_blank, text.starts_with([BLANK, ' ']));
-        // No piece has a blank but at its start, so words can be encoded one by one, and repeated ones looked up.
+        // A piece can have a blank at its start only, so each word is encoded by itself, and repeated words come from a cache.
         let mut start = 0;
         let ends = text.match_indices(BLANK).map(|(at, _)| at).chain([text.len()]);
         for end in ends {

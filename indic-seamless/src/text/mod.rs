@@ -1,12 +1,16 @@
-//! Tokens to text and back, as the reference's own (slow) `SentencePiece` tokenizer has it.
+//! Tokens to text and back, equal to the slow `SentencePiece` tokenizer of transformers.
+//!
+//! A tokenizer is made from bytes. [`checkpoint`](crate::checkpoint) finds the files.
 
 mod charsmap;
 mod encoder;
-mod files;
+mod json;
 mod pieces;
+mod settings;
+mod source;
 mod tokenizer;
 mod words;
 
-pub use files::TokenizerFiles;
+pub(crate) use source::{Named, PieceSource, TokenizerSource};
 pub use tokenizer::{DecodeOptions, Tokenizer};
 pub use words::WordTokens;

@@ -1,4 +1,5 @@
-//! Reader of `SentencePiece`'s model file: the few fields of its protobuf message that matter here.
+//! Reader of a `SentencePiece` model: the fields of its protobuf message that are needed.
+//! <https://github.com/google/sentencepiece/blob/v0.2.0/src/sentencepiece_model.proto>
 
 use std::str;
 
@@ -7,7 +8,7 @@ use std::str;
 pub(crate) struct PieceModel<'a> {
     pub(crate) pieces: Vec<Piece<'a>>,
     pub(crate) algorithm: Algorithm,
-    /// The normaliser's compiled rules; see [`CharsMap`](super::charsmap::CharsMap).
+    /// The compiled rules of the normaliser; see [`CharsMap`](super::charsmap::CharsMap).
     pub(crate) charsmap: &'a [u8],
     /// Whether runs of blanks count as one.
     pub(crate) remove_extra_whitespaces: bool,
@@ -17,7 +18,7 @@ pub(crate) struct PieceModel<'a> {
 pub(crate) struct Piece<'a> {
     pub(crate) text: &'a str,
     pub(crate) score: f32,
-    /// Whether text can be built from it; false for control tokens, the unknown token and the like.
+    /// Whether it is a piece of text; false for control tokens and the unknown token.
     pub(crate) normal: bool,
 }
 
@@ -27,14 +28,14 @@ pub(crate) enum Algorithm {
     Other(u64),
 }
 
-/// Where a message is broken, and how.
+/// The first broken byte of a message, and what is wrong there.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Broken {
+pub(crate) struct PieceModelError {
     offset: usize,
     what: &'static str,
 }
 
-impl std::fmt::Display for Broken {
+impl std::fmt::Display for PieceModelError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "no SentencePiece model: {} at byte {}", self.what, self.offset)
     }
@@ -47,8 +48,8 @@ const UNIGRAM: u64 = 1;
 const BPE: u64 = 2;
 
 impl<'a> PieceModel<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Broken> {
-        // A piece takes about 20 bytes: one allocation for all of them, at most as large as the file.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, PieceModelError> {
+        // A piece takes about 20 bytes, so one allocation is enough. It is never larger than the file.
         let mut pieces = Vec::with_capacity(bytes.len() / 20);
         let mut model_type = UNIGRAM;
         let mut charsmap: &[u8] = &[];
@@ -82,7 +83,7 @@ impl<'a> PieceModel<'a> {
     }
 }
 
-fn parse_piece(mut message: Message<'_>) -> Result<Piece<'_>, Broken> {
+fn parse_piece(mut message: Message<'_>) -> Result<Piece<'_>, PieceModelError> {
     let mut piece = Piece { text: "", score: 0.0, normal: true };
     while let Some((field, value)) = message.next()? {
         match (field, value) {
@@ -117,7 +118,7 @@ enum Value<'a> {
 
 impl<'a> Message<'a> {
     /// The next field's number and value.
-    fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Broken> {
+    fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, PieceModelError> {
         if self.at == self.bytes.len() {
             return Ok(None);
         }
@@ -140,7 +141,7 @@ impl<'a> Message<'a> {
         Ok(Some((key >> 3, value)))
     }
 
-    fn varint(&mut self) -> Result<u64, Broken> {
+    fn varint(&mut self) -> Result<u64, PieceModelError> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = *self.bytes.get(self.at).ok_or_else(|| self.broken("the end within a number"))?;
@@ -153,15 +154,15 @@ impl<'a> Message<'a> {
         Err(self.broken("a number without end"))
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Broken> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], PieceModelError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let taken = rest.get(..length).ok_or_else(|| self.broken("a field that goes beyond the end"))?;
         self.at += length;
         Ok(taken)
     }
 
-    fn broken(&self, what: &'static str) -> Broken {
-        Broken { offset: self.base + self.at, what }
+    fn broken(&self, what: &'static str) -> PieceModelError {
+        PieceModelError { offset: self.base + self.at, what }
     }
 }
 
@@ -180,7 +181,7 @@ mod tests {
         assert_eq!(model.algorithm, Algorithm::Bpe);
         assert_eq!((model.charsmap, model.remove_extra_whitespaces), (&[1, 2][..], false));
         for cut in 1..bytes.len() {
-            // A message may end between fields; wherever else it is cut, the place is told.
+            // A message may end between fields; a cut elsewhere is an error.
             if ![16, 22, 33].contains(&cut) {
                 assert!(PieceModel::parse(&bytes[..cut]).unwrap_err().offset <= cut, "{cut}");
             }
@@ -190,13 +191,19 @@ mod tests {
     #[test]
     fn broken_messages_tell_where() {
         let broken = |bytes: &[u8]| PieceModel::parse(bytes).unwrap_err();
-        assert_eq!(broken(b"\x0a"), Broken { offset: 1, what: "the end within a number" });
-        assert_eq!(broken(b"\x0a\x05ab"), Broken { offset: 2, what: "a field that goes beyond the end" });
-        assert_eq!(broken(b"\x0a\x04\x0a\x02\xff\xff"), Broken { offset: 4, what: "a piece that is not UTF-8" });
-        assert_eq!(broken(b"\x0a\x02\x0a\x09"), Broken { offset: 4, what: "a field that goes beyond the end" });
-        assert_eq!(broken(b"\x08\x01"), Broken { offset: 2, what: "a field of the wrong type" });
-        assert_eq!(broken(b"\x0b"), Broken { offset: 1, what: "a field of unknown type" });
-        assert_eq!(broken(&[0xff; 12]), Broken { offset: 10, what: "a number without end" });
+        assert_eq!(broken(b"\x0a"), PieceModelError { offset: 1, what: "the end within a number" });
+        assert_eq!(broken(b"\x0a\x05ab"), PieceModelError { offset: 2, what: "a field that goes beyond the end" });
+        assert_eq!(
+            broken(b"\x0a\x04\x0a\x02\xff\xff"),
+            PieceModelError { offset: 4, what: "a piece that is not UTF-8" }
+        );
+        assert_eq!(
+            broken(b"\x0a\x02\x0a\x09"),
+            PieceModelError { offset: 4, what: "a field that goes beyond the end" }
+        );
+        assert_eq!(broken(b"\x08\x01"), PieceModelError { offset: 2, what: "a field of the wrong type" });
+        assert_eq!(broken(b"\x0b"), PieceModelError { offset: 1, what: "a field of unknown type" });
+        assert_eq!(broken(&[0xff; 12]), PieceModelError { offset: 10, what: "a number without end" });
         assert!(broken(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01").what.contains("beyond"));
     }
 }

@@ -1,35 +1,33 @@
 //! [`Tokenizer`]: pieces, added tokens and the text they make.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-    sync::OnceLock,
-};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::OnceLock};
 
 use super::{
     charsmap::BLANK,
     encoder::Encoder,
-    files::{AddedToken, SENTENCEPIECE, Settings, TOKENIZER_JSON, TokenizerFiles, TokenizerJson, invalid, missing},
+    json::TokenizerJson,
     pieces::PieceModel,
+    settings::{AddedToken, Settings},
+    source::{Named, PieceSource, TokenizerSource},
 };
-use crate::{Error, Language, Result};
+use crate::{
+    error::{Error, Result},
+    language::Language,
+};
 
 /// End of sentence: the same id in every checkpoint of this family.
 const EOS: u32 = 3;
 
-/// Rows that the embedding has after the last token which the tokenizer names: marks of mined and translated training
-/// data.
+/// The last rows of the embedding: marks of mined and translated training data, which the files of the tokenizer do not name.
 const TRAINING_TAGS: [&str; 3] = ["<MINED_DATA>", "<MMT_BT_DATA>", "<SMT_BT_DATA>"];
 
-/// How [`Tokenizer::decode`] writes.
+/// Options of [`Tokenizer::decode`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DecodeOptions {
-    /// Leave out languages, ends of sentences and other tokens that are no text; true by default.
+    /// Leave out languages, ends of sentences and other special tokens; true by default.
     pub skip_special_tokens: bool,
-    /// Take away the blank before English punctuation and contractions (`it 's .` becomes `it's.`); by default as
-    /// the checkpoint says in `clean_up_tokenization_spaces`.
+    /// Remove the blank before English punctuation and contractions (`it 's .` becomes `it's.`). By default the
+    /// checkpoint decides, by `clean_up_tokenization_spaces`.
     pub clean_up: Option<bool>,
 }
 
@@ -57,20 +55,13 @@ impl Default for DecodeOptions {
 pub struct Tokenizer {
     pieces: Pieces,
     added: BTreeMap<u32, AddedToken>,
-    /// How many ids the files name; the training tags come after.
+    /// The number of ids that the files name. The training tags follow.
     named: usize,
     languages: Vec<Option<u32>>,
     clean_up: bool,
-    dir: PathBuf,
-    source: Source,
+    source: PieceSource,
     /// Built when text is encoded for the first time: transcription only decodes.
     encoder: OnceLock<Encoder>,
-}
-
-/// The file that the pieces came from.
-enum Source {
-    SentencePiece(Cow<'static, [u8]>),
-    Json(Cow<'static, [u8]>),
 }
 
 /// The texts of all pieces, one after the other, and where each of them ends.
@@ -92,14 +83,14 @@ impl Pieces {
         self.text.get(start..*self.ends.get(id)?)
     }
 
-    fn from_sentencepiece(bytes: &[u8], dir: &Path) -> Result<Self> {
-        let model = PieceModel::parse(bytes).map_err(|broken| invalid(dir, SENTENCEPIECE, broken))?;
+    fn from_sentencepiece(file: &Named) -> Result<Self> {
+        let model = PieceModel::parse(&file.bytes).map_err(|broken| file.invalid(broken))?;
         let first: Vec<&str> = model.pieces.iter().take(3).map(|piece| piece.text).collect();
         if first != ["<unk>", "<s>", "</s>"] {
             let reason = format_args!("its first pieces are {first:?}, wanted <unk>, <s> and </s>");
-            return Err(invalid(dir, SENTENCEPIECE, reason));
+            return Err(file.invalid(reason));
         }
-        let mut pieces = Self { text: String::with_capacity(bytes.len()), ends: Vec::new() };
+        let mut pieces = Self { text: String::with_capacity(file.bytes.len()), ends: Vec::new() };
         pieces.ends.reserve_exact(model.pieces.len() + 1);
         // One id more than SentencePiece itself has, since padding comes first.
         pieces.push("<pad>");
@@ -110,14 +101,14 @@ impl Pieces {
         Ok(pieces)
     }
 
-    fn from_json(json: &mut TokenizerJson<'_>, dir: &Path) -> Result<Self> {
+    fn from_json(json: &mut TokenizerJson<'_>, file: &Named) -> Result<Self> {
         let vocabulary = &mut json.model.vocab;
         vocabulary.sort_unstable_by_key(|&(_, id)| id);
         let mut pieces = Self::default();
         for (wanted, (piece, id)) in vocabulary.iter().enumerate() {
             if usize::try_from(*id) != Ok(wanted) {
                 let reason = format_args!("model.vocab has id {id}, wanted {wanted}: each id once, from 0 on");
-                return Err(invalid(dir, TOKENIZER_JSON, reason));
+                return Err(file.invalid(reason));
             }
             pieces.push(piece);
         }
@@ -126,49 +117,29 @@ impl Pieces {
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer in the folder of a checkpoint: from `sentencepiece.bpe.model`, or else `tokenizer.json`.
+    /// Makes a tokenizer.
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFile`] if neither is there, [`Error::InvalidFile`] for one that is broken, [`Error::Io`].
-    pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self> {
-        Self::load(TokenizerFiles::read(dir.as_ref())?, dir.as_ref())
-    }
-
-    /// A tokenizer from the contents of its files.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::MissingFile`] if there is neither a `SentencePiece` model nor a `tokenizer.json`,
-    /// [`Error::InvalidFile`] for one that is broken.
-    ///
-    /// ```
-    /// use indic_seamless::{
-    ///     Error,
-    ///     text::{Tokenizer, TokenizerFiles},
-    /// };
-    ///
-    /// let files = TokenizerFiles { sentencepiece: Some(b"not a model".into()), ..TokenizerFiles::default() };
-    /// assert!(matches!(Tokenizer::from_files(files), Err(Error::InvalidFile { .. })));
-    /// ```
-    pub fn from_files(files: TokenizerFiles) -> Result<Self> {
-        Self::load(files, Path::new(""))
-    }
-
-    /// [`from_files`](Self::from_files) with the folder that errors name.
-    pub(crate) fn load(mut files: TokenizerFiles, dir: &Path) -> Result<Self> {
-        let mut json = files.tokenizer_json.as_deref().map(|bytes| TokenizerJson::parse(bytes, dir)).transpose()?;
-        let pieces = match (&files.sentencepiece, &mut json) {
-            (Some(bytes), _) => Pieces::from_sentencepiece(bytes, dir)?,
-            (None, Some(json)) => Pieces::from_json(json, dir)?,
-            (None, None) => return Err(missing(dir)),
+    /// [`Error::InvalidFile`] for broken content.
+    pub(crate) fn new(source: TokenizerSource) -> Result<Self> {
+        let TokenizerSource { pieces: source, json, added_tokens, config } = source;
+        let settings = |json: Option<&TokenizerJson<'_>>, pieces: &Pieces| {
+            Settings::new(config.as_ref(), added_tokens.as_ref(), json, pieces.ends.len())
         };
-        let Settings { mut added, clean_up } = Settings::new(&files, dir, json.as_ref(), pieces.ends.len())?;
-        drop(json);
-        let source = match (files.sentencepiece.take(), files.tokenizer_json.take()) {
-            (Some(bytes), _) => Source::SentencePiece(bytes),
-            (None, Some(bytes)) => Source::Json(bytes),
-            (None, None) => return Err(missing(dir)),
+        let (pieces, Settings { mut added, clean_up }) = match &source {
+            PieceSource::SentencePiece(file) => {
+                let json = json.as_ref().map(TokenizerJson::parse).transpose()?;
+                let pieces = Pieces::from_sentencepiece(file)?;
+                let settings = settings(json.as_ref(), &pieces)?;
+                (pieces, settings)
+            }
+            PieceSource::Json(file) => {
+                let mut json = TokenizerJson::parse(file)?;
+                let pieces = Pieces::from_json(&mut json, file)?;
+                let settings = settings(Some(&json), &pieces)?;
+                (pieces, settings)
+            }
         };
         let ids: BTreeMap<&str, u32> = added.iter().map(|(&id, token)| (token.text.as_str(), id)).collect();
         let languages = Language::all().map(|language| ids.get(language.token().as_str()).copied()).collect();
@@ -179,11 +150,11 @@ impl Tokenizer {
             added.extend(ids.zip(TRAINING_TAGS.map(|text| AddedToken { text: text.to_owned(), special: true })));
         }
         let encoder = OnceLock::new();
-        Ok(Self { pieces, added, named, languages, clean_up, dir: dir.into(), source, encoder })
+        Ok(Self { pieces, added, named, languages, clean_up, source, encoder })
     }
 
-    /// How many ids there are: the rows of the model's embedding, 256 102 in the large model. The last three are
-    /// marks of training data that the files do not name.
+    /// The number of ids: the rows of the model's embedding, 256 102 in the large model. The last three are marks of
+    /// training data that the files do not name.
     pub fn vocab_size(&self) -> usize {
         self.named.max(self.added.last_key_value().map_or(0, |(&id, _)| id as usize + 1))
     }
@@ -193,7 +164,7 @@ impl Tokenizer {
         self.added.get(&id).map(|token| token.text.as_str()).or_else(|| self.pieces.get(id))
     }
 
-    /// Whether a token is no text, such as a language or the end of a sentence.
+    /// Whether a token is special, such as a language or the end of a sentence.
     pub(super) fn is_special(&self, id: u32) -> bool {
         self.added.get(&id).is_some_and(|token| token.special)
     }
@@ -214,8 +185,7 @@ impl Tokenizer {
     ///
     /// [`Error::TokenOutOfRange`] for an id beyond the vocabulary.
     pub fn decode(&self, ids: &[u32], options: DecodeOptions) -> Result<String> {
-        // Languages and the like stand apart, parted by blanks; the first four tokens count as text, as they do in
-        // the reference.
+        // Added tokens have blanks around them, except the first four ids, which count as text, as in transformers.
         let mut parts: Vec<Cow<'_, str>> = Vec::new();
         let mut run: Option<String> = None;
         for &id in ids {
@@ -243,16 +213,16 @@ impl Tokenizer {
         Ok(if options.clean_up.unwrap_or(self.clean_up) { cleaned_up(text) } else { text })
     }
 
-    /// The tokens of `text`, none added. The names of tokens inside of it (`</s>`, `__hin__`) become these tokens.
+    /// The tokens of `text` alone. Names of tokens in it (`</s>`, `__hin__`) become these tokens.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidFile`] if the checkpoint's tokenizer can only decode; found out at the first call.
+    /// [`Error::InvalidFile`] if the tokenizer of the checkpoint can only decode. The first call finds this out.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         self.encoder()?.encode(text)
     }
 
-    /// The tokens of `text` as the model takes it for input: `__language__ text </s>`.
+    /// The tokens of `text` as an input of the model: `__language__ text </s>`.
     ///
     /// # Errors
     ///
@@ -264,7 +234,7 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// The tokens of `text` as the model writes it: `</s> __language__ text </s>`.
+    /// The tokens of `text` as an output of the model: `</s> __language__ text </s>`.
     ///
     /// # Errors
     ///
@@ -289,8 +259,8 @@ impl Tokenizer {
         let named = self.added.iter().filter(|&(&id, _)| (id as usize) < self.named);
         let added = named.map(|(&id, token)| (token.text.clone(), id)).collect();
         let encoder = match &self.source {
-            Source::SentencePiece(bytes) => Encoder::from_pieces(bytes, added, &self.dir)?,
-            Source::Json(bytes) => Encoder::from_json(bytes, added, &self.dir)?,
+            PieceSource::SentencePiece(file) => Encoder::from_pieces(file, added)?,
+            PieceSource::Json(file) => Encoder::from_json(file, added)?,
         };
         Ok(self.encoder.get_or_init(|| encoder))
     }
@@ -298,20 +268,17 @@ impl Tokenizer {
 
 impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, bytes) = match &self.source {
-            Source::SentencePiece(bytes) => (SENTENCEPIECE, bytes.len()),
-            Source::Json(bytes) => (TOKENIZER_JSON, bytes.len()),
-        };
+        let Named { path, bytes } = self.source.file();
         f.debug_struct("Tokenizer")
             .field("vocab_size", &self.vocab_size())
             .field("languages", &self.languages().count())
             .field("clean_up", &self.clean_up)
-            .field("source", &format_args!("{} ({bytes} bytes)", self.dir.join(file).display()))
+            .field("source", &format_args!("{} ({} bytes)", path.display(), bytes.len()))
             .finish_non_exhaustive()
     }
 }
 
-/// The text of pieces that follow one another. Python's `strip` also takes the four separators U+001C to U+001F.
+/// The text of consecutive pieces. Like Python's `strip`, it also trims the separators U+001C to U+001F.
 fn joined(pieces: &str) -> String {
     let blank = |c: char| c.is_whitespace() || matches!(c, '\x1c'..='\x1f');
     pieces.replace(BLANK, " ").trim_matches(blank).to_owned()

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Tokenizer, charsmap::BLANK, tokenizer::DecodeOptions};
-use crate::Result;
+use crate::error::Result;
 
 /// A word and its tokens, from [`Tokenizer::words`].
 ///
@@ -20,8 +20,7 @@ pub struct WordTokens {
 }
 
 impl Tokenizer {
-    /// The words of `ids`, tokens that are no text left out. A word begins at a blank; in scripts that write none, at each
-    /// token.
+    /// The words of `ids` without special tokens. A word begins at a blank; in scripts without blanks, at each token.
     ///
     /// ```
     /// use indic_seamless::{Language, Transcriber};
@@ -50,7 +49,7 @@ impl Tokenizer {
             let piece = self.piece(id).unwrap_or_default();
             let begins = piece.starts_with(BLANK) || piece.starts_with(is_unspaced);
             match words.last_mut() {
-                // A blank by itself belongs to what follows it.
+                // A blank alone belongs to the word after it.
                 Some(word) if !begins || word.text.is_empty() => word.tokens.end = place + 1,
                 _ => words.push(WordTokens { text: String::new(), tokens: place..place + 1 }),
             }
@@ -64,7 +63,7 @@ impl Tokenizer {
 }
 
 /// Whether a script is written without blanks between words: Han, Kana, Thai, Lao, Myanmar, Khmer. Signs that belong to the
-/// letter before them begin nothing.
+/// letter before them do not begin a word.
 fn is_unspaced(c: char) -> bool {
     let letter = matches!(c, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
         | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}');

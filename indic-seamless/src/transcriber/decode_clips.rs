@@ -13,8 +13,7 @@ use super::{
     stopwatch::Phase,
 };
 use crate::{
-    StopReason,
-    error::{Error, Result},
+    error::{Error, Result, StopReason},
     features::{FeatureBatch, Features},
     generation::{GenerationConfig, Hypothesis, Steps, TokenEvent},
     model::{Advanced, Encoded, Encoding},
@@ -117,8 +116,8 @@ impl Session<'_, '_> {
     /// The hypotheses of each clip, best first.
     fn search(&mut self, encoded: &[Encoded], generation: &GenerationConfig) -> Result<Vec<Vec<Hypothesis>>> {
         let Self { transcriber, task, listeners: Listeners { on_token, .. }, stopwatch, .. } = self;
-        let (transcriber, Task { prompt, cancel, .. }) = (*transcriber, &*task);
-        let mut steps = Steps::new(&vec![prompt.clone(); encoded.len()], generation)?;
+        let (transcriber, Task { prompt, processors, cancel, .. }) = (*transcriber, &*task);
+        let mut steps = Steps::new(&vec![prompt.clone(); encoded.len()], generation, processors)?;
         let mut decoder = None;
         let has_listener = on_token.is_some();
         let events = Mutex::new(Vec::<TokenEvent>::new());

@@ -2,8 +2,8 @@
 
 use super::{ModelDecoder, Transcriber};
 use crate::{
-    CancelToken,
     audio::Waveform,
+    cancel::CancelToken,
     error::Result,
     features::{FeatureBatch, Features},
     generation::{GenerationConfig, StepDecoder},

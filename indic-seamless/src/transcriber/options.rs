@@ -1,11 +1,11 @@
 //! Options of a transcription.
 
-use std::{fmt, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use crate::{
-    CancelToken,
+    cancel::CancelToken,
     error::{Error, Result, by_name},
-    generation::{GenerationConfig, TokenEvent},
+    generation::{GenerationConfig, LogitsProcessor, TokenEvent},
     segmentation::SegmentationOptions,
     transcript::Segment,
 };
@@ -27,6 +27,9 @@ use crate::{
 pub struct TranscribeOptions<'a> {
     /// The search; `None` for that of the checkpoint.
     pub generation: Option<GenerationConfig>,
+    /// Your own changes to the scores of tokens, applied in this order after those that [`generation`](Self::generation)
+    /// asks for, in every search, also in one that is [retried](Self::retry).
+    pub processors: Vec<Arc<dyn LogitsProcessor>>,
     /// Which recordings are cut into segments, and how.
     pub segmentation: Segmentation,
     /// Segments per batch of the decoder; by default up to 40 s of speech, at most 16, both divided by the number of beams.
@@ -61,6 +64,7 @@ impl fmt::Debug for TranscribeOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TranscribeOptions")
             .field("generation", &self.generation)
+            .field("processors", &self.processors.iter().map(|processor| processor.name()).collect::<Vec<_>>())
             .field("segmentation", &self.segmentation)
             .field("batch_size", &self.batch_size)
             .field("words", &self.words)

@@ -1,6 +1,6 @@
 //! A transcription under way: pieces of a recording in, segments out.
 
-use std::{mem, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 
 use super::{
     Progress, Retry, TranscribeOptions, Transcriber,
@@ -9,10 +9,10 @@ use super::{
     stopwatch::{Phase, Stopwatch},
 };
 use crate::{
-    CancelToken,
     audio::seconds,
+    cancel::CancelToken,
     error::{Error, Result},
-    generation::{GenerationConfig, TokenEvent},
+    generation::{GenerationConfig, Limits, LogitsProcessor, TokenEvent},
     language::Language,
     memory,
     segmentation::Clip,
@@ -30,12 +30,12 @@ pub(super) struct Session<'t, 'o> {
 }
 
 /// What is to be done. It was checked, and does not change.
-#[derive(Debug)]
 pub(super) struct Task {
     pub(super) language: Language,
     /// The tokens that every text begins with.
     pub(super) prompt: Vec<u32>,
     pub(super) generation: GenerationConfig,
+    pub(super) processors: Vec<Arc<dyn LogitsProcessor>>,
     pub(super) retry: Retry,
     pub(super) words: bool,
     pub(super) cancel: CancelToken,
@@ -91,9 +91,19 @@ impl<'t, 'o> Session<'t, 'o> {
     ) -> Result<Self> {
         let checkpoint = transcriber.checkpoint();
         let cancel = options.cancel_token();
-        let TranscribeOptions { generation, batch_size, words, retry, on_token, on_segment, on_progress, .. } = options;
+        let TranscribeOptions {
+            generation,
+            processors,
+            batch_size,
+            words,
+            retry,
+            on_token,
+            on_segment,
+            on_progress,
+            ..
+        } = options;
         let generation = generation.unwrap_or_else(|| checkpoint.generation().clone());
-        let limits = checkpoint.config().limits();
+        let limits = Limits::of(checkpoint.config());
         let memory = memory::available();
         generation.check_within(&limits, memory)?;
         let most_clips = memory.map_or(u64::MAX, |memory| memory / limits.bytes(&generation).max(1));
@@ -101,7 +111,7 @@ impl<'t, 'o> Session<'t, 'o> {
         let prompt = vec![generation.decoder_start_token_id, checkpoint.language_token(language)?];
         Ok(Self {
             transcriber,
-            task: Task { language, prompt, generation, retry, words, cancel },
+            task: Task { language, prompt, generation, processors, retry, words, cancel },
             listeners: Listeners { on_token, on_segment, on_progress },
             position: Position { total_s, ..Position::default() },
             batching,

@@ -18,7 +18,7 @@ use std::{
 use rayon::ThreadPool;
 
 use super::Transcriber;
-use crate::{CancelToken, error::Result};
+use crate::{cancel::CancelToken, error::Result};
 
 /// How often a waiting call checks whether it was cancelled.
 const GLANCE: Duration = Duration::from_millis(5);

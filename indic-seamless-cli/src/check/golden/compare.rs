@@ -225,7 +225,7 @@ fn search(
     let prompts = vec![vec![config.decoder_start_token_id, language]; encoded.lengths.len()];
     let mut decoder = ModelDecoder::new(model, encoded, config, 2);
     let mut observer = Observer { on_token: &mut |_| {}, cancel: &CancelToken::new() };
-    Ok(generate(&mut decoder, &prompts, config, &mut observer)?.into_iter().flatten().collect())
+    Ok(generate(&mut decoder, &prompts, config, &[], &mut observer)?.into_iter().flatten().collect())
 }
 
 /// Compares ids and texts; returns whether they are the same.

@@ -1,24 +1,21 @@
 //! The small files, each by itself and against `config.json`.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
-use super::{CheckReport, Problem, ProblemKind};
+use super::{CheckProblem, CheckProblemKind, CheckReport};
 use crate::{
     checkpoint::{
-        Preprocessor,
-        source::{CONFIG, PIECES, Source, TOKENIZER},
+        Preprocessor, TokenizerFiles,
+        generation_config::{CheckpointGeneration, LANGUAGES},
+        layout::{CONFIG, GENERATION, PREPROCESSOR, SENTENCEPIECE, TOKENIZER_JSON},
+        source::Source,
     },
     error::Error,
-    generation::CheckpointGeneration,
     model::config::ModelConfig,
-    text::{Tokenizer, TokenizerFiles},
+    text::Tokenizer,
 };
 
-pub(super) const GENERATION: &str = "generation_config.json";
-const PREPROCESSOR: &str = "preprocessor_config.json";
-pub(super) const LANGUAGES: &str = "text_decoder_lang_to_code_id";
-
-/// What could be read of the small files.
+/// The contents of the small files, as far as they could be read.
 #[derive(Debug, Default)]
 pub(super) struct Configs {
     /// The model's sizes, if a model can be built with them.
@@ -32,7 +29,7 @@ pub(super) struct Configs {
 
 impl Configs {
     pub(super) fn read(source: &Source, report: &mut CheckReport) -> Self {
-        let mut configs = Self { tokenizer_file: PIECES, ..Self::default() };
+        let mut configs = Self { tokenizer_file: SENTENCEPIECE, ..Self::default() };
         let vocabulary = configs.model(source, report);
         configs.generation(source, vocabulary, report);
         preprocessor(source, report);
@@ -63,7 +60,7 @@ impl Configs {
 
     fn generation(&mut self, source: &Source, vocabulary: Option<usize>, report: &mut CheckReport) {
         let path = source.path(GENERATION);
-        // For values of a wrong type or out of range. Whether ids are in the vocabulary is seen to below, for all of them.
+        // Finds wrong types and ranges. All token ids are compared with the vocabulary below.
         let any = ModelConfig { vocab_size: usize::MAX, ..ModelConfig::default() };
         let read = source.read(GENERATION).and_then(|json| CheckpointGeneration::from_json(&json, &path, &any));
         let CheckpointGeneration { config, languages, ignored } = match read {
@@ -74,8 +71,8 @@ impl Configs {
         let ids = config.ids().map(|(option, id)| (option.to_owned(), id));
         let of_languages = languages.iter().map(|(code, &id)| (format!("{LANGUAGES}.{code}"), id));
         for (place, id) in ids.chain(of_languages).filter(|&(_, id)| id as usize >= vocabulary) {
-            report.problems.push(Problem {
-                kind: ProblemKind::TokenId,
+            report.problems.push(CheckProblem {
+                kind: CheckProblemKind::TokenId,
                 file: GENERATION.to_owned(),
                 place: Some(place),
                 found: id.to_string(),
@@ -89,12 +86,10 @@ impl Configs {
     }
 
     fn tokenizer(&mut self, source: &Source, vocabulary: Option<usize>, report: &mut CheckReport) {
-        if !source.has(PIECES) && source.has(TOKENIZER) {
-            self.tokenizer_file = TOKENIZER;
+        if !source.has(SENTENCEPIECE) && source.has(TOKENIZER_JSON) {
+            self.tokenizer_file = TOKENIZER_JSON;
         }
-        let read = |name: &str| Ok(source.read_if_there(name)?.map(|bytes| Cow::Owned(bytes.into())));
-        let files = TokenizerFiles::read_with(source.dir(), read);
-        match files.and_then(|files| Tokenizer::load(files, source.dir())) {
+        match TokenizerFiles::from_source(source).and_then(|files| files.tokenizer(source.dir())) {
             Ok(tokenizer) => self.tokenizer = Some(tokenizer),
             Err(error) => return report.problem(self.tokenizer_file, &error),
         }
@@ -102,8 +97,8 @@ impl Configs {
         let found = tokenizer.vocab_size();
         report.tokenizer_size = Some(found);
         if found < wanted {
-            report.problems.push(Problem {
-                kind: ProblemKind::Tokenizer,
+            report.problems.push(CheckProblem {
+                kind: CheckProblemKind::Tokenizer,
                 file: self.tokenizer_file.to_owned(),
                 place: Some("vocabulary".to_owned()),
                 found: format!("{found} tokens"),

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// A file of a checkpoint. A file on disk is read and not mapped, since it is needed once and mapped pages would stay in memory.
+/// A file of a checkpoint. A file on disk is read, not mapped: it is needed once, and mapped pages would stay in memory.
 #[derive(Debug)]
 pub(super) enum Content {
     Disk { path: PathBuf, len: usize },
@@ -23,7 +23,7 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// `None` for a file that is not there.
+    /// `None` if the file does not exist.
     pub(super) fn open(source: &Source, name: &str) -> Result<Option<Self>> {
         if !source.has(name) {
             return Ok(None);
@@ -70,7 +70,7 @@ impl Content {
         }
     }
 
-    /// The SHA-256 that a large file of the hub's cache has for its name there, which the name in the folder links to.
+    /// The SHA-256 by the name of the blob, if the file is a link to a large file in the cache of the hub.
     pub(super) fn blob_name(&self) -> Option<String> {
         let Self::Disk { path, .. } = self else { return None };
         let name = fs::canonicalize(path).ok()?.file_name()?.to_str()?.to_ascii_lowercase();

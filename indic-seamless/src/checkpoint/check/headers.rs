@@ -1,4 +1,6 @@
-//! The names, types and shapes that the files of weights tell at their beginnings.
+//! Names, types and shapes of tensors, from the headers of weight files.
+//!
+//! A check reads them itself: it goes on where the `safetensors` crate refuses a file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,27 +10,29 @@ use std::{
 
 use safetensors::{Dtype, tensor::Metadata};
 
-use super::{CheckReport, Problem, ProblemKind, TensorSummary, content::Content};
+use super::{CheckProblem, CheckProblemKind, CheckReport, TensorSummary, content::Content};
 use crate::{
     checkpoint::{
+        layout::{INDEX, WEIGHTS},
+        shards::{ShardIndex, is_needed, is_plain, wrong_shard},
         source::Source,
-        weights::{INDEX, Index, SCHEME_KEY, SINGLE, is_needed},
+        weights::SCHEME_KEY,
     },
     error::{Error, Result},
 };
 
 /// The longest header that the format allows.
 const LONGEST_HEADER: usize = 100_000_000;
-/// The types that numbers are read from.
+/// The floating point types of weights.
 pub(super) const FLOATS: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
 
-/// The headers of the files that weights are read from.
+/// The headers of all weight files.
 #[derive(Debug, Default)]
 pub(super) struct WeightFiles {
     files: Vec<WeightFile>,
-    /// Where the index has a tensor.
+    /// Tensor -> shard, by the index.
     index: BTreeMap<String, String>,
-    /// Files that are named, but cannot be read.
+    /// Files that cannot be read.
     unreadable: BTreeSet<String>,
 }
 
@@ -37,9 +41,9 @@ pub(super) struct WeightFiles {
 pub(super) struct WeightFile {
     pub(super) name: String,
     pub(super) len: usize,
-    /// Where its bytes begin in memory, as far as that matters for alignment.
+    /// The address of its first byte, as far as alignment depends on it.
     pub(super) base: usize,
-    /// What the metadata says of quantisation.
+    /// The layout of int8 weights by the metadata.
     pub(super) scheme: Option<String>,
     pub(super) tensors: BTreeMap<String, Stored>,
 }
@@ -58,7 +62,7 @@ impl WeightFiles {
         let names = match weights.find(source, report) {
             Ok(names) => names,
             Err(error) => {
-                report.problem(if source.has(INDEX) { INDEX } else { SINGLE }, &error);
+                report.problem(if source.has(INDEX) { INDEX } else { WEIGHTS }, &error);
                 return weights;
             }
         };
@@ -68,8 +72,8 @@ impl WeightFiles {
                 Ok((file, fault)) => {
                     if let Some(reason) = fault {
                         let wanted = "a whole safetensors file".to_owned();
-                        let kind = ProblemKind::InvalidFile;
-                        report.problems.push(Problem { kind, file: name, place: None, found: reason, wanted });
+                        let kind = CheckProblemKind::InvalidFile;
+                        report.problems.push(CheckProblem { kind, file: name, place: None, found: reason, wanted });
                     }
                     weights.files.push(file);
                 }
@@ -82,43 +86,38 @@ impl WeightFiles {
         weights
     }
 
-    /// The names of the files: `model.safetensors`, else the shards that the index has needed tensors in.
+    /// The names of the files: `model.safetensors`, or else the shards with needed tensors.
     fn find(&mut self, source: &Source, report: &mut CheckReport) -> Result<Vec<String>> {
-        if source.has(SINGLE) {
+        if source.has(WEIGHTS) {
             if source.has(INDEX) {
-                report.notes.push(format!("{INDEX} is not read, as there is {SINGLE}"));
+                report.notes.push(format!("{INDEX} is not read, as there is {WEIGHTS}"));
             }
-            return Ok(vec![SINGLE.to_owned()]);
+            return Ok(vec![WEIGHTS.to_owned()]);
         }
         if !source.has(INDEX) {
-            return Err(source.missing(format!("{SINGLE} or {INDEX}")));
+            return Err(source.missing(format!("{WEIGHTS} or {INDEX}")));
         }
-        let invalid = |reason: String| Error::InvalidFile { path: source.path(INDEX), reason };
-        let index: Index = serde_json::from_slice(&source.read(INDEX)?).map_err(|error| invalid(error.to_string()))?;
+        let path = source.path(INDEX);
         let mut names = BTreeSet::new();
-        for (tensor, shard) in index.weight_map {
-            match shard.to_str().filter(|_| shard.components().count() == 1) {
-                Some(shard) => {
-                    if is_needed(&tensor) {
-                        names.insert(shard.to_owned());
-                    }
-                    self.index.insert(tensor, shard.to_owned());
-                }
-                None => {
-                    let found = shard.display();
-                    report.problem(INDEX, &invalid(format!("shard {found} for {tensor}")));
-                }
+        for (tensor, shard) in ShardIndex::parse(&source.read(INDEX)?, &path)?.tensors() {
+            if !is_plain(&shard) {
+                report.problem(INDEX, &wrong_shard(&path, &tensor, &shard));
+                continue;
             }
+            if is_needed(&tensor) {
+                names.insert(shard.clone());
+            }
+            self.index.insert(tensor, shard);
         }
         Ok(names.into_iter().collect())
     }
 
-    /// Whether there is no file to look into.
+    /// Whether there are no weight files.
     pub(super) fn is_empty(&self) -> bool {
         self.files.is_empty() && self.unreadable.is_empty()
     }
 
-    /// The files that make up the weights, with the index.
+    /// The names of all weight files, and of the index.
     pub(super) fn names(&self) -> impl Iterator<Item = String> {
         let index = (!self.index.is_empty()).then(|| INDEX.to_owned());
         let unreadable = self.unreadable.iter().cloned();
@@ -130,7 +129,7 @@ impl WeightFiles {
         self.files.iter().find_map(|file| Some((file, file.tensors.get(name)?)))
     }
 
-    /// The file that should have a tensor that is nowhere; `None` if it cannot be read, which is known already.
+    /// The file that should have a missing tensor; `None` if that file cannot be read, which is a problem of its own.
     pub(super) fn home(&self, name: &str) -> Option<&str> {
         match self.index.get(name) {
             Some(shard) => (!self.unreadable.contains(shard)).then_some(shard),
@@ -139,7 +138,7 @@ impl WeightFiles {
         }
     }
 
-    /// Counts the tensors that are not among `used`, by the first part of their names.
+    /// Counts the tensors other than those `used`, by the first part of their names.
     pub(super) fn count_ignored(&self, used: &BTreeSet<&str>, summary: &mut TensorSummary) {
         let mut add = |name: &str, bytes: u64| {
             let count = summary.ignored.entry(name.split('.').next().unwrap_or(name).to_owned()).or_default();
@@ -157,7 +156,7 @@ impl WeightFiles {
     }
 }
 
-/// Reads the header of a file, and what is wrong with its data.
+/// Reads the header of a file. The second result is a fault of its data.
 fn header(name: &str, content: &Content, path: &Path) -> Result<(WeightFile, Option<String>)> {
     let invalid = |reason: String| Error::InvalidFile { path: path.into(), reason };
     let len = content.len();

@@ -1,10 +1,10 @@
 //! The map of languages in `generation_config.json` against the tokenizer.
 
-use super::{
-    CheckReport, LanguageSummary, Problem, ProblemKind,
-    configs::{Configs, GENERATION, LANGUAGES},
+use super::{CheckProblem, CheckProblemKind, CheckReport, LanguageSummary, configs::Configs};
+use crate::{
+    checkpoint::{generation_config::LANGUAGES, layout::GENERATION},
+    language::Language,
 };
-use crate::language::Language;
 
 pub(super) fn check(configs: &Configs, report: &mut CheckReport) {
     let Some(tokenizer) = &configs.tokenizer else { return };
@@ -35,7 +35,7 @@ pub(super) fn check(configs: &Configs, report: &mut CheckReport) {
         };
         let place = Some(format!("{LANGUAGES}.{code}"));
         let file = GENERATION.to_owned();
-        report.problems.push(Problem { kind: ProblemKind::Language, file, place, found, wanted });
+        report.problems.push(CheckProblem { kind: CheckProblemKind::Language, file, place, found, wanted });
     }
     let missing = tokenizer.languages().filter(|language| !map.contains_key(language.code())).count();
     if missing > 0 {

@@ -13,13 +13,13 @@ const POSITIONS: u64 = 50;
 pub struct MemoryEstimate {
     /// The precision.
     pub precision: Precision,
-    /// Bytes that are used where the file is mapped. The system can drop them and read them again, and processes share them.
+    /// Bytes that are used in the mapped file. The system can drop them and read them again, and processes share them.
     pub in_place: u64,
     /// Bytes that are converted or quantised while loading, into memory of the process.
     pub converted: u64,
 }
 
-/// Memory for keys and values of the decoder in `f32`: a lower bound for what a transcription takes beside the weights.
+/// Memory for the keys and values of the decoder in `f32`: a lower bound of what a transcription needs besides the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caches {
     /// Bytes for each token of each hypothesis.
@@ -28,7 +28,7 @@ pub struct Caches {
     pub per_second: u64,
 }
 
-/// Estimates the memory for the tensors that are there.
+/// Estimates the memory for the tensors that were found.
 pub(super) fn estimate(config: &ModelConfig, tensors: &[Needed<'_>], asked: Precision, report: &mut CheckReport) {
     let in_precision = |precision| {
         let mut estimate = MemoryEstimate { precision, in_place: 0, converted: 0 };

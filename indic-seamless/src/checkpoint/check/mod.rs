@@ -1,7 +1,7 @@
 //! Reads a checkpoint without running it, and lists every problem.
 //!
-//! [`Checkpoint::open`](super::Checkpoint::open) and [`load`](super::Checkpoint::load) stop at the first fault. A check goes
-//! on: it compares the small files with each other, the names, shapes and types of tensors with `config.json`, looks at every
+//! [`Checkpoint::open`](super::Checkpoint::open) and [`load`](super::Checkpoint::load) stop at the first fault. A check finds
+//! all of them: it compares the small files with each other, the names, shapes and types of tensors with `config.json`, tests every
 //! number, computes SHA-256 sums, and estimates the memory that the model would take. Its [`CheckReport`] is plain text to
 //! paste into an issue.
 
@@ -20,22 +20,23 @@ use std::{borrow::Cow, path::Path};
 use self::{configs::Configs, content::Content, headers::WeightFiles};
 pub use self::{
     memory::{Caches, MemoryEstimate},
-    problem::{Problem, ProblemKind},
+    problem::{CheckProblem, CheckProblemKind},
     report::{CheckReport, CheckedFile, LanguageSummary, TensorCount, TensorSummary},
 };
 use super::{
     OnProgress, WeightAccess,
-    source::{CONFIG, OTHERS, PIECES, Source, TOKENIZER},
+    layout::{CONFIG, OTHERS, SENTENCEPIECE, TOKENIZER_JSON},
+    source::Source,
 };
 use crate::backend::Precision;
 
 /// What a check looks at; [`folder`](Self::folder) and the other methods run it.
 ///
 /// ```
-/// use indic_seamless::checkpoint::check::{CheckOptions, ProblemKind};
+/// use indic_seamless::checkpoint::check::{CheckOptions, CheckProblemKind};
 ///
 /// let report = CheckOptions::new().folder("no/such/folder", &mut |_, _| {});
-/// assert_eq!(report.problems[0].kind, ProblemKind::MissingFile);
+/// assert_eq!(report.problems[0].kind, CheckProblemKind::MissingFile);
 /// ```
 #[derive(Debug, Clone)]
 pub struct CheckOptions {
@@ -51,7 +52,7 @@ impl Default for CheckOptions {
 }
 
 impl CheckOptions {
-    /// Looks at everything.
+    /// A check of everything.
     pub fn new() -> Self {
         Self::default()
     }
@@ -63,15 +64,15 @@ impl CheckOptions {
         self
     }
 
-    /// Whether SHA-256 sums of the files are computed, which reads all their bytes. A file in the cache of the hub has its
-    /// sum for a name; without this the two are not compared. On by default.
+    /// Whether to compute the SHA-256 sums of the files, which reads all their bytes. A file in the cache of the hub has its
+    /// sum as its name, and the two are compared. On by default.
     #[must_use]
     pub fn hashes(mut self, hashes: bool) -> Self {
         self.hashes = hashes;
         self
     }
 
-    /// Whether every number of the weights is looked at, which reads all their bytes. On by default.
+    /// Whether to test all weights for NaN and infinities, which reads all their bytes. On by default.
     #[must_use]
     pub fn values(mut self, values: bool) -> Self {
         self.values = values;
@@ -87,7 +88,7 @@ impl CheckOptions {
             Ok(source) => self.check(&source, progress),
             Err(error) => {
                 let mut report = CheckReport::new(dir, self.precision);
-                report.problems.push(Problem::from_error("", &error));
+                report.problems.push(CheckProblem::from_error("", &error));
                 report
             }
         }
@@ -141,7 +142,7 @@ impl CheckOptions {
         report
     }
 
-    /// Lists the files, and reads what the options ask to be read.
+    /// Lists the files, and reads those that the options require.
     fn read_all(
         &self,
         source: &Source,
@@ -150,7 +151,7 @@ impl CheckOptions {
         report: &mut CheckReport,
         progress: OnProgress<'_>,
     ) {
-        let small = [CONFIG].into_iter().chain(OTHERS).chain([PIECES, TOKENIZER]).map(str::to_owned);
+        let small = [CONFIG].into_iter().chain(OTHERS).chain([SENTENCEPIECE, TOKENIZER_JSON]).map(str::to_owned);
         let names: Vec<String> = small.chain(weights.names()).collect();
         let contents: Vec<(String, Content)> = names
             .into_iter()
@@ -181,8 +182,8 @@ impl CheckOptions {
             if let (Some(found), Some(wanted)) = (&sha256, content.blob_name())
                 && *found != wanted
             {
-                report.problems.push(Problem {
-                    kind: ProblemKind::Checksum,
+                report.problems.push(CheckProblem {
+                    kind: CheckProblemKind::Checksum,
                     file: name.clone(),
                     place: Some("SHA-256".to_owned()),
                     found: found.clone(),

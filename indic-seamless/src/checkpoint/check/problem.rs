@@ -1,4 +1,4 @@
-//! [`Problem`]: one fault of a checkpoint.
+//! [`CheckProblem`]: one fault of a checkpoint.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use crate::error::Error;
 /// One fault of a checkpoint: the file, the tensor or key, what was found, and what was wanted.
 ///
 /// ```
-/// use indic_seamless::checkpoint::check::{Problem, ProblemKind};
+/// use indic_seamless::checkpoint::check::{CheckProblem, CheckProblemKind};
 ///
-/// let problem = Problem {
-///     kind: ProblemKind::TensorShape,
+/// let problem = CheckProblem {
+///     kind: CheckProblemKind::TensorShape,
 ///     file: "model.safetensors".to_owned(),
 ///     place: Some("shared.weight".to_owned()),
 ///     found: "[8, 4]".to_owned(),
@@ -19,28 +19,28 @@ use crate::error::Error;
 /// assert_eq!(problem.to_string(), "model.safetensors: shared.weight: [8, 4] found, wanted [16, 4]");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Its kind.
-    pub kind: ProblemKind,
+pub struct CheckProblem {
+    /// The kind.
+    pub kind: CheckProblemKind,
     /// The file's name; empty for the folder.
     pub file: String,
     /// The tensor or the key.
     pub place: Option<String>,
-    /// What is there.
+    /// What was found.
     pub found: String,
-    /// What should be there.
+    /// What was wanted.
     pub wanted: String,
 }
 
 /// Kinds of problems, in the order of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum ProblemKind {
-    /// A file is not there.
+pub enum CheckProblemKind {
+    /// A file does not exist.
     MissingFile,
-    /// A file cannot be read, is cut short, or is not what its name says.
+    /// A file cannot be read, is truncated, or has another format.
     InvalidFile,
-    /// The bytes of a file are not those that the hub has.
+    /// The bytes of a file are not those on the hub.
     Checksum,
     /// A value of a configuration file is impossible, or contradicts another one.
     Config,
@@ -50,20 +50,20 @@ pub enum ProblemKind {
     Tokenizer,
     /// The tokenizer has another token for a language.
     Language,
-    /// A tensor is not there.
+    /// A tensor does not exist.
     MissingTensor,
     /// A tensor has another shape than `config.json` asks for.
     TensorShape,
-    /// A tensor is of a type that weights are not read from.
+    /// The element type of a tensor is not supported for weights.
     TensorType,
-    /// int8 weights are packed in a way that this crate does not know.
+    /// int8 weights have an unknown layout.
     Quantization,
     /// A weight is NaN or infinite.
     NonFinite,
 }
 
-impl Problem {
-    /// An error of this crate, of which `file` is the name of the file if it does not name one.
+impl CheckProblem {
+    /// The problem for an error of this crate; `file` is used if the error names no file.
     pub(super) fn from_error(file: &str, error: &Error) -> Self {
         // The tokenizer has several files.
         let named = match error {
@@ -83,25 +83,29 @@ impl Problem {
         match error {
             Error::MissingFile { wanted, .. } => {
                 let wanted = if wanted == file { "the file" } else { wanted };
-                problem(ProblemKind::MissingFile, None, "nothing", wanted)
+                problem(CheckProblemKind::MissingFile, None, "nothing", wanted)
             }
             Error::InvalidFile { reason, .. } => {
-                problem(ProblemKind::InvalidFile, None, reason, "a file that can be read")
+                problem(CheckProblemKind::InvalidFile, None, reason, "a file that can be read")
             }
             Error::Io { source, .. } => {
-                problem(ProblemKind::InvalidFile, None, &source.to_string(), "a file that can be read")
+                problem(CheckProblemKind::InvalidFile, None, &source.to_string(), "a file that can be read")
             }
-            Error::InvalidConfig { key, found, wanted, .. } => problem(ProblemKind::Config, Some(key), found, wanted),
-            Error::InvalidOption { option, found, wanted } => problem(ProblemKind::Config, Some(option), found, wanted),
+            Error::InvalidConfig { key, found, wanted, .. } => {
+                problem(CheckProblemKind::Config, Some(key), found, wanted)
+            }
+            Error::InvalidOption { option, found, wanted } => {
+                problem(CheckProblemKind::Config, Some(option), found, wanted)
+            }
             Error::TokenOutOfRange { id, vocabulary, .. } => {
-                problem(ProblemKind::TokenId, None, &id.to_string(), &format!("below vocab_size, {vocabulary}"))
+                problem(CheckProblemKind::TokenId, None, &id.to_string(), &format!("below vocab_size, {vocabulary}"))
             }
-            other => problem(ProblemKind::InvalidFile, None, &other.to_string(), "a file that can be used"),
+            other => problem(CheckProblemKind::InvalidFile, None, &other.to_string(), "a file that can be used"),
         }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for CheckProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.file.is_empty() {
             write!(f, "{}: ", self.file)?;

@@ -1,4 +1,4 @@
-//! [`CheckReport`], and how it reads.
+//! [`CheckReport`], and its text.
 
 use std::{
     collections::BTreeMap,
@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Caches, MemoryEstimate, Problem};
+use super::{Caches, CheckProblem, MemoryEstimate};
 use crate::{backend::Precision, error::Error};
 
 /// How many problems of one kind are listed; the rest are counted.
 const LISTED: usize = 20;
 
-/// What a check found.
+/// The result of a check.
 ///
 /// It displays as plain text, without the problems: [`verdict`](Self::verdict) has these.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,19 +20,19 @@ const LISTED: usize = 20;
 pub struct CheckReport {
     /// The folder, or the name of a checkpoint in memory.
     pub checkpoint: PathBuf,
-    /// The files that the crate reads, as far as they are there.
+    /// The files that the crate reads.
     pub files: Vec<CheckedFile>,
-    /// The tensors; `None` if `config.json` does not tell which there should be.
+    /// The tensors; `None` without a valid `config.json`.
     pub tensors: Option<TensorSummary>,
-    /// Numbers that were looked at one by one; 0 if that was not asked for.
+    /// The number of weights that were tested; 0 if the options leave the test out.
     pub values: u64,
-    /// Tokens of the tokenizer.
+    /// The number of tokens of the tokenizer.
     pub tokenizer_size: Option<usize>,
     /// The languages; `None` without a tokenizer.
     pub languages: Option<LanguageSummary>,
-    /// The precision that was asked for.
+    /// The requested precision.
     pub asked: Precision,
-    /// The precision that this comes to.
+    /// The precision that the model would have.
     pub loads_as: Option<Precision>,
     /// Memory for the weights in each precision.
     pub memory: Vec<MemoryEstimate>,
@@ -43,7 +43,7 @@ pub struct CheckReport {
     /// Unusual properties that do no harm.
     pub notes: Vec<String>,
     /// Every problem, sorted by kind.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<CheckProblem>,
 }
 
 /// A file of a checkpoint.
@@ -53,14 +53,14 @@ pub struct CheckedFile {
     pub name: String,
     /// Its size.
     pub bytes: u64,
-    /// Its SHA-256 in hexadecimal digits, if it was asked for.
+    /// Its SHA-256 in hexadecimal digits, if it was computed.
     pub sha256: Option<String>,
 }
 
 /// Tensors and their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TensorCount {
-    /// How many.
+    /// The number of tensors.
     pub tensors: usize,
     /// Bytes in the files; 0 for shards that are not read.
     pub bytes: u64,
@@ -71,11 +71,11 @@ pub struct TensorCount {
 pub struct TensorSummary {
     /// Tensors that the model needs.
     pub wanted: usize,
-    /// Those of them that are there and as they should be.
+    /// Those of them that were found and are valid.
     pub found: usize,
-    /// Their numbers; the embedding, which is the output projection too, counts once, and scales of int8 do not.
+    /// The number of parameters. The embedding, which is also the output projection, counts once; scales of int8 do not count.
     pub parameters: u64,
-    /// Their bytes in the files, scales included.
+    /// Their bytes in the files, including scales.
     pub bytes: u64,
     /// The same by type.
     pub types: BTreeMap<String, TensorCount>,
@@ -116,7 +116,7 @@ impl CheckReport {
     }
 
     pub(super) fn problem(&mut self, file: &str, error: &Error) {
-        self.problems.push(Problem::from_error(file, error));
+        self.problems.push(CheckProblem::from_error(file, error));
     }
 
     /// Sorts problems by kind, and drops repetitions.
@@ -141,7 +141,7 @@ impl CheckReport {
     pub fn verdict(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for problems in self.problems.chunk_by(|a, b| a.kind == b.kind) {
-            lines.extend(problems.iter().take(LISTED).map(Problem::to_string));
+            lines.extend(problems.iter().take(LISTED).map(CheckProblem::to_string));
             if let Some(more) = problems.len().checked_sub(LISTED).filter(|&more| more > 0) {
                 lines.push(format!("... and {more} more of this kind ({:?})", problems[0].kind));
             }
@@ -232,7 +232,7 @@ impl fmt::Display for LanguageSummary {
     }
 }
 
-/// Bytes for a person to read.
+/// Bytes in a readable unit.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use safetensors::Dtype;
 use sha2::{Digest, Sha256};
 
-use super::{Problem, ProblemKind, content::Content, tensors::Needed};
+use super::{CheckProblem, CheckProblemKind, content::Content, tensors::Needed};
 use crate::{checkpoint::OnProgress, error::Result};
 
-/// Bytes that a thread reads at a time; whole numbers of every type.
+/// Bytes that a thread reads at a time; a multiple of the size of every type.
 const PIECE: usize = 4 << 20;
 
 /// Numbers of a tensor in a file.
@@ -22,11 +22,11 @@ pub(super) struct Numbers {
     pub(super) range: Range<usize>,
 }
 
-/// What was found in a file.
+/// The findings in a file.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) sha256: Option<String>,
-    /// Numbers that were looked at.
+    /// The number of tested numbers.
     pub(super) values: u64,
     /// Per tensor, in the order of the file.
     broken: Vec<(usize, NonFinite)>,
@@ -36,17 +36,17 @@ pub(super) struct Found {
 #[derive(Debug, Clone, Copy)]
 struct NonFinite {
     count: u64,
-    /// The first one's place in the tensor, and its value.
+    /// The index of the first one in the tensor, and its value.
     first: usize,
     value: f32,
 }
 
 impl Found {
-    pub(super) fn problems(&self, file: &str, tensors: &[Needed<'_>]) -> Vec<Problem> {
+    pub(super) fn problems(&self, file: &str, tensors: &[Needed<'_>]) -> Vec<CheckProblem> {
         let problem = |&(tensor, broken): &(usize, NonFinite)| {
             let NonFinite { count, first, value } = broken;
-            Some(Problem {
-                kind: ProblemKind::NonFinite,
+            Some(CheckProblem {
+                kind: CheckProblemKind::NonFinite,
                 file: file.to_owned(),
                 place: Some(tensors.get(tensor)?.name.clone()),
                 found: format!("{value} at index {first}, {count} such value{},", if count == 1 { "" } else { "s" }),
@@ -64,7 +64,7 @@ struct Piece {
     numbers: Option<(usize, usize)>,
 }
 
-/// Reads file after file, and tells how far it is.
+/// Reads file after file, and reports the progress.
 pub(super) struct Reading<'a> {
     hashes: bool,
     values: bool,
@@ -78,7 +78,7 @@ impl<'a> Reading<'a> {
         Self { hashes, values, progress, done: 0, all: 0 }
     }
 
-    /// Adds what will be read of a file to what is to be read in all.
+    /// Adds a file to the number of bytes to read.
     pub(super) fn plan(&mut self, content: &Content, numbers: &[Numbers]) {
         self.all += match (self.hashes, self.values) {
             (true, _) => content.len() as u64,
@@ -132,7 +132,7 @@ impl Found {
     }
 }
 
-/// Cuts a file: into its `numbers`, and, if all `len` bytes are wanted, what lies between them.
+/// Cuts a file into pieces: its `numbers`, and what is between them if all `len` bytes are to be read.
 fn pieces(numbers: &[Numbers], len: Option<usize>) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut cut = |range: Range<usize>, numbers: Option<(usize, usize)>| {
@@ -153,7 +153,7 @@ fn pieces(numbers: &[Numbers], len: Option<usize>) -> Vec<Piece> {
     pieces
 }
 
-/// Pieces that are in memory together: two for each thread.
+/// Groups of pieces that are in memory at the same time: two for each thread.
 fn batches(pieces: &[Piece]) -> impl Iterator<Item = &[Piece]> {
     let most = 2 * rayon::current_num_threads() * PIECE;
     let mut rest = pieces;

@@ -1,11 +1,11 @@
-//! The tensors in the files against those that `config.json` asks for.
+//! Compares the tensors in the files with those that `config.json` requires.
 
 use std::collections::BTreeSet;
 
 use safetensors::Dtype;
 
 use super::{
-    CheckReport, Problem, ProblemKind, TensorSummary,
+    CheckProblem, CheckProblemKind, CheckReport, TensorSummary,
     headers::{FLOATS, Stored, WeightFile, WeightFiles},
     scan::Numbers,
 };
@@ -24,7 +24,7 @@ pub(super) struct Needed<'a> {
     pub(super) name: String,
     file: &'a WeightFile,
     stored: &'a Stored,
-    /// What it is for; `None` for scales.
+    /// The tensor of the model; `None` for scales.
     pub(super) expected: Option<Expected>,
 }
 
@@ -37,12 +37,12 @@ impl Needed<'_> {
         self.stored.range.len() as u64
     }
 
-    /// Whether numbers of `alignment` bytes can be used where they lie.
+    /// Whether it is aligned to `alignment` bytes, so that it can be used in place.
     pub(super) fn is_aligned(&self, alignment: usize) -> bool {
         (self.file.base + self.stored.range.start).is_multiple_of(alignment)
     }
 
-    /// How many numbers it holds; for bytes that are packed, those of the matrix.
+    /// The number of parameters; for packed bytes, that of the matrix.
     pub(super) fn parameters(&self) -> u64 {
         match &self.expected {
             Some(Expected::Product(shape)) => count(shape),
@@ -57,7 +57,7 @@ pub(super) fn count(shape: &[usize]) -> u64 {
     shape.iter().fold(1, |all, &size| all.saturating_mul(size as u64))
 }
 
-/// The floating point numbers among `tensors` that lie in a file, in its order.
+/// The floating point tensors in a file, in the order of their bytes.
 pub(super) fn values(file: &str, tensors: &[Needed<'_>]) -> Vec<Numbers> {
     let in_file = tensors.iter().enumerate().filter(|(_, tensor)| tensor.file.name == file);
     let floats = in_file.filter(|(_, t)| FLOATS.contains(&t.stored.dtype) && t.stored.range.end <= t.file.len);
@@ -67,7 +67,7 @@ pub(super) fn values(file: &str, tensors: &[Needed<'_>]) -> Vec<Numbers> {
     numbers
 }
 
-/// Looks for each tensor that the model needs. Returns those that are as they should be.
+/// Looks for each tensor of the model. Returns the valid ones.
 pub(super) fn compare<'a>(config: &ModelConfig, weights: &'a WeightFiles, report: &mut CheckReport) -> Vec<Needed<'a>> {
     let expected = load::tensors(config);
     let mut comparison = Comparison { weights, problems: Vec::new(), needed: Vec::new(), used: BTreeSet::new() };
@@ -96,14 +96,14 @@ pub(super) fn compare<'a>(config: &ModelConfig, weights: &'a WeightFiles, report
 
 struct Comparison<'a> {
     weights: &'a WeightFiles,
-    problems: Vec<Problem>,
+    problems: Vec<CheckProblem>,
     needed: Vec<Needed<'a>>,
     used: BTreeSet<&'a str>,
 }
 
 impl<'a> Comparison<'a> {
-    fn problem(&mut self, kind: ProblemKind, file: &str, name: &str, found: String, wanted: String) {
-        self.problems.push(Problem { kind, file: file.to_owned(), place: Some(name.to_owned()), found, wanted });
+    fn problem(&mut self, kind: CheckProblemKind, file: &str, name: &str, found: String, wanted: String) {
+        self.problems.push(CheckProblem { kind, file: file.to_owned(), place: Some(name.to_owned()), found, wanted });
     }
 
     fn find(&mut self, names: &[&str], shape: &[usize]) -> Option<(&'a WeightFile, &'a str, &'a Stored)> {
@@ -116,11 +116,17 @@ impl<'a> Comparison<'a> {
             }
         }
         let name = names.first()?;
-        // If a shard that may hold it cannot be read, that is the problem, and not the tensor.
+        // If the shard that should have it cannot be read, that is reported instead.
         if names.iter().all(|name| weights.home(name).is_some())
             && let Some(home) = weights.home(name)
         {
-            self.problem(ProblemKind::MissingTensor, home, name, "nothing".to_owned(), format!("a tensor {shape:?}"));
+            self.problem(
+                CheckProblemKind::MissingTensor,
+                home,
+                name,
+                "nothing".to_owned(),
+                format!("a tensor {shape:?}"),
+            );
         }
         None
     }
@@ -151,7 +157,7 @@ impl<'a> Comparison<'a> {
     fn has_type(&mut self, file: &WeightFile, name: &str, found: Dtype, wanted: &str) -> bool {
         let fits = FLOATS.contains(&found);
         if !fits {
-            self.problem(ProblemKind::TensorType, &file.name, name, format!("{found:?}"), wanted.to_owned());
+            self.problem(CheckProblemKind::TensorType, &file.name, name, format!("{found:?}"), wanted.to_owned());
         }
         fits
     }
@@ -160,25 +166,25 @@ impl<'a> Comparison<'a> {
         let fits = has_shape(&stored.shape, wanted);
         if !fits {
             let (found, wanted) = (format!("{:?}", stored.shape), format!("{wanted:?} by config.json"));
-            self.problem(ProblemKind::TensorShape, &file.name, name, found, wanted);
+            self.problem(CheckProblemKind::TensorShape, &file.name, name, found, wanted);
         }
         fits
     }
 
-    /// Whether bytes are packed as the kernels want them, with a scale per output beside them.
+    /// Whether int8 weights have the layout of the kernels and a scale per output.
     fn is_packed(&mut self, file: &WeightFile, name: &str, stored: &Stored, output: usize, input: usize) -> bool {
         let known = file.scheme.as_deref() == Some(SCHEME);
         let key = format!("metadata {SCHEME_KEY}");
-        // Once for all tensors of the file.
+        // Report it once per file.
         if !known && !self.problems.iter().any(|p| p.file == file.name && p.place.as_ref() == Some(&key)) {
             let found = format!("{:?}", file.scheme.as_deref().unwrap_or("none"));
-            self.problem(ProblemKind::Quantization, &file.name, &key, found, format!("{SCHEME:?}"));
+            self.problem(CheckProblemKind::Quantization, &file.name, &key, found, format!("{SCHEME:?}"));
         }
         let wanted = packed_shape(output, input);
         let packed = stored.shape == wanted;
         if !packed {
             let (found, wanted) = (format!("{:?}", stored.shape), format!("{wanted:?} by config.json"));
-            self.problem(ProblemKind::TensorShape, &file.name, name, found, wanted);
+            self.problem(CheckProblemKind::TensorShape, &file.name, name, found, wanted);
         }
         let Some((file, name, scales)) = self.find(&[&scale_name(name)], &[output]) else { return false };
         let fits = self.has_type(file, name, scales.dtype, "F32, F16 or BF16");

@@ -1,12 +1,12 @@
-//! Addresses: of the hub, of its files, of what it redirects to.
+//! Addresses of the hub, its files and its redirects.
 
 use std::fmt::Write as _;
 
 use ureq::http::Uri;
 
-use super::failure::Failure;
+use super::error::HubError;
 
-/// Text as one part of a path.
+/// Escapes text for use as one part of a path.
 pub(super) fn encoded(part: &str) -> String {
     let mut out = String::with_capacity(part.len());
     for byte in part.bytes() {
@@ -19,8 +19,8 @@ pub(super) fn encoded(part: &str) -> String {
     out
 }
 
-/// The address that a location in an answer of `base` stands for.
-pub(super) fn joined(base: &Uri, location: &str) -> Result<Uri, Failure> {
+/// The address of a `Location` in an answer of `base`.
+pub(super) fn joined(base: &Uri, location: &str) -> Result<Uri, HubError> {
     let origin =
         || format!("{}://{}", base.scheme_str().unwrap_or("https"), base.authority().map_or("", |host| host.as_str()));
     let scheme = location.split_once("://").map(|(scheme, _)| scheme);
@@ -34,14 +34,14 @@ pub(super) fn joined(base: &Uri, location: &str) -> Result<Uri, Failure> {
         let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
         format!("{}{folder}/{location}", origin())
     };
-    // What stands behind `#` is not sent.
+    // The fragment is not sent.
     let whole = whole.split('#').next().unwrap_or_default();
     let address: Result<Uri, _> = whole.parse();
     match address {
         Ok(address) if matches!(address.scheme_str(), Some("http" | "https")) && address.host().is_some() => {
             Ok(address)
         }
-        _ => Err(Failure::Content(format!("{} redirects to something that is no web address", shown(base)))),
+        _ => Err(HubError::Content(format!("{} redirects to something that is no web address", shown(base)))),
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn of_origin(address: &Uri, endpoint: &Uri) -> bool {
     origin(address) == origin(endpoint)
 }
 
-/// An address in messages: without its path, whose query may be a signature, and without a password.
+/// An address for messages: without its path and query, which may hold a signature, and without a password.
 pub(super) fn shown(address: &Uri) -> String {
     let host = address.host().unwrap_or("the hub");
     match address.port_u16() {

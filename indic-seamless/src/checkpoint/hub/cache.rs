@@ -1,4 +1,4 @@
-//! The cache that all Hugging Face programs share: its folders, links, locks and marks.
+//! The cache that all Hugging Face programs share: its folders, links, locks and marker files.
 //!
 //! ```text
 //! models--OWNER--NAME/blobs/ETAG                     the content of a file
@@ -21,7 +21,8 @@ use std::{
 use hf_hub::{Repo, RepoType};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{client::Client, failure::Failure, files::is_plain};
+use super::{client::Client, error::HubError};
+use crate::checkpoint::shards::is_plain;
 
 /// The folder of one model in the cache.
 pub(super) struct Cache {
@@ -57,7 +58,7 @@ impl Cache {
     /// Remembers the commit that a revision is at.
     pub(super) fn set_commit(&self, revision: &str, commit: &str) -> io::Result<()> {
         if self.commit(revision).as_deref() == Some(commit) {
-            // The cache may be one that can only be read.
+            // The cache may be read-only.
             return Ok(());
         }
         let path = self.folder.join("refs").join(revision);
@@ -70,7 +71,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Remembers that a commit has no such file, for those who work offline.
+    /// Remembers that a commit has no such file, for use offline.
     pub(super) fn set_absent(&self, commit: &str, name: &str) -> io::Result<()> {
         let path = self.folder.join(".no_exist").join(commit).join(name);
         if path.exists() {
@@ -94,14 +95,14 @@ impl Cache {
             || listed().is_some_and(|tree| !tree.files.contains_key(name))
     }
 
-    /// Puts content into a snapshot, under a name.
-    pub(super) fn link(&self, etag: &str, commit: &str, name: &str) -> Result<(), Failure> {
+    /// Links content into a snapshot, under a name.
+    pub(super) fn link(&self, etag: &str, commit: &str, name: &str) -> Result<(), HubError> {
         let link = self.snapshot(commit).join(name);
-        let failure = |error: &io::Error| Failure::disk("write", &link, error);
+        let failure = |error: &io::Error| HubError::disk("write", &link, error);
         if link.exists() {
             return Ok(());
         }
-        // A link whose content is gone.
+        // A dangling link.
         if link.symlink_metadata().is_ok() {
             fs::remove_file(&link).map_err(|error| failure(&error))?;
         }
@@ -113,8 +114,8 @@ impl Cache {
         }
     }
 
-    /// What there is of some content, in the names that programs of Hugging Face give it: `ETAG.incomplete` what can
-    /// be resumed, with a part in the middle what one process alone writes, `ETAG.part` by the library for Rust.
+    /// Partial downloads of some content under the names of Hugging Face's programs: `ETAG.incomplete` can be resumed, one with
+    /// another part in the middle belongs to one process, `ETAG.part` is from the library for Rust.
     pub(super) fn partial(&self, etag: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.folder.join("blobs")) else { return Vec::new() };
         let is_partial = |path: &PathBuf| {
@@ -124,21 +125,21 @@ impl Cache {
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_partial).collect()
     }
 
-    /// For content that is whole.
+    /// The file for complete content.
     pub(super) fn remove_partial(&self, etag: &str) {
         for leftover in self.partial(etag) {
             fs::remove_file(leftover).ok();
         }
     }
 
-    /// Waits until no other program writes some content.
+    /// Waits until no other program writes the content, and locks it.
     ///
     /// # Errors
     ///
-    /// [`Failure::Locked`] if what the other program has does not change for the time `stall`.
-    pub(super) fn lock(&self, etag: &str, name: &str, stall: Duration, client: &Client) -> Result<Lock, Failure> {
+    /// [`HubError::Locked`] if the download of the other program makes no progress for the time `stall`.
+    pub(super) fn lock(&self, etag: &str, name: &str, stall: Duration, client: &Client) -> Result<Lock, HubError> {
         let path = self.locks.join(format!("{etag}.lock"));
-        let file = open_lock(&path).map_err(|error| Failure::disk("write", &path, &error))?;
+        let file = open_lock(&path).map_err(|error| HubError::disk("write", &path, &error))?;
         let (mut before, mut since) = (Vec::new(), Instant::now());
         loop {
             match file.try_lock() {
@@ -154,7 +155,7 @@ impl Cache {
             if now != before {
                 (before, since) = (now, Instant::now());
             } else if since.elapsed() >= stall {
-                return Err(Failure::Locked(name.to_owned()));
+                return Err(HubError::Locked(name.to_owned()));
             }
             client.pause(Duration::from_millis(100))?;
         }
@@ -169,9 +170,9 @@ impl Cache {
     }
 }
 
-/// Content that this program alone writes; until it is dropped.
+/// The lock of some content, until it is dropped.
 pub(super) struct Lock {
-    /// The file stays when the lock is gone: others may wait for it.
+    /// The file stays after the lock is released: others may wait for it.
     _file: Option<File>,
 }
 
@@ -183,7 +184,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
     options.read(true).write(true);
     match options.clone().create_new(true).open(path) {
         Ok(file) => {
-            // For others who share the cache, whatever the mask of this process.
+            // Other users may share the cache, so the umask does not apply.
             #[cfg(unix)]
             file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o664)).ok();
             Ok(file)
@@ -193,7 +194,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Gives a temporary file the rights that other files get.
+/// Gives a temporary file the permissions of other files.
 fn readable(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;

@@ -1,4 +1,4 @@
-//! Requests to the hub: where the token may go, redirects, and when to try again.
+//! Requests to the hub: who gets the token, redirects, and retries.
 
 use std::{
     collections::BTreeMap,
@@ -15,48 +15,48 @@ use ureq::{
 
 use super::{
     address::{encoded, joined, of_origin, shown},
-    failure::{Again, Failure, Refusal, one_line},
+    error::{Again, HubError, StatusError, one_line},
     network::Agents,
 };
 
 /// Most redirects in a row.
 const REDIRECTS: usize = 10;
-/// Longest pause that a server may ask for; who asks for a longer one is not asked again.
+/// Longest pause that a server may ask for. After a longer one the request fails.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Longest pause between attempts when the server asks for none.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(16);
 /// Largest list of files.
 const LIST: u64 = 64 << 20;
 
-/// A hub, asked as one client.
+/// A client of the hub.
 pub(super) struct Client {
     pub(super) agents: Agents,
-    /// The hub's address without a slash at its end; a hub may lie below a path.
+    /// The address of the hub without a trailing slash. It may have a path.
     pub(super) base: String,
     /// The same, for its host, port and scheme.
     pub(super) endpoint: Uri,
     pub(super) token: Option<String>,
     pub(super) id: String,
     pub(super) retries: u32,
-    /// Set when one thread has failed, for the others to end.
+    /// Set after an error in one thread, so that the others stop.
     pub(super) stopped: AtomicBool,
 }
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
-    /// The headers of the hub's own answer, without those of other hosts.
+    /// The headers of the hub itself; redirects to other hosts are not followed.
     Head,
     /// As `Head`, for servers that do not know it.
     HeadByGet,
-    /// The content, wherever it lies, from this byte on.
+    /// The content from this byte on, from whatever host has it.
     Get(u64),
 }
 
-/// An answer that is no redirect that has to be followed.
+/// An answer other than a redirect to follow.
 pub(super) struct Answer {
     pub(super) response: Response<Body>,
-    /// Who gave it.
+    /// The address that answered.
     pub(super) address: Uri,
 }
 
@@ -79,14 +79,14 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim()
 }
 
-/// What the hub says of a revision.
+/// The hub's description of a revision.
 #[derive(Debug, Deserialize)]
 pub(super) struct Info {
     pub(super) sha: String,
     pub(super) siblings: Vec<Sibling>,
 }
 
-/// One file of a model; all but the name only where `blobs` was asked for.
+/// One file of a model. Only with `blobs` it has more than the name.
 #[derive(Debug, Deserialize)]
 pub(super) struct Sibling {
     #[serde(rename = "rfilename")]
@@ -97,7 +97,7 @@ pub(super) struct Sibling {
     pub(super) lfs: Option<Lfs>,
 }
 
-/// What the hub says of a large file.
+/// The hub's description of a large file.
 #[derive(Debug, Deserialize)]
 pub(super) struct Lfs {
     pub(super) sha256: Option<String>,
@@ -106,7 +106,7 @@ pub(super) struct Lfs {
 
 impl Client {
     /// The files of a revision; with hashes and sizes where `blobs` is true and the hub knows them.
-    pub(super) fn info(&self, revision: &str, blobs: bool, retries: u32) -> Result<Info, Failure> {
+    pub(super) fn info(&self, revision: &str, blobs: bool, retries: u32) -> Result<Info, HubError> {
         let what = format!("model {} at revision {revision}", self.id);
         let query = if blobs { "?blobs=true" } else { "" };
         let path = format!("/api/models/{}/revision/{}{query}", self.id, encoded(revision));
@@ -115,11 +115,11 @@ impl Client {
             let host = answer.host();
             let mut body = answer.response.into_body();
             let json = body.with_config().limit(LIST).read_to_vec();
-            let json = json.map_err(|error| Failure::transport(&error, &host))?;
+            let json = json.map_err(|error| HubError::transport(&error, &host))?;
             serde_json::from_slice(&json).map_err(|error| {
                 // Pages of proxies and portals come with status 200.
                 let kind = if serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(&json).is_ok() { "" } else { "no JSON: " };
-                Failure::Content(format!(
+                HubError::Content(format!(
                     "the answer of {host} for {what} makes no sense ({kind}{error}); is it a hub, or does a proxy ask for a login?"
                 ))
             })
@@ -131,8 +131,8 @@ impl Client {
         format!("/{}/resolve/{commit}/{}", self.id, encoded(name))
     }
 
-    /// One request, and those that its redirects lead to.
-    pub(super) fn request(&self, method: Method, path: &str, what: &str) -> Result<Answer, Failure> {
+    /// One request, including its redirects.
+    pub(super) fn request(&self, method: Method, path: &str, what: &str) -> Result<Answer, HubError> {
         let mut address = joined(&self.endpoint, &format!("{}{path}", self.base))?;
         for _ in 0..REDIRECTS {
             let answer = self.ask(method, address)?;
@@ -141,43 +141,43 @@ impl Client {
             }
             let location = answer.header(header::LOCATION.as_str());
             if location.is_empty() {
-                return Err(Failure::Content(format!("{} redirects {what} to nowhere", answer.host())));
+                return Err(HubError::Content(format!("{} redirects {what} to nowhere", answer.host())));
             }
             let next = joined(&answer.address, location)?;
             if answer.address.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
-                return Err(Failure::Content(format!(
+                return Err(HubError::Content(format!(
                     "{} redirects {what} to {}, which is not encrypted",
                     answer.host(),
                     shown(&next)
                 )));
             }
-            // The hub's own answer says all about a file; another host's knows nothing of its etag.
+            // The answer of the hub itself has all headers; another host does not know the etag.
             if !matches!(method, Method::Get(_)) && !of_origin(&next, &self.endpoint) {
                 return Ok(answer);
             }
             address = next;
         }
-        Err(Failure::Content(format!("{} redirects {what} in a circle", shown(&self.endpoint))))
+        Err(HubError::Content(format!("{} redirects {what} in a circle", shown(&self.endpoint))))
     }
 
-    fn ask(&self, method: Method, address: Uri) -> Result<Answer, Failure> {
+    fn ask(&self, method: Method, address: Uri) -> Result<Answer, HubError> {
         let agent = self.agents.to(&address);
         let request = if method == Method::Head { agent.head(&address) } else { agent.get(&address) };
-        // Compressed, a file has another length and cannot be resumed.
+        // A compressed transfer has another length and cannot be resumed.
         let mut request = request.header(header::ACCEPT_ENCODING, "identity");
         if let Method::Get(from @ 1..) = method {
             request = request.header(header::RANGE, format!("bytes={from}-"));
         }
-        // Nobody but the hub itself is given the token.
+        // Only the hub itself gets the token.
         if let (Some(token), true) = (&self.token, of_origin(&address, &self.endpoint)) {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let response = request.call().map_err(|error| Failure::transport(&error, &shown(&address)))?;
+        let response = request.call().map_err(|error| HubError::transport(&error, &shown(&address)))?;
         Ok(Answer { response, address })
     }
 
-    /// The answer, unless its status is one of failure.
-    fn accepted(&self, answer: Answer, what: &str) -> Result<Answer, Failure> {
+    /// The answer, or the error by its status.
+    fn accepted(&self, answer: Answer, what: &str) -> Result<Answer, HubError> {
         let status = answer.status();
         if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(answer);
@@ -185,16 +185,16 @@ impl Client {
         let reason = format!("{} answers {} for {what}", answer.host(), status.as_u16());
         if matches!(status.as_u16(), 408 | 429 | 500 | 502..) {
             let again = pause(answer.response.headers()).map_or(Again::Soon, Again::After);
-            return Err(Failure::Network { reason, again });
+            return Err(HubError::Network { reason, again });
         }
-        // An address that was signed for a while is no longer valid: the hub gives a new one.
+        // A signed address has expired: the hub gives a new one.
         if !of_origin(&answer.address, &self.endpoint) && matches!(status.as_u16(), 400 | 401 | 403 | 410) {
-            return Err(Failure::Network { reason, again: Again::Soon });
+            return Err(HubError::Network { reason, again: Again::Soon });
         }
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            return Err(Failure::Network { reason, again: Again::Never });
+            return Err(HubError::Network { reason, again: Again::Never });
         }
-        Err(Failure::Refused(Refusal {
+        Err(HubError::Refused(StatusError {
             status: status.as_u16(),
             code: one_line(answer.header("x-error-code")),
             message: one_line(answer.header("x-error-message")),
@@ -202,13 +202,13 @@ impl Client {
         }))
     }
 
-    /// Tries until there is an answer that does not change by waiting.
+    /// Repeats a request until it succeeds or fails for good.
     pub(super) fn again<T>(
         &self,
         what: &str,
         retries: u32,
-        mut attempt: impl FnMut() -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        mut attempt: impl FnMut() -> Result<T, HubError>,
+    ) -> Result<T, HubError> {
         let mut attempts = Attempts::new(retries);
         loop {
             match attempt() {
@@ -218,12 +218,12 @@ impl Client {
         }
     }
 
-    /// Waits, unless another thread ends the download.
-    pub(super) fn pause(&self, time: Duration) -> Result<(), Failure> {
+    /// Waits, unless another thread stops the download.
+    pub(super) fn pause(&self, time: Duration) -> Result<(), HubError> {
         let end = Instant::now() + time;
         loop {
             if self.stopped.load(Ordering::Relaxed) {
-                return Err(Failure::Stopped);
+                return Err(HubError::Stopped);
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -234,7 +234,7 @@ impl Client {
     }
 }
 
-/// How often something was tried.
+/// Counts attempts.
 pub(super) struct Attempts {
     most: u32,
     failed: u32,
@@ -245,7 +245,7 @@ impl Attempts {
         Self { most, failed: 0 }
     }
 
-    /// Something was achieved: failures are counted anew.
+    /// Resets the count after progress.
     pub(super) fn reset(&mut self) {
         self.failed = 0;
     }
@@ -254,20 +254,20 @@ impl Attempts {
     ///
     /// # Errors
     ///
-    /// The failure, if there is to be no other attempt.
-    pub(super) fn next(&mut self, failure: Failure, what: &str) -> Result<Duration, Failure> {
-        let Failure::Network { reason, again } = failure else { return Err(failure) };
+    /// The error itself, if there are no attempts left.
+    pub(super) fn next(&mut self, failure: HubError, what: &str) -> Result<Duration, HubError> {
+        let HubError::Network { reason, again } = failure else { return Err(failure) };
         let pause = match again {
             Again::Soon => (Duration::from_millis(500) * (1 << self.failed.min(8))).min(LONGEST_BACK_OFF),
             Again::After(pause) if pause <= LONGEST_PAUSE => pause,
             Again::After(pause) => {
                 let reason = format!("{reason} and wants to be left alone for {} s", pause.as_secs());
-                return Err(Failure::Network { reason, again: Again::Never });
+                return Err(HubError::Network { reason, again: Again::Never });
             }
-            Again::Never => return Err(Failure::Network { reason, again }),
+            Again::Never => return Err(HubError::Network { reason, again }),
         };
         if self.failed >= self.most {
-            return Err(Failure::Network { reason, again });
+            return Err(HubError::Network { reason, again });
         }
         self.failed += 1;
         tracing::info!(what, %reason, pause_s = pause.as_secs_f64(), "request failed; trying again");
@@ -275,7 +275,7 @@ impl Attempts {
     }
 }
 
-/// How long a server wants to be left alone.
+/// The pause that a server asks for.
 fn pause(headers: &HeaderMap) -> Option<Duration> {
     let seconds = text(headers, "retry-after").parse().ok().or_else(|| {
         // The hub's `RateLimit: "api";r=0;t=55`.
@@ -290,8 +290,8 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn network(again: Again) -> Failure {
-        Failure::Network { reason: "busy".to_owned(), again }
+    fn network(again: Again) -> HubError {
+        HubError::Network { reason: "busy".to_owned(), again }
     }
 
     #[test]
@@ -306,7 +306,7 @@ mod tests {
         let mut next = |again| attempts.next(network(again), "it").map(|pause| pause.as_millis());
         assert_eq!(next(Again::Soon).unwrap(), 500);
         let long = next(Again::After(Duration::from_secs(301))).unwrap_err();
-        assert!(matches!(long, Failure::Network { reason, .. } if reason.contains("301 s")));
+        assert!(matches!(long, HubError::Network { reason, .. } if reason.contains("301 s")));
         assert!(next(Again::Never).is_err());
     }
 

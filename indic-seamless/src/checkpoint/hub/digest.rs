@@ -1,4 +1,4 @@
-//! Whether the bytes of a file are those that its etag names.
+//! Compares the bytes of a file with the hash in its etag.
 
 use std::{
     fs::File,
@@ -8,14 +8,14 @@ use std::{
 
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
-/// What the content of a file hashes to.
+/// The hash of the content of a file, by its etag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Digest {
     /// SHA-256 of the content: large files.
     Sha256,
     /// SHA-1 of git's object: small files. Some mirrors have the SHA-1 of the content here.
     Sha1,
-    /// The etag of a mirror that says nothing about the content.
+    /// The etag of a mirror, which is not a hash of the content.
     Unknown,
 }
 
@@ -30,7 +30,7 @@ impl Digest {
     }
 }
 
-/// A SHA-256 that is made while the bytes arrive.
+/// A SHA-256 that is computed while the bytes arrive.
 pub(super) struct Sha256(Context);
 
 impl Sha256 {

@@ -1,4 +1,4 @@
-//! The download of a model: what it needs, then several files at once.
+//! The download of a model: finds the needed files, then gets several at once.
 
 use std::{
     collections::BTreeSet,
@@ -14,35 +14,38 @@ use std::{
 use super::{
     HubModel,
     client::Client,
-    failure::Failure,
-    files::{first_files, is_plain, needed_shards},
+    error::HubError,
+    files::{first_files, needed_shards},
     metadata::{Metadata, Remote},
     network::Agents,
     place::Place,
     transfer::Transfer,
 };
-use crate::checkpoint::{source::OTHERS, weights::INDEX};
+use crate::checkpoint::{
+    layout::{INDEX, OTHERS},
+    shards::is_plain,
+};
 
-/// How often the caller hears of a download, in bytes of a file.
+/// Bytes of a file between two progress reports.
 const REPORT_EVERY: u64 = 1 << 20;
-/// Files at once: one connection seldom fills the line.
+/// Files at once: one connection seldom uses the full bandwidth.
 const AT_ONCE: usize = 4;
 
-/// How far a download has come.
+/// The progress of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DownloadProgress<'a> {
-    /// The name of the file that has grown.
+    /// The name of the file that made progress.
     pub file: &'a str,
-    /// Its bytes that are here.
+    /// Its bytes so far.
     pub done: u64,
-    /// Its bytes in all.
+    /// Its size in bytes.
     pub size: u64,
-    /// Its place among the files of the model, from 0.
+    /// Its number among the files of the model, from 0.
     pub index: usize,
-    /// How many files there are.
+    /// The number of files.
     pub files: usize,
-    /// Bytes of all files that are here, with those that were in the cache before.
+    /// Bytes of all files so far, including those that were in the cache before.
     pub total_done: u64,
     /// Bytes of all files.
     pub total_size: u64,
@@ -53,11 +56,16 @@ pub struct DownloadProgress<'a> {
 pub type OnDownload<'a> = &'a mut dyn FnMut(&DownloadProgress<'_>);
 
 impl Place {
-    /// Gets what is not in the cache yet; the folder of the snapshot. Where the cache has a `complete` model, a hub that
-    /// is out of reach is noticed at once.
-    pub(super) fn fetch(&self, model: &HubModel, complete: bool, progress: OnDownload<'_>) -> Result<PathBuf, Failure> {
+    /// Downloads what is not in the cache yet. Returns the folder of the snapshot. If the cache has a `complete` model, there
+    /// are no retries for a hub that is out of reach.
+    pub(super) fn fetch(
+        &self,
+        model: &HubModel,
+        complete: bool,
+        progress: OnDownload<'_>,
+    ) -> Result<PathBuf, HubError> {
         let endpoint =
-            self.endpoint.parse().map_err(|error| Failure::Content(format!("{}: {error}", self.endpoint)))?;
+            self.endpoint.parse().map_err(|error| HubError::Content(format!("{}: {error}", self.endpoint)))?;
         let client = Client {
             agents: Agents::new(&self.network, self.stall)?,
             base: self.endpoint.clone(),
@@ -70,22 +78,22 @@ impl Place {
         let info = client.info(&self.revision, false, if complete { 0 } else { model.retries })?;
         let commit = info.sha;
         if !is_plain(&commit) {
-            return Err(Failure::Content(format!("the hub names a commit {commit:?}, wanted a hash")));
+            return Err(HubError::Content(format!("the hub names a commit {commit:?}, wanted a hash")));
         }
         let there: BTreeSet<&str> = info.siblings.iter().map(|file| file.name.as_str()).collect();
 
-        // Everything is asked for by commit, so that no change on the hub can mix two versions in one folder.
+        // All requests name the commit, so that a change on the hub cannot mix two versions in one folder.
         let dir = self.cache.snapshot(&commit);
         let metadata = Metadata::new(&client, &commit);
         let transfer = Transfer { client: &client, cache: &self.cache, commit: &commit, stall: self.stall };
-        let mut names = first_files(&there).map_err(Failure::Missing)?;
+        let mut names = first_files(&there).map_err(HubError::Missing)?;
         if names.iter().any(|name| name == INDEX) {
             if !dir.join(INDEX).exists() {
                 transfer.get(&metadata.of(INDEX)?, &mut |_| {})?;
             }
-            let shards = needed_shards(&dir.join(INDEX)).map_err(Failure::Content)?;
+            let shards = needed_shards(&dir.join(INDEX)).map_err(HubError::Content)?;
             if let Some(missing) = shards.iter().find(|shard| !there.contains(shard.as_str())) {
-                return Err(Failure::Missing(format!("the model's index names {missing}, which the model lacks")));
+                return Err(HubError::Missing(format!("the model's index names {missing}, which the model lacks")));
             }
             names.extend(shards);
         }
@@ -93,13 +101,13 @@ impl Place {
         download.run(self, &dir, progress)?;
 
         for name in OTHERS.iter().filter(|name| !there.contains(*name)) {
-            // Of use to those who work offline, who do without where the cache cannot be written.
+            // For use offline. Not an error if the cache cannot be written.
             if let Err(error) = self.cache.set_absent(&commit, name) {
                 tracing::debug!(name, %error, "cannot note that a file is absent");
             }
         }
         if self.revision != commit {
-            // Only now: until then the revision stands for the version that is complete.
+            // Only now: until then the revision refers to the previous, complete version.
             if let Err(error) = self.cache.set_commit(&self.revision, &commit) {
                 tracing::warn!(revision = self.revision, %error, "cannot note the commit of the revision in the cache");
             }
@@ -117,7 +125,7 @@ struct Download<'a> {
 }
 
 impl Download<'_> {
-    fn run(&self, place: &Place, dir: &Path, progress: OnDownload<'_>) -> Result<(), Failure> {
+    fn run(&self, place: &Place, dir: &Path, progress: OnDownload<'_>) -> Result<(), HubError> {
         let size = |name: &String| fs::metadata(dir.join(name)).map(|file| file.len()).ok();
         let there: Vec<Option<u64>> = self.names.iter().map(size).collect();
         let missing: Vec<usize> = (0..self.names.len()).filter(|&index| there[index].is_none()).collect();
@@ -136,7 +144,7 @@ impl Download<'_> {
         for (index, file) in &files {
             totals.size[*index] = file.size.unwrap_or(0);
         }
-        // An index has come before; it counts like the others.
+        // The index was downloaded before; it counts like the others.
         if let Some(index) = self.names.iter().position(|name| name == INDEX)
             && there[index].is_some()
             && !files.is_empty()
@@ -146,7 +154,7 @@ impl Download<'_> {
         let (sender, reports) = mpsc::channel();
         thread::scope(|scope| {
             let work = scope.spawn(|| {
-                // Dropped when all is done, which ends the reports.
+                // Dropped at the end, which ends the reports.
                 let sender = sender;
                 self.in_parallel(&files, |(index, file)| {
                     let sender = sender.clone();
@@ -156,7 +164,7 @@ impl Download<'_> {
                         at = done;
                         if done >= told + REPORT_EVERY && Some(done) != file.size {
                             told = done;
-                            // The caller has given up if nobody listens.
+                            // Nobody listens any more: the caller has given up.
                             if sender.send((index, done)).is_err() {
                                 self.transfer.client.stopped.store(true, Ordering::Relaxed);
                             }
@@ -171,11 +179,11 @@ impl Download<'_> {
             for (index, done) in reports {
                 totals.report(index, done, progress);
             }
-            work.join().unwrap_or(Err(Failure::Stopped))
+            work.join().unwrap_or(Err(HubError::Stopped))
         })
     }
 
-    fn check_space(&self, place: &Place, files: &[(usize, Remote)]) -> Result<(), Failure> {
+    fn check_space(&self, place: &Place, files: &[(usize, Remote)]) -> Result<(), HubError> {
         let left = |(_, file): &(usize, Remote)| {
             let cache = self.transfer.cache;
             let partial = cache.partial(&file.etag).into_iter();
@@ -187,19 +195,19 @@ impl Download<'_> {
         if wanted == 0 {
             return Ok(());
         }
-        fs::create_dir_all(&place.dir).map_err(|error| Failure::disk("create", &place.dir, &error))?;
+        fs::create_dir_all(&place.dir).map_err(|error| HubError::disk("create", &place.dir, &error))?;
         match fs4::available_space(&place.dir) {
-            Ok(found) if found < wanted => Err(Failure::NoSpace { found, wanted }),
+            Ok(found) if found < wanted => Err(HubError::NoSpace { found, wanted }),
             _ => Ok(()),
         }
     }
 
-    /// What `work` makes of each item, in the order of the items; the first failure ends all.
+    /// The results of `work` for all items, in their order. The first error stops the others.
     fn in_parallel<T: Clone + Sync, R: Send>(
         &self,
         items: &[T],
-        work: impl Fn(T) -> Result<R, Failure> + Sync,
-    ) -> Result<Vec<R>, Failure> {
+        work: impl Fn(T) -> Result<R, HubError> + Sync,
+    ) -> Result<Vec<R>, HubError> {
         let client = self.transfer.client;
         let next = AtomicUsize::new(0);
         let worker = || {
@@ -212,17 +220,17 @@ impl Download<'_> {
                 results.push((index, result?));
             }
         };
-        let ended: Vec<Result<Vec<(usize, R)>, Failure>> = thread::scope(|scope| {
+        let ended: Vec<Result<Vec<(usize, R)>, HubError>> = thread::scope(|scope| {
             let workers: Vec<_> = (0..AT_ONCE.min(items.len())).map(|_| scope.spawn(worker)).collect();
-            workers.into_iter().map(|worker| worker.join().unwrap_or(Err(Failure::Stopped))).collect()
+            workers.into_iter().map(|worker| worker.join().unwrap_or(Err(HubError::Stopped))).collect()
         });
         let mut results = Vec::new();
         let mut failure = None;
         for end in ended {
             match end {
                 Ok(some) => results.extend(some),
-                // Of the others, which only end because of the first.
-                Err(Failure::Stopped) if failure.is_some() => {}
+                // From threads that stop because of the first error.
+                Err(HubError::Stopped) if failure.is_some() => {}
                 Err(first) => failure = Some(first),
             }
         }
@@ -243,7 +251,7 @@ struct Totals<'a> {
 
 impl Totals<'_> {
     fn report(&mut self, index: usize, done: u64, progress: OnDownload<'_>) {
-        // A file that is begun anew is not shown until it is further than before.
+        // A file that starts again is not reported until it is larger than before.
         self.done[index] = self.done[index].max(done);
         self.size[index] = self.size[index].max(self.done[index]);
         progress(&DownloadProgress {

@@ -1,4 +1,4 @@
-//! What the hub says of a file: the etag that names its content, and its size.
+//! Etags and sizes of files on the hub.
 
 use std::{
     collections::BTreeMap,
@@ -8,24 +8,24 @@ use std::{
 use super::{
     client::{Answer, Client, Method, Sibling},
     digest::Digest,
-    failure::{Failure, Refusal},
-    files::is_plain,
+    error::{HubError, StatusError},
 };
+use crate::checkpoint::shards::is_plain;
 
 /// A file on the hub.
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
     pub(super) name: String,
-    /// Names the content: a hash of it, on the hub itself.
+    /// Identifies the content; on the hub itself a hash of it.
     pub(super) etag: String,
     pub(super) size: Option<u64>,
 }
 
-/// The files of a commit, as far as they were asked for.
+/// The files of a commit.
 pub(super) struct Metadata<'a> {
     pub(super) client: &'a Client,
     pub(super) commit: &'a str,
-    /// The hub's list with hashes and sizes; asked for where headers are missing.
+    /// The hub's list with hashes and sizes, which is requested if headers are missing.
     list: Mutex<Option<BTreeMap<String, Sibling>>>,
 }
 
@@ -34,31 +34,31 @@ impl<'a> Metadata<'a> {
         Self { client, commit, list: Mutex::new(None) }
     }
 
-    /// What the hub says of a file.
-    pub(super) fn of(&self, name: &str) -> Result<Remote, Failure> {
+    /// Etag and size of a file.
+    pub(super) fn of(&self, name: &str) -> Result<Remote, HubError> {
         let path = self.client.file(self.commit, name);
         let answer = self.client.again(name, self.client.retries, || {
             match self.client.request(Method::Head, &path, name) {
-                Err(Failure::Refused(Refusal { status: 400 | 405 | 501, .. })) => {
+                Err(HubError::Refused(StatusError { status: 400 | 405 | 501, .. })) => {
                     self.client.request(Method::HeadByGet, &path, name)
                 }
-                // A mirror that gives no code for it.
-                Err(Failure::Refused(refusal @ Refusal { status: 404, .. })) if refusal.code.is_empty() => {
-                    Err(Failure::Refused(Refusal { code: "EntryNotFound".to_owned(), ..refusal }))
+                // A mirror does not send the error code.
+                Err(HubError::Refused(refusal @ StatusError { status: 404, .. })) if refusal.code.is_empty() => {
+                    Err(HubError::Refused(StatusError { code: "EntryNotFound".to_owned(), ..refusal }))
                 }
                 other => other,
             }
         })?;
         let commit = answer.header("x-repo-commit");
         if !commit.is_empty() && commit != self.commit {
-            return Err(Failure::Content(format!(
+            return Err(HubError::Content(format!(
                 "{} answers for commit {commit:?} of {name}, wanted {}",
                 answer.host(),
                 self.commit
             )));
         }
         let (mut etag, mut size) = (etag(&answer), size(&answer));
-        // A proxy may strip headers, a mirror may have etags of its own.
+        // A proxy may strip headers, and a mirror may have other etags.
         let is_hub = !commit.is_empty() && Digest::of(&etag) != Digest::Unknown;
         if !is_hub || size.is_none() {
             let (listed, listed_size) = self.listed(name);
@@ -68,7 +68,7 @@ impl<'a> Metadata<'a> {
             }
         }
         if !is_plain(&etag) {
-            return Err(Failure::Content(format!(
+            return Err(HubError::Content(format!(
                 "the answer of {} for {name} has no valid etag (found {etag:?}); is it a hub, or does a proxy strip headers?",
                 answer.host()
             )));
@@ -76,7 +76,7 @@ impl<'a> Metadata<'a> {
         Ok(Remote { name: name.to_owned(), etag, size })
     }
 
-    /// Hash and size by the hub's list of files; not every mirror has them there.
+    /// Hash and size from the hub's list of files, which not every mirror has.
     fn listed(&self, name: &str) -> (Option<String>, Option<u64>) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         let list = list.get_or_insert_with(|| match self.client.info(self.commit, true, self.client.retries) {

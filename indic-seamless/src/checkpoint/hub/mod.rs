@@ -1,11 +1,11 @@
-//! Checkpoints from the Hugging Face hub, kept in the cache that the other programs of Hugging Face use as well.
+//! Checkpoints from the Hugging Face hub, in the cache that all programs of Hugging Face share.
 
 mod address;
 mod cache;
 mod client;
 mod digest;
 mod download;
-mod failure;
+mod error;
 mod files;
 mod metadata;
 mod network;
@@ -16,20 +16,20 @@ use std::{env, fmt, path::PathBuf, time::Duration};
 
 pub use self::download::{DownloadProgress, OnDownload};
 use self::{
-    failure::Failure,
+    error::HubError,
     files::is_complete,
     place::{Place, is_commit},
 };
 use crate::{Error, Result};
 
-/// A model on the Hugging Face hub, and how to get it.
+/// A model on the Hugging Face hub, and the settings of its download.
 ///
-/// What is not set here comes from the environment, as in Hugging Face's own library: `HF_TOKEN` (or the file that
+/// Settings that are not given come from the environment, as in Hugging Face's own library: `HF_TOKEN` (or the file that
 /// `HF_TOKEN_PATH` names, or `token` in `HF_HOME`), `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and
-/// `HF_HUB_DOWNLOAD_TIMEOUT`; further the proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and the
-/// certificates of `SSL_CERT_FILE` (or `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`), which are trusted beside Mozilla's.
+/// `HF_HUB_DOWNLOAD_TIMEOUT`; also the proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and the
+/// certificates of `SSL_CERT_FILE` (or `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`), which are trusted in addition to Mozilla's.
 ///
-/// The token is sent to the hub's own scheme, host and port, and nowhere else.
+/// The token is sent only to the scheme, host and port of the hub.
 ///
 /// ```no_run
 /// use indic_seamless::checkpoint::HubModel;
@@ -68,21 +68,21 @@ impl HubModel {
         }
     }
 
-    /// A branch, a tag or, for a model that never changes, a commit.
+    /// A branch, a tag, or a commit, which never changes.
     #[must_use]
     pub fn revision(mut self, revision: impl Into<String>) -> Self {
         self.revision = revision.into();
         self
     }
 
-    /// The access token for gated models; an empty one for none, even if the environment has one.
+    /// The access token for gated models. An empty one means none, even if the environment has one.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// The folder that holds `models--owner--name`, instead of `~/.cache/huggingface/hub`.
+    /// The folder of the cache, which holds `models--owner--name`, instead of `~/.cache/huggingface/hub`.
     #[must_use]
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(dir.into());
@@ -96,41 +96,39 @@ impl HubModel {
         self
     }
 
-    /// Whether to use only what is in the cache already.
+    /// Whether to use the cache only.
     #[must_use]
     pub fn offline(mut self, offline: bool) -> Self {
         self.offline = Some(offline);
         self
     }
 
-    /// How often a request is tried again after the connection broke or the hub was overloaded; 4 by default, with
-    /// pauses of half a second, then twice as long each time, or what the hub asks for. Attempts are counted anew when a
-    /// download has gone on by a MiB.
+    /// The number of retries after the connection broke or the hub was overloaded; 4 by default. The first pause is half a
+    /// second, each further one twice as long, unless the hub asks for another. The count starts again after each MiB.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// How long a server may send nothing before the connection is given up, and how long another program that
-    /// downloads the same file may make no progress; 30 seconds by default.
+    /// How long a server may send nothing before the connection is closed, and how long another program that downloads the
+    /// same file may make no progress; 30 seconds by default.
     #[must_use]
     pub fn stall_timeout(mut self, time: Duration) -> Self {
         self.stall_timeout = Some(time);
         self
     }
 
-    /// Downloads what speech-to-text needs of the model and is not in the cache yet; the folder that holds the files.
+    /// Downloads the files that speech-to-text needs and that are not in the cache yet. Returns the folder of the files.
     ///
-    /// A model that is complete in the cache is used without the network when offline, when the hub cannot be reached,
-    /// and when the revision is a commit. A download that broke off is resumed by the next one, also if another program
-    /// began it. A file gets its name only when all of it is here and its checksum is right.
+    /// A complete model in the cache is used without the network if offline mode is on, if the hub is out of reach, or if the
+    /// revision is a commit. An interrupted download is resumed by the next one, even if another program started it. A file
+    /// gets its name only after it is complete and its checksum is right.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for an id, revision or endpoint that cannot be one, [`Error::NoSpace`] if the disk is
-    /// too full; [`Error::Hub`] for everything else that goes wrong with the hub or the cache, with its kind and what
-    /// to do about it.
+    /// [`Error::InvalidOption`] for an invalid id, revision or endpoint, [`Error::NoSpace`] if the disk is too full, and
+    /// [`Error::Hub`] for all other errors of the hub or the cache, with the kind and what to do about it.
     pub fn download(&self, progress: OnDownload<'_>) -> Result<PathBuf> {
         self.validate()?;
         let place = Place::new(self, &|name| env::var_os(name), env::home_dir().as_deref())?;
@@ -142,7 +140,7 @@ impl HubModel {
             return Ok(dir.clone());
         }
         if place.offline {
-            return Err(Failure::Offline.error(self, &place));
+            return Err(HubError::Offline.error(self, &place));
         }
         match place.fetch(self, cached.is_some(), progress) {
             Ok(dir) => Ok(dir),

@@ -1,4 +1,4 @@
-//! The ways out: proxies, certificates and time-outs.
+//! Network settings: proxies, certificates and time-outs.
 
 use std::{ffi::OsString, fs, path::PathBuf, time::Duration};
 
@@ -8,19 +8,19 @@ use ureq::{
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
-use super::failure::{Again, Failure};
+use super::error::{Again, HubError};
 
-/// Longest time to find an address and to connect.
+/// Time-out for name resolution and connecting.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// What the environment says about the network.
+/// Network settings from the environment.
 #[derive(Clone, Default)]
 pub(super) struct Network {
-    /// The proxy for each scheme, with the variable that names it.
+    /// The proxy for each scheme, with its variable.
     http: Option<(&'static str, String)>,
     https: Option<(&'static str, String)>,
     no_proxy: Vec<String>,
-    /// The file of more certificates to trust, with the variable that names it.
+    /// The file of additional certificates, with its variable.
     certificates: Option<(&'static str, PathBuf)>,
 }
 
@@ -43,7 +43,7 @@ impl Network {
         }
     }
 
-    /// Whether a host is reached without a proxy: it, or a domain it is in, is named by `NO_PROXY`.
+    /// Whether `NO_PROXY` names a host or a domain of it.
     fn is_direct(&self, host: &str, port: Option<u16>) -> bool {
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         self.no_proxy.iter().any(|entry| {
@@ -61,7 +61,7 @@ impl Network {
     }
 }
 
-/// The HTTP client for each way out.
+/// The HTTP clients: with and without a proxy.
 pub(super) struct Agents {
     direct: Agent,
     http: Option<Agent>,
@@ -70,14 +70,14 @@ pub(super) struct Agents {
 }
 
 impl Agents {
-    pub(super) fn new(network: &Network, stall: Duration) -> Result<Self, Failure> {
+    pub(super) fn new(network: &Network, stall: Duration) -> Result<Self, HubError> {
         let roots = match &network.certificates {
             Some((name, path)) => with_certificates(name, path)?,
             None => RootCerts::WebPki,
         };
         let agent = |proxy: Option<Proxy>| {
             let tls = TlsConfig::builder().root_certs(roots.clone()).build();
-            // Redirects are followed by hand: they decide where the token may go.
+            // The caller follows redirects, since the token must not go to other hosts.
             let config = Agent::config_builder()
                 .http_status_as_error(false)
                 .max_redirects(0)
@@ -114,8 +114,8 @@ impl Agents {
     }
 }
 
-/// The usual certificates, and those of a file in PEM.
-fn with_certificates(name: &str, path: &PathBuf) -> Result<RootCerts, Failure> {
+/// Mozilla's certificates, and those of a PEM file.
+fn with_certificates(name: &str, path: &PathBuf) -> Result<RootCerts, HubError> {
     let pem = fs::read(path).map_err(|error| unusable(format!("cannot read {name}={}: {error}", path.display())))?;
     let more = parse_pem(&pem).filter_map(|item| match item {
         Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -129,8 +129,8 @@ fn with_certificates(name: &str, path: &PathBuf) -> Result<RootCerts, Failure> {
     Ok(RootCerts::from(usual.chain(more)))
 }
 
-fn unusable(reason: String) -> Failure {
-    Failure::Network { reason, again: Again::Never }
+fn unusable(reason: String) -> HubError {
+    HubError::Network { reason, again: Again::Never }
 }
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn settings_that_cannot_be_used_name_the_variable_and_no_password() {
         let failure = |environment: &[(&str, &str)]| match Agents::new(&network(environment), CONNECT) {
-            Err(Failure::Network { reason, again: Again::Never }) => reason,
+            Err(HubError::Network { reason, again: Again::Never }) => reason,
             _ => String::new(),
         };
         let proxy = failure(&[("HTTPS_PROXY", "ftp://me:secret@proxy")]);

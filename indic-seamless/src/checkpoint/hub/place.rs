@@ -1,4 +1,4 @@
-//! Where a model comes from and where it goes: the builder's word, then the environment's.
+//! Settings of a download, from the builder or else from the environment.
 
 use std::{
     ffi::OsString,
@@ -16,14 +16,14 @@ const ENDPOINT: &str = "https://huggingface.co";
 /// How long a server may send nothing.
 const STALL: Duration = Duration::from_secs(30);
 
-/// Where a model comes from and goes to, after builder and environment have been asked.
+/// The hub and the cache, from the builder or else from the environment.
 pub(super) struct Place {
     pub(super) endpoint: String,
     pub(super) token: Option<String>,
     pub(super) dir: PathBuf,
     pub(super) offline: bool,
     pub(super) revision: String,
-    /// How long a server may send nothing, and another program's download may stand still.
+    /// How long a server may send nothing, and how long another program's download may make no progress.
     pub(super) stall: Duration,
     pub(super) network: Network,
     pub(super) cache: Cache,
@@ -88,7 +88,7 @@ impl Place {
 
     /// The commit that the revision was at when it was last downloaded.
     pub(super) fn cached_commit(&self) -> Option<String> {
-        // A commit is its own name; else the file of the revision names it.
+        // The revision is a commit itself, or the cache has a file with its commit.
         if is_commit(&self.revision) {
             return Some(self.revision.clone());
         }

@@ -1,4 +1,4 @@
-//! The content of one file: resumed where it broke off, checked, and named when it is whole.
+//! The transfer of one file: resumed after an interruption, checked, and renamed when it is complete.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,18 +18,18 @@ use super::{
     cache::Cache,
     client::{Answer, Attempts, Client, Method},
     digest::{Digest, Sha256, sha1},
-    failure::{Again, Failure},
+    error::{Again, HubError},
     metadata::Remote,
 };
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
-/// Pieces on the way to the hash.
+/// Pieces that may wait to be hashed.
 const PIECES: usize = 8;
-/// After so many bytes, failures before them count no more.
+/// After this many bytes the attempts are counted anew.
 const PROGRESS: u64 = 1 << 20;
 
-/// What it takes to get files of one commit.
+/// Downloads files of one commit.
 pub(super) struct Transfer<'a> {
     pub(super) client: &'a Client,
     pub(super) cache: &'a Cache,
@@ -38,10 +38,10 @@ pub(super) struct Transfer<'a> {
 }
 
 impl Transfer<'_> {
-    /// Gets one file; `report` hears how many of its bytes are here.
-    pub(super) fn get(&self, file: &Remote, report: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+    /// Downloads one file. `report` gets the number of bytes so far.
+    pub(super) fn get(&self, file: &Remote, report: &mut dyn FnMut(u64)) -> Result<(), HubError> {
         let blob = self.cache.blob(&file.etag);
-        let disk = |error: io::Error| Failure::disk("write", &blob, &error);
+        let disk = |error: io::Error| HubError::disk("write", &blob, &error);
         // The file of another commit may have the same content.
         if !is_whole(&blob, file.size) {
             if let Some(parent) = blob.parent() {
@@ -59,7 +59,7 @@ impl Transfer<'_> {
         self.cache.link(&file.etag, self.commit, &file.name)
     }
 
-    /// Clears away what a program that broke off left of a file which another one has downloaded since.
+    /// Removes partial downloads of a file that is complete by now.
     pub(super) fn tidy(&self, name: &str) {
         let Ok(blob) = fs::canonicalize(self.cache.snapshot(self.commit).join(name)) else { return };
         let Some(etag) = blob.file_name().and_then(|etag| etag.to_str()) else { return };
@@ -70,7 +70,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Where the first bytes of some content lie, or are to lie: what some program has most of.
+    /// The path for a partial download: the largest existing one, or a new one.
     fn partial(&self, etag: &str) -> io::Result<PathBuf> {
         let path = self.cache.blob(&format!("{etag}.incomplete"));
         let length = |path: &PathBuf| path.metadata().map_or(0, |file| file.len());
@@ -81,16 +81,16 @@ impl Transfer<'_> {
         Ok(path)
     }
 
-    /// The whole content; content that turns out to be wrong is got anew once.
-    fn checked(&self, file: &Remote, partial: &Path, report: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+    /// Downloads the content. If its checksum is wrong, it is downloaded once more.
+    fn checked(&self, file: &Remote, partial: &Path, report: &mut dyn FnMut(u64)) -> Result<(), HubError> {
         for attempt in 0.. {
             let found = match self.content(file, partial, report)? {
                 Ok(()) => return Ok(()),
                 Err(found) => found,
             };
-            fs::remove_file(partial).map_err(|error| Failure::disk("remove", partial, &error))?;
+            fs::remove_file(partial).map_err(|error| HubError::disk("remove", partial, &error))?;
             if attempt > 0 {
-                return Err(Failure::Content(format!(
+                return Err(HubError::Content(format!(
                     "{} arrived twice with wrong content (checksum {found}, wanted {}); a proxy or mirror may have changed \
                      it, try again on another network or without HF_ENDPOINT",
                     file.name, file.etag
@@ -101,14 +101,14 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Gets the content; a wrong checksum is the inner error.
+    /// Downloads the content. A wrong checksum is the inner error.
     fn content(
         &self,
         file: &Remote,
         partial: &Path,
         report: &mut dyn FnMut(u64),
-    ) -> Result<Result<(), String>, Failure> {
-        let disk = |error: io::Error| Failure::disk("write", partial, &error);
+    ) -> Result<Result<(), String>, HubError> {
+        let disk = |error: io::Error| HubError::disk("write", partial, &error);
         let digest = Digest::of(&file.etag);
         let mut options = OpenOptions::new();
         let out = options.read(true).write(true).create(true).truncate(false).open(partial).map_err(disk)?;
@@ -119,7 +119,7 @@ impl Transfer<'_> {
             let hash = (digest == Digest::Sha256).then(|| scope.spawn(move || hash(partial, &received, &spent)));
             let pieces = hash.is_some().then_some(pieces);
             let mut sink = Sink { file: out, at: 0, pieces, free };
-            // More than all of it is nothing that could be resumed.
+            // A file that is too long cannot be resumed.
             let from = if file.size.is_some_and(|size| length > size) { 0 } else { length };
             sink.resume(from).map_err(disk)?;
             self.all(file, &mut sink, report)?;
@@ -146,7 +146,7 @@ impl Transfer<'_> {
     }
 
     /// All bytes of a file, in as many attempts as it takes.
-    fn all(&self, file: &Remote, sink: &mut Sink, report: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+    fn all(&self, file: &Remote, sink: &mut Sink, report: &mut dyn FnMut(u64)) -> Result<(), HubError> {
         let mut attempts = Attempts::new(self.client.retries);
         let mut restarted = false;
         report(sink.at);
@@ -157,9 +157,9 @@ impl Transfer<'_> {
                 // The server cannot resume here.
                 Ok(false) if !restarted => {
                     restarted = true;
-                    sink.resume(0).map_err(|error| Failure::disk("write", Path::new(&file.name), &error))?;
+                    sink.resume(0).map_err(|error| HubError::disk("write", Path::new(&file.name), &error))?;
                 }
-                Ok(false) => return Err(Failure::Content(format!("the server refuses every range of {}", file.name))),
+                Ok(false) => return Err(HubError::Content(format!("the server refuses every range of {}", file.name))),
                 Err(failure) => {
                     if sink.at.saturating_sub(before) >= PROGRESS {
                         attempts.reset();
@@ -171,20 +171,20 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Bytes of a file until its end or a failure; false if the server does not resume there.
-    fn attempt(&self, file: &Remote, sink: &mut Sink, report: &mut dyn FnMut(u64)) -> Result<bool, Failure> {
+    /// Transfers bytes until the end of the file or an error; false if the server cannot resume there.
+    fn attempt(&self, file: &Remote, sink: &mut Sink, report: &mut dyn FnMut(u64)) -> Result<bool, HubError> {
         let name = &file.name;
-        let disk = |error: io::Error| Failure::disk("write", Path::new(name), &error);
+        let disk = |error: io::Error| HubError::disk("write", Path::new(name), &error);
         let path = self.client.file(self.commit, name);
         let answer = self.client.request(Method::Get(sink.at), &path, name)?;
         let host = answer.host();
         let encoding = answer.header("content-encoding");
         if !matches!(encoding, "" | "identity") {
-            return Err(Failure::Content(format!("{host} sends {name} as {encoding:?}, wanted it as it is")));
+            return Err(HubError::Content(format!("{host} sends {name} as {encoding:?}, wanted it as it is")));
         }
-        // The hub sends no file as a page, but portals and proxies do, some without its length.
+        // The hub never sends HTML for a file, but portals and proxies do, some without its length.
         if answer.header("content-type").starts_with("text/html") {
-            return Err(Failure::Content(format!(
+            return Err(HubError::Content(format!(
                 "{host} sends a web page in place of {name}; does a proxy ask for a login?"
             )));
         }
@@ -196,35 +196,35 @@ impl Transfer<'_> {
             },
             _ => (0, answer.header("content-length").parse().ok()),
         };
-        // Before anything is written over: it may be the page of a proxy.
+        // Checked before anything is overwritten: it may be the page of a proxy.
         if let (Some(found), Some(wanted)) = (size, file.size)
             && found != wanted
         {
-            return Err(Failure::Content(format!("{host} has {found} bytes for {name}, wanted {wanted}")));
+            return Err(HubError::Content(format!("{host} has {found} bytes for {name}, wanted {wanted}")));
         }
         let size = file.size.or(size);
         if from != sink.at {
             sink.resume(from).map_err(disk)?;
         }
-        // One byte more than wanted, to notice it.
+        // One byte more than wanted, to detect a file that is too long.
         let most = size.map_or(u64::MAX, |size| size - sink.at + 1);
         let mut body = answer.response.into_body().into_with_config().limit(u64::MAX).reader().take(most);
         loop {
             if self.client.stopped.load(Ordering::Relaxed) {
-                return Err(Failure::Stopped);
+                return Err(HubError::Stopped);
             }
             let mut buffer = sink.buffer();
             let count = match body.read(&mut buffer) {
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Failure::broken(&error, &format!("{host}, sending {name}"))),
+                Err(error) => return Err(HubError::broken(&error, &format!("{host}, sending {name}"))),
             };
             if size.is_some_and(|size| sink.at + count as u64 > size) {
-                return Err(Failure::Content(format!("{host} sends more of {name} than it has announced")));
+                return Err(HubError::Content(format!("{host} sends more of {name} than it has announced")));
             }
             if count == 0 {
                 return match size {
-                    Some(size) if sink.at < size => Err(Failure::Network {
+                    Some(size) if sink.at < size => Err(HubError::Network {
                         reason: format!("{host} has sent {} bytes of {name}, wanted {size}", sink.at),
                         again: Again::Soon,
                     }),
@@ -250,10 +250,10 @@ fn is_whole(blob: &Path, size: Option<u64>) -> bool {
     blob.metadata().is_ok_and(|file| size.is_none_or(|size| file.len() == size))
 }
 
-/// A file that is written, and hashed beside it.
+/// A file that is hashed while it is written.
 struct Sink {
     file: File,
-    /// How many bytes are there.
+    /// The number of bytes so far.
     at: u64,
     pieces: Option<SyncSender<Piece>>,
     /// Buffers to use again.
@@ -262,17 +262,16 @@ struct Sink {
 
 /// Work for the hash.
 enum Piece {
-    /// The first bytes of the file, as many as this; all before is forgotten.
+    /// Starts again with this many bytes from the start of the file.
     Stored(u64),
-    /// The next bytes, of this number.
+    /// The next bytes, and their number.
     Bytes(Vec<u8>, usize),
 }
 
 impl Sink {
-    /// Goes on at this byte, with what stands before it in the file.
+    /// Continues at this byte, after the bytes in the file.
     ///
-    /// Nothing is cut off, since another program may write the same file where locks do not work: the same bytes to the
-    /// same places.
+    /// The file is not truncated: where locks do not work, another program may write the same bytes to the same places.
     fn resume(&mut self, at: u64) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(at))?;
         self.at = at;
@@ -293,13 +292,13 @@ impl Sink {
 
     fn hash(&self, piece: Piece) {
         if let Some(pieces) = &self.pieces {
-            // If the thread has ended, its result tells why.
+            // If the thread has ended, its result says why.
             let _ = pieces.send(piece);
         }
     }
 }
 
-/// Hashes what it is sent.
+/// Hashes the bytes that it receives.
 fn hash(path: &Path, pieces: &Receiver<Piece>, spent: &Sender<Vec<u8>>) -> io::Result<String> {
     let mut hash = Sha256::new();
     for piece in pieces {

@@ -1,7 +1,6 @@
-//! How work is stopped before its end.
+//! [`CancelToken`]: stops work from another thread, or at a deadline.
 
 use std::{
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,9 +8,11 @@ use std::{
     time::Instant,
 };
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StopReason};
 
-/// Stops a running transcription from another thread, or at a point in time.
+/// Stops a running transcription from another thread, or at a deadline.
+///
+/// Clones share one state: cancelling one of them cancels all.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -32,52 +33,30 @@ pub struct CancelToken {
     deadline: Option<Instant>,
 }
 
-/// Why work was stopped.
-///
-/// ```
-/// assert_eq!(indic_seamless::StopReason::Deadline.to_string(), "the time is up");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StopReason {
-    /// Somebody called [`CancelToken::cancel`].
-    Cancelled,
-    /// The deadline has passed.
-    Deadline,
-}
-
-impl fmt::Display for StopReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cancelled => "cancelled",
-            Self::Deadline => "the time is up",
-        })
-    }
-}
-
 impl CancelToken {
-    /// A token that nobody has cancelled yet.
+    /// A token that is not cancelled and has no deadline.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same token, which also stops the work at `deadline`, or at the one that it has if that is earlier.
+    /// A clone that also stops the work at `deadline`. If the token has an earlier deadline already, that one stays.
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         let deadline = self.deadline.map_or(deadline, |earlier| earlier.min(deadline));
         Self { cancelled: self.cancelled.clone(), deadline: Some(deadline) }
     }
 
-    /// Asks for the end of the work, which ends within one decoder step.
+    /// Stops the work. It ends within one encoder layer or decoder step.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the work is to end: [`cancel`](Self::cancel) was called, or the deadline has passed.
+    /// Whether [`cancel`](Self::cancel) was called or the deadline has passed.
     pub fn is_cancelled(&self) -> bool {
         self.reason().is_some()
     }
 
-    /// Why the work is to end, if it is.
+    /// Why the work must stop; `None` if it may go on.
     pub fn reason(&self) -> Option<StopReason> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Some(StopReason::Cancelled);
@@ -87,7 +66,7 @@ impl CancelToken {
 
     /// # Errors
     ///
-    /// [`Error::Stopped`], with nothing finished, if the work is to end.
+    /// [`Error::Stopped`], without a partial result, if the work must stop.
     pub(crate) fn check(&self) -> Result<()> {
         self.reason().map_or(Ok(()), |reason| Err(Error::Stopped { reason, partial: None }))
     }

@@ -5,33 +5,33 @@ use std::{io, path::Path, time::Duration};
 use super::{HubModel, place::Place};
 use crate::{Error, error::HubErrorKind as Kind};
 
-/// Longest text of the hub's that goes into an error.
+/// Longest text of the hub in an error.
 const MESSAGE: usize = 300;
 
-/// What kept a model from being downloaded.
+/// Why a model could not be downloaded.
 #[derive(Debug, Clone)]
-pub(super) enum Failure {
+pub(super) enum HubError {
     /// Offline mode, and the cache lacks something.
     Offline,
     /// The hub cannot be reached.
     Network { reason: String, again: Again },
-    /// The hub answered, and said no.
-    Refused(Refusal),
+    /// The hub answered with an error.
+    Refused(StatusError),
     /// The cache cannot be written.
     Disk(String),
     /// The disk is too full for the model.
     NoSpace { found: u64, wanted: u64 },
     /// Another program holds the lock of this file, and the file does not grow.
     Locked(String),
-    /// The model lacks this.
+    /// The model lacks a file.
     Missing(String),
-    /// The answers make no sense.
+    /// The answers are invalid.
     Content(String),
-    /// Another file's failure ended the download.
+    /// The download was stopped because of an error with another file.
     Stopped,
 }
 
-/// Whether a request may do better later.
+/// Whether another attempt may succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
     Never,
@@ -41,17 +41,17 @@ pub(super) enum Again {
 
 /// A status of 400 or above.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Refusal {
+pub(super) struct StatusError {
     pub(super) status: u16,
     /// The hub's `X-Error-Code`.
     pub(super) code: String,
     /// The hub's `X-Error-Message`.
     pub(super) message: String,
-    /// What was asked for.
+    /// What was requested.
     pub(super) what: String,
 }
 
-impl Failure {
+impl HubError {
     /// A connection that could not be made or broke.
     pub(super) fn transport(error: &ureq::Error, host: &str) -> Self {
         let mut again = Again::Soon;
@@ -76,7 +76,7 @@ impl Failure {
 
     /// A connection that broke while something was read.
     pub(super) fn broken(error: &io::Error, host: &str) -> Self {
-        // The client wraps its own errors for readers.
+        // The client wraps its errors in I/O errors for readers.
         match error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
             Some(inner) if !matches!(inner, ureq::Error::Io(_)) => Self::transport(inner, host),
             _ => Self::other(&error.to_string(), host),
@@ -84,7 +84,7 @@ impl Failure {
     }
 
     fn other(reason: &str, host: &str) -> Self {
-        // By its text, since the type of TLS errors is no part of the client's interface.
+        // By its text, since the client does not expose the type of TLS errors.
         if reason.contains("invalid peer certificate") {
             let hint = "if a proxy of your network reads encrypted traffic, set SSL_CERT_FILE to the file with its certificate";
             return Self::Network { reason: format!("{host}: {reason}; {hint}"), again: Again::Never };
@@ -96,9 +96,9 @@ impl Failure {
         Self::Disk(format!("cannot {action} {}: {error}", path.display()))
     }
 
-    /// Whether a model that is complete in the cache may be used all the same.
+    /// Whether a complete model in the cache may be used instead.
     pub(super) fn leaves_cached(&self) -> bool {
-        // Portals that want a login answer in place of the hub.
+        // Login portals answer instead of the hub.
         matches!(self, Self::Network { .. } | Self::Content(_) | Self::Locked(_))
     }
 
@@ -146,7 +146,7 @@ impl Failure {
     }
 }
 
-impl Refusal {
+impl StatusError {
     fn explain(&self, page: &str, token: bool) -> (Kind, String) {
         let Self { status, what, .. } = self;
         let tokens = "set HF_TOKEN to a token of https://huggingface.co/settings/tokens";
@@ -193,7 +193,7 @@ impl Refusal {
     }
 }
 
-/// One line of what a server said.
+/// One line of a message of a server.
 pub(super) fn one_line(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE).collect();
     line.trim().to_owned()

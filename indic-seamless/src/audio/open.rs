@@ -47,7 +47,7 @@ impl AudioOptions {
     /// - [`Error::UnsupportedAudio`] for an unsupported container or codec,
     /// - [`Error::DamagedAudio`] where it is damaged or cut short,
     /// - [`Error::NoAudio`] where it has no audio track, channel or sample,
-    /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`],
+    /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`](super::Channel::Only),
     /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
     /// - [`Error::InvalidSample`] where it holds NaN or an infinity.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Waveform> {

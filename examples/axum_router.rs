@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // `Transcriber::from_dir("path/to/indic-seamless")` loads the large model.
     let service = Service::start(Settings::from_env()?, Transcriber::demo)?;
-    let app = Router::new().route("/", get(|| async { "my own page\n" })).nest("/speech", service.router());
+    let app = Router::new().route("/", get(|| async { "my own page\n" })).nest_service("/speech", service.router());
     let listener = TcpListener::bind("127.0.0.1:8000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let shutdown = async move {

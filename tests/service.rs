@@ -560,7 +560,7 @@ async fn the_host_observes_each_transcription() {
 async fn mounted_in_another_application() {
     SERVICE.ready().await.expect("loaded");
     let own = Router::new().route("/", axum::routing::get(|| async { "my own page" }));
-    let nested = own.clone().nest("/speech", SERVICE.router());
+    let nested = own.clone().nest_service("/speech", SERVICE.router());
     assert_eq!(&*get(&nested, "/").await.body, b"my own page");
     let mut request = form(CLIP, &[("target_lang", "hin")]);
     *request.uri_mut() = "/speech/speech-to-text".parse().expect("a URI");

@@ -187,14 +187,15 @@ impl Service {
         self.0.ending.store(true, Ordering::Relaxed);
     }
 
-    /// The endpoints, as a router that can be served as it is, nested under a path, or merged into another application:
+    /// The endpoints, as a router that can be served as it is, mounted under a path, or merged into another application.
+    /// `nest_service` also answers the path with a slash at its end, which `nest` does not:
     ///
     /// ```
     /// use axum::{Router, routing::get};
     /// use indic_seamless::service::Service;
     ///
     /// fn app(service: &Service) -> Router {
-    ///     Router::new().route("/", get(|| async { "my own page" })).nest("/speech", service.router())
+    ///     Router::new().route("/", get(|| async { "my own page" })).nest_service("/speech", service.router())
     /// }
     /// ```
     pub fn router(&self) -> Router {

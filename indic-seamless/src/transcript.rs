@@ -84,8 +84,10 @@ pub struct Segment {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EndReason {
-    /// The recording was not cut: the segment is all of it.
+    /// Not known: the segment was made by hand, or read from a result that does not say.
     #[default]
+    Unknown,
+    /// The recording was not cut: the segment is all of it.
     Whole,
     /// A pause longer than `max_pause_s` follows.
     Pause,

@@ -3,7 +3,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Method, Request},
 };
-use indic_seamless::{Flag, Segment, Timings, Transcript, Word};
+use indic_seamless::{EndReason, Flag, Segment, Timings, Transcript, Word};
 use object_store::aws::AmazonS3Builder;
 use tower::ServiceExt as _;
 
@@ -96,6 +96,7 @@ async fn a_job_from_upload_to_result() {
 async fn a_result_has_the_flags_and_words_of_its_transcript() {
     let segment = Segment {
         end: 1.5,
+        end_reason: EndReason::Pause,
         text: "la la".to_owned(),
         avg_logprob: -0.1,
         flags: vec![Flag::Retried, Flag::Loop],
@@ -109,16 +110,17 @@ async fn a_result_has_the_flags_and_words_of_its_transcript() {
     let (status, job) = ask(&with_jobs(&store), Method::GET, &format!("/v1/jobs/{id}"), "").await;
     assert_eq!((status, &job["id"], &job["status"]), (200, &json!(id), &json!("done")));
     let segment = json!({
-        "start": 0.0, "end": 1.5, "text": "la la", "avg_logprob": -0.1, "flags": ["retried", "loop"],
+        "start": 0.0, "end": 1.5, "end_reason": "pause", "text": "la la", "avg_logprob": -0.1, "flags": ["retried", "loop"],
         "words": [{ "text": "la", "start": 0.0, "end": 0.5, "confidence": 0.9 }],
     });
     assert_eq!(job["result"]["segments"], json!([segment]));
 
-    // Transcripts of earlier versions have neither.
+    // Transcripts of earlier versions have neither, nor a reason for the end.
     let earlier = br#"{"duration_s":1.5,"language":"hin","text":"la","segments":[{"start":0.0,"end":1.5,"text":"la",
         "tokens":[3],"score":-0.1,"avg_logprob":-0.1,"alternatives":[]}],"timings":{"total_ms":5.0}}"#;
     let store = filled(&[(&format!("transcripts/hin/jobs/{}.json", &id[4..]), &earlier[..])]).await;
     let (_, job) = ask(&with_jobs(&store), Method::GET, &format!("/v1/jobs/{id}"), "").await;
-    assert_eq!(job["result"]["segments"], json!([{ "start": 0.0, "end": 1.5, "text": "la", "avg_logprob": -0.1 }]));
+    let segment = json!({ "start": 0.0, "end": 1.5, "end_reason": "unknown", "text": "la", "avg_logprob": -0.1 });
+    assert_eq!(job["result"]["segments"], json!([segment]));
     assert_eq!(job["result"]["timings"]["total_ms"], 5.0);
 }

@@ -131,7 +131,7 @@ fn every_stretch_of_speech_is_in_exactly_one_segment() {
                 }
                 EndReason::LeastSpeech | EndReason::Limit => assert!(!is_last, "nothing was cut off: {}", at()),
                 EndReason::EndOfRecording => assert!(is_last && *out == track.len(), "not the end: {}", at()),
-                EndReason::Whole => panic!("was cut: {}", at()),
+                EndReason::Whole | EndReason::Unknown => panic!("was cut: {}", at()),
             }
 
             // The stretches within the segment, and the pauses between them.

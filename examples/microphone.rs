@@ -1,4 +1,4 @@
-//! Transcribes speech while it is spoken: each sentence is printed at the pause behind it.
+//! Transcribes speech while it is spoken: each segment is printed at the pause after it.
 //!
 //! Run with:
 //!

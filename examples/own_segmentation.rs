@@ -1,6 +1,6 @@
 //! Transcribes a recording that the program cuts itself: here wherever half a second is quiet.
 //!
-//! Run with
+//! Run with:
 //!
 //! ```text
 //! cargo run --release --example own_segmentation

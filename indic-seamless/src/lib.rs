@@ -18,12 +18,12 @@
 //! `Transcriber::demo` loads a small model inside the crate, for first steps and for tests.
 //!
 //! A recording of more than 20 s is cut at pauses into segments, as the model was trained on short utterances.
-//! [`TranscribeOptions`] has the search, words with their times, callbacks, and ways to stop; a [`TranscriptStream`] takes
-//! speech that is still going on; an [`AudioReader`] reads what does not fit memory.
+//! [`TranscribeOptions`] sets the search, words with their times, callbacks, and ways to stop. A [`TranscriptStream`] takes
+//! live speech. An [`AudioReader`] reads recordings that do not fit into memory.
 //!
-//! The modules are the rooms that a recording passes through: [`audio`] decodes and resamples it, [`segmentation`] finds
-//! speech, [`features`] computes log-mel energies, [`model`] has encoder and decoder, [`generation`] searches for the best
-//! tokens, [`text`] makes them text. [`checkpoint`] finds and maps the weights.
+//! A recording passes through the modules in this order: [`audio`] decodes and resamples it, [`segmentation`] finds speech,
+//! [`features`] computes log-mel energies, [`model`] has the encoder and the decoder, [`generation`] searches for the best
+//! tokens, and [`text`] turns them into text. [`checkpoint`] finds and maps the weights.
 //!
 //! # Shapes
 //!
@@ -40,12 +40,13 @@
 //! # Precision
 //!
 //! Weights are `f32`, `bf16` or int8 in memory ([`Precision`]); sums are always `f32` or exact. int8 is the fastest and
-//! smallest: [`checkpoint::Checkpoint::quantize`] writes it once. The kernels are chosen by what the machine has ([`Isa`]).
+//! smallest: [`checkpoint::Checkpoint::quantize`] writes it once. The kernels are chosen at run time, by the instruction sets
+//! of the machine ([`Isa`]).
 //!
 //! # Cargo features
 //!
 //! `demo` (default) puts the demo model, 3.9 MB, into the binary; `hub` (default) downloads from the Hugging Face hub; `service`
-//! is the HTTP service; `ndarray`, `wgpu` and `cuda` are other [`Backend`]s than Flex.
+//! is the HTTP service; `ndarray`, `wgpu` and `cuda` add [`Backend`]s to Flex, the default.
 //!
 //! [`ai4bharat/indic-seamless`]: https://huggingface.co/ai4bharat/indic-seamless
 //! [Burn]: https://burn.dev

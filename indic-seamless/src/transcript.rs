@@ -6,7 +6,7 @@ use crate::language::Language;
 
 /// The text of a recording.
 ///
-/// Serialises to the JSON that the `transcribe` example prints, and can be read back from it.
+/// Serialises to JSON, and can be read back from it. `--format json` of the programs adds the file and how it was computed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
     /// Length of the recording in seconds.

@@ -1,12 +1,12 @@
-//! Everything that knows instruction sets: kernels over slices, vectorised for what is found at run time (AVX-512, AVX2, NEON or
-//! none), parallel on the current rayon pool.
+//! All code that depends on instruction sets: kernels over slices, vectorised for what is found at run time (AVX-512, AVX2, NEON
+//! or none), parallel on the current rayon pool.
 //!
-//! Slices in, slices out: nothing here knows tensors, layers or files. Each kind of product has one file per instruction set,
-//! beside a dispatch that does not compile until each set has its arm ([`isa::Kernels`]). Tests compare every kernel with its
-//! formula in double precision, or with sums in whole numbers.
+//! Kernels take slices and return slices; they know no tensors, layers or files. int8 kernels have one file per architecture, and
+//! a dispatch that does not compile until each instruction set has its arm ([`isa::Kernels`]). Tests compare every kernel with
+//! its formula in double precision, or with exact integer sums.
 //!
-//! All `unsafe` code of the crate is here, but for the mapping of checkpoint files: intrinsics, and memory that several threads
-//! write.
+//! All `unsafe` code of the crate is here, except for the mapping of checkpoint files: intrinsics, and memory that several
+//! threads write.
 
 mod activation;
 mod attention;

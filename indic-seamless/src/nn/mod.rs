@@ -1,8 +1,8 @@
 //! Layers that the encoder and the decoder share, and the operations that run faster on the CPU as one pass.
 //!
-//! Every operation has two bodies: plain Burn operations, which run on any backend, and a kernel over slices (`kernels`)
-//! for tensors that live on Burn's CPU backend Flex; `nn::flex` alone stands between the two. Tests compare the kernels with
-//! their formulas, and both bodies with the reference.
+//! Every operation has two implementations: plain Burn operations, which run on any backend, and a kernel over slices
+//! (`kernels`) for tensors on Burn's CPU backend Flex. Only `nn::flex` converts between tensors and slices. Tests compare the
+//! kernels with their formulas, and both implementations with the reference.
 
 mod activation;
 mod attention;

@@ -61,7 +61,8 @@ pub(crate) struct AnswerSegment {
     end: f64,
     /// Why it ends there. `whole`: the recording was not cut. `pause`: a long pause follows. `target_length`: it was long
     /// enough and cut at a short pause. `least_speech`: it was too long and cut where the speech detector was least sure.
-    /// `limit`: it reached the longest length. `end_of_recording`: the recording ends. More values may follow.
+    /// `limit`: it would have exceeded the longest length, and was cut where speech was least likely. `end_of_recording`:
+    /// the recording ends. `unknown`: not known. More values may follow.
     end_reason: EndReason,
     /// The text.
     text: String,

@@ -1,4 +1,4 @@
-//! The HTTP service: one [`Service`] whose [router](Service::router) every host shares, be it a function in the cloud, an axum
+//! The HTTP service: one [`Service`] with a [router](Service::router) that all hosts share: a cloud function, an axum
 //! application, or the [listener](serve) of this module.
 //!
 //! ```no_run

@@ -19,8 +19,7 @@ use crate::format::OutputFormat;
 #[openapi(
     info(
         title = "indic-seamless",
-        description = "Speech in 13 Indian languages, and about 90 more, to text: transcription, or translation into another \
-                       language.",
+        description = "Speech to text in 98 languages: transcription, or translation into another language.",
         license(name = "Apache-2.0")
     ),
     paths(

@@ -1,8 +1,8 @@
-//! The front door: recordings in, text out.
+//! The main entry point: recordings in, text out.
 //!
-//! Every recording goes the same way. Its pieces are read and cut on a thread ahead of the model (`read_ahead`), gathered
-//! into batches of clips (`batch`), encoded and decoded (`decode_clips`), checked and searched again if need be (`quality`),
-//! and given the times of their words (`words`). `session` runs these stages.
+//! Every recording passes through the same stages. It is read and cut into clips on a thread ahead of the model
+//! (`read_ahead`). The clips are gathered into batches (`batch`), encoded and decoded (`decode_clips`), checked and searched
+//! again if necessary (`quality`), and their words are timed (`words`). `session` runs these stages.
 
 mod batch;
 mod builder;

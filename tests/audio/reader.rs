@@ -1,0 +1,106 @@
+//! Recordings read piece by piece: the same samples and errors as at once, and no more of the file than needed.
+
+use std::{fs, io::Cursor, path::PathBuf, time::Duration};
+
+use indic_seamless::{
+    Error,
+    audio::{AudioOptions, PipeFormat},
+};
+
+use crate::{CLIPS, DATA_SIZE, assert_pieces, clip, common, folder, pieces, samples, wav};
+
+/// Every file that decodes, of all formats.
+fn recordings() -> Vec<PathBuf> {
+    let list = |dir: PathBuf| fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("a file").path());
+    let clips = CLIPS.iter().map(|name| folder("clips").join(name));
+    let examples = list(common::example("")).filter(|path| path.extension().is_some_and(|kind| kind != "json"));
+    clips.chain(examples).chain(list(folder("golden/tiny/audio"))).collect()
+}
+
+#[test]
+fn gives_the_same_samples_piece_by_piece() {
+    let options = AudioOptions::new();
+    let mut hints = 0;
+    for path in recordings() {
+        let what = path.display().to_string();
+        let whole = options.open(&path);
+        assert_pieces(options.reader(&path), &whole, &what);
+        let bytes = fs::read(&path).expect("a recording");
+        assert_pieces(options.reader_from_bytes(bytes.clone(), None), &whole, &what);
+        assert_pieces(options.reader_from_pipe(Cursor::new(bytes), PipeFormat::Detect), &whole, &what);
+
+        let whole = whole.expect("a recording");
+        let reader = options.reader(&path).expect("a recording");
+        if let Some(hint) = reader.duration_hint() {
+            assert!(hint.abs_diff(whole.duration()) < Duration::from_millis(100), "{what}: {hint:?} for {whole:?}");
+            hints += 1;
+        }
+        let lengths: Vec<_> = reader.map(|piece| piece.expect("a piece").len()).collect();
+        let (last, others) = lengths.split_last().expect("a piece");
+        assert!(*last > 0 && others.iter().all(|&length| length == 16_000), "{what}: {lengths:?}");
+    }
+    assert!(hints > 20, "only {hints} files say how long they are");
+}
+
+#[test]
+fn ends_with_the_same_error_piece_by_piece() {
+    let options = AudioOptions::new();
+    for name in CLIPS {
+        let bytes = clip(name);
+        let cuts = [1, 30, 50, 70, 90, 99].map(|share| bytes[..bytes.len() * share / 100].to_vec());
+        let flips = (0..40).map(|i| {
+            let mut flipped = bytes.clone();
+            flipped[i * bytes.len() / 40] ^= 4;
+            flipped
+        });
+        for (i, broken) in cuts.into_iter().chain(flips).enumerate() {
+            let whole = options.from_bytes(broken.clone(), None);
+            assert_pieces(options.reader_from_bytes(broken, None), &whole, &format!("{name}, {i}"));
+        }
+    }
+}
+
+#[test]
+fn tells_damage_found_at_the_end_after_the_pieces() {
+    let mut bytes = clip("hi.flac");
+    // A wrong checksum of all samples.
+    bytes[26] ^= 1;
+    let (found, error) = pieces(AudioOptions::new().reader_from_bytes(bytes, None));
+    assert_eq!(found.concat(), samples("hi.wav"));
+    assert!(matches!(&error, Some(Error::DamagedAudio { reason, .. }) if reason.contains("checksum")), "{error:?}");
+
+    // What was decoded before the limit is handed out, too.
+    let options = AudioOptions::new().max_duration(Duration::from_secs(70));
+    let (found, error) = pieces(options.reader(folder("clips").join("two_hours_of_silence.flac")));
+    let length: usize = found.iter().map(Vec::len).sum();
+    assert!((60 * 16_000..=70 * 16_000).contains(&length), "{length}");
+    assert!(matches!(error, Some(Error::AudioTooLong { limit_s: 70.0, .. })), "{error:?}");
+}
+
+#[test]
+fn reads_a_file_only_while_it_is_decoded() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("three_hours.wav");
+    let size = 3 * 3_600 * 8_000;
+    let mut header = wav(1, 1, 8_000, 8, &[]);
+    header[DATA_SIZE].copy_from_slice(&(size as u32).to_le_bytes());
+    fs::write(&path, &header).expect("a file");
+    let file = fs::File::options().write(true).open(&path).expect("a file");
+    file.set_len(header.len() as u64 + size).expect("a sparse file");
+
+    let options = AudioOptions::new().max_duration(Duration::MAX);
+    let mut reader = is_send(options.reader(&path).expect("a recording"));
+    assert_eq!(reader.duration_hint(), Some(Duration::from_secs(3 * 3_600)));
+    for _ in 0..10 {
+        assert_eq!(reader.next().expect("a piece").expect("samples").len(), 16_000);
+    }
+    // What was not read by now is gone.
+    file.set_len(header.len() as u64 + 15 * 8_000).expect("a shorter file");
+    let (found, error) = pieces(Ok(reader));
+    assert!(found.len() <= 5, "{}", found.len());
+    let wanted = format!("cut short: {} of {size} bytes of samples are there", 15 * 8_000);
+    assert!(matches!(&error, Some(Error::DamagedAudio { reason, .. }) if reason.starts_with(&wanted)), "{error:?}");
+}

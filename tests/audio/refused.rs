@@ -1,0 +1,63 @@
+//! Recordings that are refused: too long, no audio, or nothing to hear in it.
+
+use std::{fs, time::Duration};
+
+use indic_seamless::{
+    Error,
+    audio::{AudioOptions, Waveform},
+};
+
+use crate::{clip, common, decode, samples, wav16};
+
+#[test]
+fn stops_at_the_limit() {
+    let started = std::time::Instant::now();
+    // 20 kB that decode to 460 MB.
+    let bomb = decode(clip("two_hours_of_silence.flac"));
+    assert!(matches!(bomb, Err(Error::AudioTooLong { limit_s: 3600.0, .. })), "{bomb:?}");
+    let options = AudioOptions::new().max_duration(Duration::from_secs(1));
+    for name in ["hi.wav", "hi.mp3", "hi.m4a", "hi.opus", "hi.webm"] {
+        assert!(matches!(options.from_bytes(clip(name), None), Err(Error::AudioTooLong { .. })), "{name}");
+    }
+    assert!(matches!(options.from_samples(&[0.0; 16_001], 1, 16_000), Err(Error::AudioTooLong { .. })));
+    assert!(options.from_samples(&[0.0; 16_000], 1, 16_000).is_ok());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+}
+
+#[test]
+fn names_what_is_not_audio() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let missing = Waveform::open(dir.path().join("missing.wav"));
+    assert!(matches!(&missing, Err(Error::Io { path, .. }) if path.ends_with("missing.wav")), "{missing:?}");
+    assert!(matches!(Waveform::open(dir.path()), Err(Error::Io { .. })));
+    let whole = dir.path().join("flac.with.a.wrong.name.mp3");
+    fs::write(&whole, clip("hi.flac")).expect("a file");
+    assert_eq!(Waveform::open(&whole).expect("FLAC").samples(), samples("hi.wav"));
+
+    let text = dir.path().join("notes.wav");
+    fs::write(&text, "These are the notes of a meeting.").expect("a file");
+    let error = Waveform::open(&text).expect_err("text");
+    assert!(matches!(&error, Error::UnsupportedAudio { found, .. } if found.contains("These are")), "{error}");
+    assert!(error.to_string().contains("notes.wav"), "{error}");
+
+    assert!(matches!(decode([]), Err(Error::NoAudio { .. })));
+    assert!(
+        matches!(decode(*b"FORM\0\0\0\0AIFF"), Err(Error::UnsupportedAudio { found, .. }) if found.contains("AIFF"))
+    );
+    for seed in 0..50 {
+        let bytes: Vec<u8> = common::noise(4_000 + seed).iter().skip(seed).map(|x| (x * 128.0) as i8 as u8).collect();
+        assert!(decode(bytes).is_err(), "{seed}");
+    }
+}
+
+#[test]
+fn finds_nothing_to_hear() {
+    assert!(matches!(decode(wav16(&[], 1, 16_000)), Err(Error::NoAudio { .. })));
+    assert!(matches!(decode(wav16(&[1], 0, 16_000)), Err(Error::NoAudio { .. })));
+    assert!(matches!(Waveform::from_samples(Vec::new(), 16_000), Err(Error::NoAudio { .. })));
+    let mut surround = clip("hi.webm");
+    let head = surround.windows(8).position(|window| window == b"OpusHead").expect("a header");
+    surround[head + 9] = 0;
+    assert!(decode(surround).is_err());
+    assert!(decode(wav16(&[1; 64], 0xffff, 16_000)).is_err());
+}

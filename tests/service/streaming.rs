@@ -1,0 +1,49 @@
+//! Segments as events, sent as they are done.
+
+use axum::http::{StatusCode, header};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::{CLIP, HINDI, ask, form, minutes, post, router};
+
+#[tokio::test]
+async fn events_come_by_segment() {
+    let router = router().await;
+    let mut request = form(CLIP, &[("target_lang", "hin")]);
+    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().expect("a value"));
+    let answer = ask(&router, request).await;
+    assert_eq!((answer.status, answer.header(header::CONTENT_TYPE)), (StatusCode::OK, "text/event-stream"));
+    let body = String::from_utf8_lossy(&answer.body);
+    let events: Vec<(&str, Value)> = body
+        .split("\n\n")
+        .filter_map(|event| event.strip_prefix("event: ")?.split_once("\ndata: "))
+        .map(|(name, data)| (name, serde_json::from_str(data).expect("JSON")))
+        .collect();
+    assert_eq!(events.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["segment", "done"]);
+    assert_eq!((&events[0].1["text"], &events[1].1["transcription"]), (&json!(HINDI), &json!(HINDI)));
+    assert_eq!(events[1].1["segments"][0], events[0].1);
+}
+
+#[tokio::test]
+async fn segments_of_a_long_recording_come_as_they_are_done() {
+    let router = router().await;
+    let mut request = post("/speech-to-text?target_lang=hin&words=true", "audio/wav", minutes(2));
+    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().expect("a value"));
+    let response = router.clone().oneshot(request).await.expect("infallible");
+    let mut body = response.into_body().into_data_stream();
+    let first = body.next().await.expect("an event").expect("a chunk");
+    assert!(first.starts_with(b"event: segment\n") && !String::from_utf8_lossy(&first).contains("event: done"));
+    let mut rest = Vec::new();
+    while let Some(chunk) = body.next().await {
+        rest.extend(chunk.expect("a chunk"));
+    }
+    let rest = String::from_utf8(rest).expect("UTF-8");
+    assert!(rest.matches("event: segment\n").count() > 30);
+    let done = rest.split("event: done\ndata: ").nth(1).expect("the end");
+    let done: Value = serde_json::from_str(done.trim_end()).expect("JSON");
+    let segments = done["segments"].as_array().expect("segments");
+    assert!(segments.iter().all(|segment| segment["text"] == HINDI), "{segments:?}");
+    assert_eq!(segments[0]["words"].as_array().map(Vec::len), Some(4));
+    assert!(segments.windows(2).all(|pair| pair[0]["end"].as_f64() < pair[1]["start"].as_f64()));
+}

@@ -84,10 +84,7 @@ fn main() -> ExitCode {
 }
 
 fn load(args: &Args) -> Result<Transcriber> {
-    let mut builder = Transcriber::builder().precision(args.precision);
-    if let Some(threads) = args.threads {
-        builder = builder.threads(threads);
-    }
+    let builder = Transcriber::builder().precision(args.precision).threads(args.threads);
     match args.model.as_str() {
         "demo" => builder.build_demo(),
         // An id on the hub has one slash.

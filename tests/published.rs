@@ -5,6 +5,9 @@
 // Elsewhere a file of 6 GB is as large as it says.
 #![cfg(unix)]
 
+#[path = "../indic-seamless-cli/src/memory.rs"]
+mod memory;
+
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -141,13 +144,6 @@ fn check(dir: &Path) -> CheckReport {
     CheckOptions::new().hashes(false).values(false).folder(dir, &mut |_, _| {})
 }
 
-/// Most bytes that this process has had in memory.
-fn peak() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
-}
-
 #[test]
 fn six_gigabytes_are_mapped_not_read() {
     for (sharded, files) in [(true, 3), (false, 1)] {
@@ -159,7 +155,7 @@ fn six_gigabytes_are_mapped_not_read() {
         let mut last = (0, 0);
         let device = Backend::Flex.device().expect("device");
         let model = checkpoint.load(Precision::F32, &device, &mut |done, all| last = (done, all)).expect("loads");
-        let (all, peak) = (started.elapsed(), peak());
+        let (all, peak) = (started.elapsed(), memory::peak_rss_bytes());
         println!("sharded {sharded}: opened in {opened:?}, loaded in {:?}, peak {peak:?}", all.checked_sub(opened));
         assert_eq!(last, (BYTES, BYTES));
         assert_eq!(burn::module::Module::num_params(&model) as u64, PARAMETERS);

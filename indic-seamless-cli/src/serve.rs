@@ -47,10 +47,7 @@ async fn serve_until_terminated(args: Args) -> Outcome {
         source,
     })?;
     let model = args.model.find()?;
-    let mut builder = Transcriber::builder().precision(args.precision);
-    if let Some(threads) = args.threads {
-        builder = builder.threads(threads);
-    }
+    let builder = Transcriber::builder().precision(args.precision).threads(args.threads);
     let service = Service::start(Settings::from_env()?, move || model.load(builder))?;
     service.ready().await?;
     eprintln!("listening on http://{}", listener.local_addr()?);

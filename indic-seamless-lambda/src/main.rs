@@ -86,10 +86,7 @@ async fn run(args: Args) -> Result<()> {
 }
 
 fn load(args: &Args) -> indic_seamless::Result<Transcriber> {
-    let mut builder = Transcriber::builder().precision(args.precision);
-    if let Some(threads) = args.threads {
-        builder = builder.threads(threads);
-    }
+    let builder = Transcriber::builder().precision(args.precision).threads(args.threads);
     #[cfg(feature = "demo")]
     if args.model.as_os_str() == "demo" {
         return builder.build_demo();

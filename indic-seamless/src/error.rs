@@ -379,4 +379,10 @@ impl Error {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }
+
+    /// An [`Error::InvalidFile`], for use in `map_err`.
+    pub(crate) fn invalid_file<E: ToString>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
+        let path = path.into();
+        move |reason| Self::InvalidFile { path, reason: reason.to_string() }
+    }
 }

@@ -90,9 +90,7 @@ impl Work<'_> {
         } else {
             self.read(file, reader, language)?
         };
-        let transcript = done.transcript.insert(transcript);
-        transcript.timings.audio_ms += open_ms;
-        transcript.timings.total_ms += open_ms;
+        done.transcript.insert(transcript).timings.add_audio(open_ms);
         Ok(())
     }
 

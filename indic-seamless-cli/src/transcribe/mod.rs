@@ -95,10 +95,7 @@ fn check_inputs(args: &Args) -> Result<()> {
 }
 
 fn load(args: &Args) -> Result<Transcriber> {
-    let mut builder = Transcriber::builder().backend(args.backend).precision(args.precision);
-    if let Some(threads) = args.threads {
-        builder = builder.threads(threads);
-    }
+    let builder = Transcriber::builder().backend(args.backend).precision(args.precision).threads(args.threads);
     args.model.find()?.load(builder)
 }
 

@@ -107,7 +107,7 @@ impl CheckpointGeneration {
     /// [`Error::InvalidFile`] if it is not such JSON, [`Error::InvalidConfig`] for values that no search can use, and
     /// [`Error::TokenOutOfRange`].
     pub(super) fn from_json(json: &[u8], path: &Path, model: &ModelConfig) -> Result<Self> {
-        let invalid = |error: serde_json::Error| Error::InvalidFile { path: path.into(), reason: error.to_string() };
+        let invalid = |error: serde_json::Error| Error::invalid_file(path)(error);
         let Keys(mut keys) = serde_json::from_slice(json).map_err(invalid)?;
         let ignored = unsupported(&keys);
         keys.retain(|_, value| !value.is_null());

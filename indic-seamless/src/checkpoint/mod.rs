@@ -265,8 +265,7 @@ impl Checkpoint {
 }
 
 fn preprocessor(json: &[u8], path: &Path) -> Result<Preprocessor> {
-    let found: Preprocessor = serde_json::from_slice(json)
-        .map_err(|error| Error::InvalidFile { path: path.into(), reason: error.to_string() })?;
+    let found: Preprocessor = serde_json::from_slice(json).map_err(Error::invalid_file(path))?;
     match found.faults(path).into_iter().next() {
         Some(error) => Err(error),
         None => Ok(found),

@@ -23,8 +23,7 @@ impl ShardIndex {
     ///
     /// [`Error::InvalidFile`] if it is not such JSON.
     pub(super) fn parse(json: &[u8], path: &Path) -> Result<Self> {
-        serde_json::from_slice(json)
-            .map_err(|error| Error::InvalidFile { path: path.into(), reason: error.to_string() })
+        serde_json::from_slice(json).map_err(Error::invalid_file(path))
     }
 
     /// The names of all tensors, each with its shard.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{GenerationConfig, built_in};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    kernels::first_invalid_score,
+};
 
 /// Changes the scores of the next token before the search chooses one.
 ///
@@ -120,10 +123,7 @@ impl Processors {
         self.built_in.iter().for_each(|processor| processor.process(&context, scores));
         for processor in &self.custom {
             processor.process(&context, scores);
-            // Not short-circuiting, so that it vectorises.
-            if scores.iter().fold(false, |any, &score| any | is_invalid(score))
-                && let Some(token) = scores.iter().position(|&score| is_invalid(score))
-            {
+            if let Some(token) = first_invalid_score(scores) {
                 let processor = processor.name().to_owned();
                 return Err(Error::InvalidScore { processor, token: token as u32, value: scores[token] });
             }
@@ -147,9 +147,4 @@ impl Processors {
         let processor = self.custom.last().map_or("repetition_penalty", |last| last.name()).to_owned();
         Err(Error::InvalidScore { processor, token, value })
     }
-}
-
-/// Whether a score is neither finite nor minus infinity.
-fn is_invalid(score: f32) -> bool {
-    score.is_nan() || score == f32::INFINITY
 }

@@ -29,7 +29,7 @@ pub(crate) use self::{
     activation::glu,
     attention::{KeyRows, RelativeAttention, attend, relative_attention},
     depthwise::causal_depthwise,
-    finite::first_non_finite,
+    finite::{first_invalid_score, first_non_finite},
     isa::{arch, vectorise},
     math::exp,
     matmul::linear,

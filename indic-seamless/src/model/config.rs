@@ -105,8 +105,7 @@ impl ModelConfig {
 
     /// [`from_json`](Self::from_json) without a look at the values.
     pub(crate) fn parse(json: &[u8], path: &Path) -> Result<Self> {
-        serde_json::from_slice(json)
-            .map_err(|error| Error::InvalidFile { path: path.into(), reason: error.to_string() })
+        serde_json::from_slice(json).map_err(Error::invalid_file(path))
     }
 
     /// The values that no model can be built with.

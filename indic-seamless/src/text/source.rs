@@ -1,6 +1,6 @@
 //! The content that a tokenizer is made from.
 
-use std::{borrow::Cow, fmt, path::PathBuf};
+use std::{borrow::Cow, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -19,8 +19,8 @@ impl Named {
     }
 
     /// The error for broken content.
-    pub(super) fn invalid(&self, reason: impl fmt::Display) -> Error {
-        Error::InvalidFile { path: self.path.clone(), reason: reason.to_string() }
+    pub(super) fn invalid(&self, reason: impl ToString) -> Error {
+        Error::invalid_file(&self.path)(reason)
     }
 }
 

@@ -39,11 +39,11 @@ impl TranscriberBuilder {
         self
     }
 
-    /// The number of threads of a CPU backend, at most 1024; by default one per core, or `RAYON_NUM_THREADS`. Each
+    /// The number of threads of a CPU backend, at most 1024; by default, and with `None`, one per core, or `RAYON_NUM_THREADS`. Each
     /// transcriber has its own threads: two that work at the same time compete for the cores.
     #[must_use]
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = Some(threads);
+    pub fn threads(mut self, threads: impl Into<Option<usize>>) -> Self {
+        self.threads = threads.into();
         self
     }
 

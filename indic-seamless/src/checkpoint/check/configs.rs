@@ -123,6 +123,6 @@ fn preprocessor(source: &Source, report: &mut CheckReport) {
     };
     match serde_json::from_slice::<Preprocessor>(&json) {
         Ok(found) => found.faults(&path).iter().for_each(|error| report.problem(PREPROCESSOR, error)),
-        Err(error) => report.problem(PREPROCESSOR, &Error::InvalidFile { path, reason: error.to_string() }),
+        Err(error) => report.problem(PREPROCESSOR, &Error::invalid_file(path)(error)),
     }
 }

@@ -98,11 +98,19 @@ fn load(args: &Args) -> Result<Transcriber> {
 fn transcribe(transcriber: &Transcriber, file: &Path, args: &Args) -> Result<String> {
     // A reader decodes piece by piece: hours of sound take no more memory than seconds.
     let reader = AudioOptions::new().max_duration(std::time::Duration::MAX).reader(file)?;
-    let options = TranscribeOptions { segmentation: args.segmentation.clone(), ..TranscribeOptions::default() };
+    let options = TranscribeOptions {
+        segmentation: args.segmentation.clone(),
+        // The times of words, for subtitles.
+        words: args.format.uses_words(),
+        ..TranscribeOptions::default()
+    };
     let transcript = transcriber.transcribe_reader(reader, args.lang, options)?;
     for segment in transcript.segments.iter().filter(|segment| !segment.flags.is_empty()) {
         let (start, end, flags) = (segment.start, segment.end, &segment.flags);
         eprintln!("warning: {}: the text from {start:.1} s to {end:.1} s may be wrong: {flags:?}", file.display());
+    }
+    for damage in &transcript.damage {
+        eprintln!("warning: {}: damaged at {damage}", file.display());
     }
     if args.format == OutputFormat::JSON {
         let (precision, backend) = (transcriber.precision().name(), transcriber.backend().name());

@@ -216,7 +216,7 @@ fn a_language_that_only_this_crate_knows_is_refused() {
     let hindi: Language = "hin".parse().expect("language");
     let error = transcriber.transcribe(&audio, hindi).expect_err("unknown");
     assert!(
-        matches!(&error, Error::UnknownLanguage { found, known } if found == "hin" && known == &["eng"]),
+        matches!(&error, Error::UnknownLanguage { found, known, .. } if found == "hin" && known == &["eng"]),
         "{error}"
     );
 }

@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, f64::consts::TAU, sync::LazyLock};
 
 use indic_seamless::{
-    Backend, GenerationConfig, Precision, TranscribeOptions, Transcriber, Waveform,
+    Backend, GenerationConfig, Precision, Segmentation, TranscribeOptions, Transcriber, Waveform,
     checkpoint::Checkpoint,
     features::{FeatureBatch, Features},
 };
@@ -69,8 +69,13 @@ fn nothing_said_is_nothing_written() {
     for (name, samples) in unspoken() {
         let audio = Waveform::from_samples(samples, 16_000).expect("samples");
         for language in ["ben", "eng", "hin", "tam", "tel"] {
-            let transcript = DEMO.transcribe(&audio, language.parse().expect("language")).expect("transcript");
-            assert_eq!(transcript.text, "", "{name} in {language}");
+            // Neither the detector nor the model hears speech.
+            for segmentation in [Segmentation::default(), Segmentation::None] {
+                let options = TranscribeOptions { segmentation, ..TranscribeOptions::default() };
+                let language = language.parse().expect("language");
+                let transcript = DEMO.transcribe_with(&audio, language, options).expect("transcript");
+                assert_eq!(transcript.text, "", "{name} in {language}");
+            }
         }
     }
 }

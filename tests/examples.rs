@@ -52,7 +52,7 @@ fn text(path: PathBuf) -> String {
 fn transcribe_prints_every_format() {
     let format = |format| run(with_demo("transcribe").args(["--format", format]).arg(example("hindi-1.wav")));
     assert_eq!(stdout(&format("text")), format!("{HINDI}\n"));
-    assert_eq!(stdout(&format("srt")), format!("1\n00:00:00,000 --> 00:00:01,226\n{HINDI}\n\n"));
+    assert_eq!(stdout(&format("srt")), format!("1\n00:00:00,080 --> 00:00:01,226\n{HINDI}\n\n"));
     assert!(stdout(&format("vtt")).starts_with("WEBVTT\n"));
     let output = format("json");
     let line: Value = serde_json::from_str(stdout(&output)).expect("JSON");

@@ -165,6 +165,36 @@ fn decoding_many_texts_is_the_inverse_of_encoding_them() {
 }
 
 #[test]
+fn words_end_at_blanks_and_in_scripts_without_blanks_where_words_do() {
+    let pieces = "<pad> <unk> <s> </s> ▁今天 天气 很 好 。 ▁ 我 用 Rust 写 程 序 ▁今 天天 气 ▁well - known ▁สวัสดี ครับ";
+    let pieces: Vec<&str> = pieces.split(' ').collect();
+    let vocabulary: serde_json::Map<String, Value> =
+        pieces.iter().zip(0..).map(|(p, id)| ((*p).to_owned(), id.into())).collect();
+    let json = serde_json::json!({ "model": { "type": "BPE", "vocab": vocabulary, "merges": [] } });
+    let tokenizer_json = Some(serde_json::to_vec(&json).unwrap().into());
+    let tokenizer = Tokenizer::from_files(TokenizerFiles { tokenizer_json, ..TokenizerFiles::default() }).unwrap();
+    for (tokens, wanted) in [
+        ("▁今天 天气 很 好 。 我 用 Rust 写 程 序", "今天 天气 很好。 我 用 Rust 写 程序"),
+        // A token that belongs to two words keeps them together.
+        ("▁今 天天 气 。", "今天天气。"),
+        ("▁ 我 ▁well - known 好", "我 well-known 好"),
+        ("▁สวัสดี ครับ", "สวัสดี ครับ"),
+    ] {
+        let ids: Vec<u32> =
+            tokens.split(' ').map(|t| pieces.iter().position(|piece| *piece == t).unwrap() as u32).collect();
+        let words = tokenizer.words(&ids).unwrap();
+        assert_eq!(words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "), wanted);
+        // Each token belongs to one word.
+        let ends = words.iter().map(|word| word.tokens.end);
+        assert!(words.iter().skip(1).map(|word| word.tokens.start).eq(ends.take(words.len() - 1)), "{words:?}");
+        assert_eq!((words[0].tokens.start, words.last().unwrap().tokens.end), (0, ids.len()));
+        for word in &words {
+            assert_eq!(tokenizer.decode(&ids[word.tokens.clone()], DecodeOptions::default()).unwrap(), word.text);
+        }
+    }
+}
+
+#[test]
 fn missing_files() {
     let dir = tempfile::tempdir().unwrap();
     for dir in [dir.path(), &dir.path().join("nowhere")] {

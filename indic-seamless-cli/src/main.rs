@@ -109,6 +109,9 @@ fn report(error: &(dyn StdError + 'static), hint: bool) -> ExitCode {
              and Telugu"
         );
     }
-    let usage = matches!(error, Some(Error::InvalidOption { .. } | Error::UnknownLanguage { .. }));
+    let usage = matches!(
+        error,
+        Some(Error::InvalidOption { .. } | Error::UnknownLanguage { .. } | Error::UnsupportedScript { .. })
+    );
     ExitCode::from(if usage { 2 } else { 1 })
 }

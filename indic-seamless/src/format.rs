@@ -37,6 +37,7 @@ struct Row {
     extension: &'static str,
     is_line: bool,
     streams: bool,
+    uses_words: bool,
     render: fn(&Transcript, &SubtitleOptions) -> String,
 }
 
@@ -49,6 +50,7 @@ impl OutputFormat {
         extension: "txt",
         is_line: true,
         streams: true,
+        uses_words: false,
         render: |transcript, _| transcript.text.clone(),
     });
 
@@ -60,6 +62,7 @@ impl OutputFormat {
         extension: "json",
         is_line: true,
         streams: false,
+        uses_words: false,
         // Numbers and strings can always be written as JSON.
         render: |transcript, _| serde_json::to_string(transcript).unwrap_or_default(),
     });
@@ -72,6 +75,7 @@ impl OutputFormat {
         extension: "srt",
         is_line: false,
         streams: false,
+        uses_words: true,
         render: |transcript, options| srt(&transcript.segments, options),
     });
 
@@ -83,6 +87,7 @@ impl OutputFormat {
         extension: "vtt",
         is_line: false,
         streams: false,
+        uses_words: true,
         render: |transcript, options| vtt(&transcript.segments, options),
     });
 
@@ -118,6 +123,12 @@ impl OutputFormat {
     /// Whether each segment can be written on its own as soon as it is finished.
     pub fn streams(self) -> bool {
         self.0.streams
+    }
+
+    /// Whether the times of words, where [`Segment::words`](crate::Segment::words) has them, make the result better:
+    /// subtitles follow them. Set [`TranscribeOptions::words`](crate::TranscribeOptions::words) for such a format.
+    pub fn uses_words(self) -> bool {
+        self.0.uses_words
     }
 
     /// Writes a transcript in this format. Only subtitles use `options`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::language::Language;
+use crate::{damage::Damage, language::Language, script};
 
 /// The text of a recording.
 ///
@@ -17,13 +17,16 @@ pub struct Transcript {
     pub text: String,
     /// Its parts in the order of time.
     pub segments: Vec<Segment>,
+    /// Where the recording is damaged; usually nowhere. The text is that of everything else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<Damage>,
     /// Where the time went.
     pub timings: Timings,
 }
 
 impl Transcript {
     /// A transcript of segments, such as those of a [`TranscriptStream`](crate::TranscriptStream). Its text is theirs, joined
-    /// by spaces.
+    /// by blanks; in scripts without blanks, such as Chinese and Thai, by nothing.
     ///
     /// ```
     /// use indic_seamless::{Language, Segment, Timings, Transcript};
@@ -32,12 +35,76 @@ impl Transcript {
     /// let segments = vec![segment("one two"), segment("three")];
     /// let transcript = Transcript::new(12.5, Language::ENGLISH, segments, Timings::default());
     /// assert_eq!(transcript.text, "one two three");
+    ///
+    /// let segments = vec![segment("今天天气很好。"), segment("我们去公园吧。")];
+    /// let transcript = Transcript::new(4.5, "cmn".parse()?, segments, Timings::default());
+    /// assert_eq!(transcript.text, "今天天气很好。我们去公园吧。");
+    /// # Ok::<(), indic_seamless::Error>(())
     /// ```
     pub fn new(duration_s: f64, language: Language, segments: Vec<Segment>, timings: Timings) -> Self {
-        let texts = segments.iter().map(|segment| segment.text.as_str()).filter(|text| !text.is_empty());
-        let text = texts.collect::<Vec<_>>().join(" ");
-        Self { duration_s, language, text, segments, timings }
+        let text = joined(&segments);
+        Self { duration_s, language, text, segments, damage: Vec::new(), timings }
     }
+
+    /// One transcript of what several speakers said, each recorded on a channel of their own: the segments of all in the order
+    /// of time. [`Segment::speaker`] counts the transcripts from 1; the text has a line for each turn.
+    ///
+    /// ```
+    /// use indic_seamless::{Language, Segment, Timings, Transcript};
+    ///
+    /// let said = |start: f64, text: &str| Segment { start, end: start + 1.0, text: text.to_owned(), ..Segment::default() };
+    /// let of = |segments| Transcript::new(9.0, Language::ENGLISH, segments, Timings::default());
+    /// let call = of(vec![said(0.0, "hello"), said(5.0, "fine")]).with_speakers([of(vec![said(2.0, "how are you")])]);
+    /// assert_eq!(call.text, "1: hello\n2: how are you\n1: fine");
+    /// ```
+    #[must_use]
+    pub fn with_speakers(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.segments.iter_mut().for_each(|segment| segment.speaker = Some(1));
+        for (number, mut other) in (2..).zip(others) {
+            other.segments.iter_mut().for_each(|segment| segment.speaker = Some(number));
+            self.segments.extend(other.segments);
+            self.duration_s = self.duration_s.max(other.duration_s);
+            // Damage is the recording's, not a channel's.
+            let new: Vec<_> = other.damage.into_iter().filter(|damage| !self.damage.contains(damage)).collect();
+            self.damage.extend(new);
+            self.timings += other.timings;
+        }
+        self.segments.sort_by(|a, b| a.start.total_cmp(&b.start));
+        let line = |turn: &[Segment]| {
+            let (speaker, said) = (turn.first()?.speaker?, joined(turn));
+            (!said.is_empty()).then(|| format!("{speaker}: {said}"))
+        };
+        let turns = self.segments.chunk_by(|a, b| a.speaker == b.speaker);
+        self.text = turns.filter_map(line).collect::<Vec<_>>().join("\n");
+        self
+    }
+
+    /// Removes the words of all segments, such as those that were computed for [subtitles](crate::subtitles) only.
+    ///
+    /// ```
+    /// use indic_seamless::{Language, Segment, Timings, Transcript, Word};
+    ///
+    /// let words = vec![Word { text: "one".to_owned(), start: 0.5, end: 0.9, confidence: 0.8 }];
+    /// let segment = Segment { text: "one".to_owned(), words, ..Segment::default() };
+    /// let mut transcript = Transcript::new(1.0, Language::ENGLISH, vec![segment], Timings::default());
+    /// transcript.clear_words();
+    /// assert!(transcript.segments[0].words.is_empty());
+    /// ```
+    pub fn clear_words(&mut self) {
+        self.segments.iter_mut().for_each(|segment| segment.words.clear());
+    }
+}
+
+/// The texts of segments, joined by spaces where their scripts have some.
+fn joined(segments: &[Segment]) -> String {
+    let mut text = String::new();
+    for next in segments.iter().map(|segment| segment.text.as_str()).filter(|text| !text.is_empty()) {
+        if !text.is_empty() {
+            text.push_str(script::separator(&text, next));
+        }
+        text.push_str(next);
+    }
+    text
 }
 
 /// A part of a recording with its text.
@@ -50,6 +117,9 @@ pub struct Segment {
     /// Why it ends there.
     #[serde(default)]
     pub end_reason: EndReason,
+    /// Who speaks, from 1, if each speaker has a channel: [`Transcript::with_speakers`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<usize>,
     /// The text of the best hypothesis.
     pub text: String,
     /// The decoder's whole sequence, `[3, language, …, 3]`.
@@ -201,5 +271,19 @@ impl Timings {
     pub fn add_audio(&mut self, audio_ms: f64) {
         self.audio_ms += audio_ms;
         self.total_ms += audio_ms;
+    }
+}
+
+/// Adds up the work on several recordings with one model.
+impl std::ops::AddAssign for Timings {
+    fn add_assign(&mut self, other: Self) {
+        self.load_ms = self.load_ms.max(other.load_ms);
+        self.audio_ms += other.audio_ms;
+        self.segmentation_ms += other.segmentation_ms;
+        self.features_ms += other.features_ms;
+        self.encoder_ms += other.encoder_ms;
+        self.generation_ms += other.generation_ms;
+        self.total_ms += other.total_ms;
+        self.new_tokens += other.new_tokens;
     }
 }

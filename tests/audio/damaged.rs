@@ -1,8 +1,12 @@
 //! Recordings that are cut short or have flipped bits.
 
-use indic_seamless::Error;
+use indic_seamless::{DamageKind, Error};
 
-use crate::{CLIPS, COUNTLESS, clip, damage, decode};
+use crate::{CLIPS, COUNTLESS, clip, damage, decode, kept, samples};
+
+/// Clips of containers without an index: what lies in front of damage is as it was.
+const SEQUENTIAL: [&str; 7] =
+    ["hi.flac", "hi.mp3", "hi.ogg", "hi.opus", "hi.aac", "hi_opusenc.opus", "short_plain.mp3"];
 
 #[test]
 fn notices_every_cut() {
@@ -23,13 +27,44 @@ fn notices_every_cut() {
 }
 
 #[test]
+fn keeps_what_lies_before_a_cut() {
+    for name in SEQUENTIAL {
+        let (bytes, whole) = (clip(name), samples(name));
+        for share in [50, 70, 90, 99] {
+            let Ok(found) = kept(&bytes[..bytes.len() * share / 100]) else {
+                // The first second is one page.
+                assert!(share < 99 && (name.ends_with(".ogg") || name.ends_with(".opus")), "{name} at {share}%");
+                continue;
+            };
+            // Padding that is not removed, and the filter of the resampler.
+            let same = found.samples().len().min(whole.len()).saturating_sub(200);
+            assert_eq!(found.samples()[..same], whole[..same], "{name} at {share}%");
+            let cut = found.damage().iter().find(|damage| damage.kind == DamageKind::CutShort);
+            match cut {
+                Some(cut) => {
+                    let end_s = found.duration().as_secs_f64();
+                    assert!((cut.at_s - end_s).abs() < 0.1, "{name} at {share}%: {} of {end_s} s", cut.at_s);
+                }
+                None => assert!(COUNTLESS.contains(&name), "{name} at {share}%"),
+            }
+        }
+    }
+}
+
+#[test]
 fn survives_every_prefix() {
     for name in CLIPS {
         let bytes = clip(name);
         let step = (bytes.len() / 150).max(1);
         for length in (0..300.min(bytes.len())).step_by(3).chain((300..bytes.len()).step_by(step)) {
             if let Ok(found) = decode(&bytes[..length]) {
-                assert!(COUNTLESS.contains(&name), "{name}, {length} bytes: {found:?}");
+                // Ogg need not say that it ends.
+                let between = bytes[length..].starts_with(b"OggS");
+                assert!(between || COUNTLESS.contains(&name), "{name}, {length} bytes: {found:?}");
+            }
+            // Only the start of a file may leave nothing to decode.
+            if SEQUENTIAL.contains(&name) && length > bytes.len() * 93 / 100 {
+                kept(&bytes[..length]).unwrap_or_else(|error| panic!("{name}, {length} bytes: {error}"));
             }
         }
     }
@@ -43,13 +78,22 @@ fn survives_flipped_bits() {
         for at in (0..300.min(bytes.len())).chain((300..bytes.len()).step_by(step)) {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << (at % 8);
-            let found = decode(flipped);
+            let found = decode(flipped.clone());
             if let Err(error) = &found {
                 assert!(!matches!(error, Error::Io { .. }), "{name} at {at}: {error}");
             }
             // Pages and frames have checksums there.
             if name.ends_with(".ogg") || name.ends_with(".opus") {
                 assert!(found.is_err(), "{name} at {at}");
+            }
+            // What lies before the bit is still there.
+            if let Ok(found) = kept(flipped)
+                && SEQUENTIAL.contains(&name)
+                && at > bytes.len() / 2
+                && !name.ends_with(".ogg")
+                && !name.ends_with(".opus")
+            {
+                assert_eq!(found.samples()[..1_000], samples(name)[..1_000], "{name} at {at}");
             }
         }
     }

@@ -3,11 +3,11 @@
 use std::{fs, io::Cursor, path::PathBuf, time::Duration};
 
 use indic_seamless::{
-    Error,
-    audio::{AudioOptions, PipeFormat},
+    Damage, DamageKind, Error,
+    audio::{AudioOptions, DamagePolicy, PipeFormat},
 };
 
-use crate::{CLIPS, DATA_SIZE, assert_pieces, clip, common, folder, pieces, samples, wav};
+use crate::{CLIPS, DATA_SIZE, assert_pieces, clip, common, folder, kept, pieces, samples, wav};
 
 /// Every file that decodes, of all formats.
 fn recordings() -> Vec<PathBuf> {
@@ -65,13 +65,22 @@ fn tells_damage_found_at_the_end_after_the_pieces() {
     let mut bytes = clip("hi.flac");
     // A wrong checksum of all samples.
     bytes[26] ^= 1;
-    let (found, error) = pieces(AudioOptions::new().reader_from_bytes(bytes, None));
+    let strict = AudioOptions::new().damage(DamagePolicy::Refuse);
+    let (found, error) = pieces(strict.reader_from_bytes(bytes.clone(), None));
     assert_eq!(found.concat(), samples("hi.wav"));
     assert!(matches!(&error, Some(Error::DamagedAudio { reason, .. }) if reason.contains("checksum")), "{error:?}");
+    let whole = kept(bytes).expect("samples");
+    assert_eq!(whole.samples(), samples("hi.wav"));
+    assert!(matches!(whole.damage(), [Damage { kind: DamageKind::Checksum, .. }]), "{:?}", whole.damage());
 
-    // What was decoded before the limit is handed out, too.
+    // What is too long by its headers is refused at once.
     let options = AudioOptions::new().max_duration(Duration::from_secs(70));
     let (found, error) = pieces(options.reader(folder("clips").join("two_hours_of_silence.flac")));
+    assert!(found.is_empty() && matches!(error, Some(Error::AudioTooLong { limit_s: 70.0, .. })), "{error:?}");
+    // What was decoded before the limit is handed out, if that is not known before.
+    let mut endless = wav(1, 1, 8_000, 8, &vec![128; 90 * 8_000]);
+    endless[DATA_SIZE].fill(0xff);
+    let (found, error) = pieces(options.reader_from_pipe(Cursor::new(endless), PipeFormat::Detect));
     let length: usize = found.iter().map(Vec::len).sum();
     assert!((60 * 16_000..=70 * 16_000).contains(&length), "{length}");
     assert!(matches!(error, Some(Error::AudioTooLong { limit_s: 70.0, .. })), "{error:?}");
@@ -91,7 +100,7 @@ fn reads_a_file_only_while_it_is_decoded() {
     let file = fs::File::options().write(true).open(&path).expect("a file");
     file.set_len(header.len() as u64 + size).expect("a sparse file");
 
-    let options = AudioOptions::new().max_duration(Duration::MAX);
+    let options = AudioOptions::new().max_duration(Duration::MAX).damage(DamagePolicy::Refuse);
     let mut reader = is_send(options.reader(&path).expect("a recording"));
     assert_eq!(reader.duration_hint(), Some(Duration::from_secs(3 * 3_600)));
     for _ in 0..10 {

@@ -42,7 +42,7 @@ fn names_what_is_not_audio() {
 
     assert!(matches!(decode([]), Err(Error::NoAudio { .. })));
     assert!(
-        matches!(decode(*b"FORM\0\0\0\0AIFF"), Err(Error::UnsupportedAudio { found, .. }) if found.contains("AIFF"))
+        matches!(decode(*b"MAC \0\0\0\0\0\0\0\0"), Err(Error::UnsupportedAudio { found, .. }) if found.contains("Monkey"))
     );
     for seed in 0..50 {
         let bytes: Vec<u8> = common::noise(4_000 + seed).iter().skip(seed).map(|x| (x * 128.0) as i8 as u8).collect();

@@ -46,9 +46,14 @@ fn the_standard_input_is_a_recording() {
     assert_eq!(line["segments"].as_array().map(Vec::len), Some(2));
     assert!(line["segments"][1]["start"].as_f64() > line["segments"][0]["end"].as_f64());
 
-    // The pipe breaks in the middle of a sample: the text before is kept.
+    // The pipe breaks in the middle of a sample: the text before is kept, with a warning, unless damage is refused.
     let broken = [&live[..], &[0]].concat();
-    let output = run_with_input(&["--lang", "hin", "--format", "json"], broken);
+    let output = run_with_input(&["--lang", "hin", "--format", "json"], broken.clone());
+    let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(line["segments"].as_array().map(Vec::len), Some(2), "{}", stderr(&output));
+    assert_eq!(line["damage"][0]["kind"], "cut_short");
+    assert!(stderr(&output).contains("warning: -: damaged at "), "{}", stderr(&output));
+    let output = run_with_input(&["--lang", "hin", "--damage", "refuse", "--format", "json"], broken);
     assert_eq!(output.status.code(), Some(1));
     let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     assert_eq!(line["segments"].as_array().map(Vec::len), Some(2), "{}", stderr(&output));
@@ -62,4 +67,63 @@ fn the_standard_input_is_a_recording() {
     let output = run_with_input(&[], Vec::new());
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no audio"), "{}", stderr(&output));
+}
+
+/// Speaks into a pipe that stays open, interrupts the program, and returns what it wrote.
+#[cfg(unix)]
+fn interrupted(arguments: &[&str], silent_s: f32) -> Output {
+    let mut command = transcribe();
+    command.args(["--model", "demo", "--lang", "hin"]).args(arguments).arg("-");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
+    let clips = ["hindi-1.wav", "hindi-2.flac"].map(|clip| Waveform::open(common::example(clip)).expect("clip"));
+    let silence = vec![0.0; (silent_s * 16_000.0) as usize];
+    let mut live = common::wav(&[clips[0].samples(), &[0.0; 24_000], clips[1].samples(), &silence].concat());
+    live[4..8].fill(0xff);
+    live[40..44].fill(0xff);
+    let mut pipe = child.stdin.take().expect("pipe");
+    pipe.write_all(&live).expect("written");
+    // The program has loaded its model and read all of it by then.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(kill.success());
+    let output = child.wait_with_output().expect("run");
+    drop(pipe);
+    output
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_live_speech_with_all_that_was_said() {
+    let words = ["कृपया आज का मौसम", "आठ पाँच दो"];
+    // In the middle of an utterance as well as behind it.
+    for silent_s in [0.0, 1.5] {
+        let output = interrupted(&[], silent_s);
+        assert_eq!(stdout(&output), format!("{}\n{}\n", words[0], words[1]), "{}", stderr(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let line: Value = serde_json::from_str(&stdout(&interrupted(&["--format", "json"], 0.0))).expect("JSON");
+    assert_eq!(line["text"], words.join(" "));
+    let srt = stdout(&interrupted(&["--format", "srt"], 0.0));
+    assert!(words.iter().all(|text| srt.contains(text)) && srt.ends_with("\n\n"), "{srt}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_pipe_that_never_pauses() {
+    let mut command = transcribe();
+    command.args(["--model", "demo", "--lang", "hin", "--pcm", "16000", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
+    let mut pipe = child.stdin.take().expect("pipe");
+    let speech = common::wav(Waveform::open(clip()).expect("clip").samples())[44..].to_vec();
+    let writer = std::thread::spawn(move || {
+        pipe.write_all(&speech).expect("written");
+        while pipe.write_all(&[0; 1 << 16]).is_ok() {}
+    });
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(kill.success());
+    let output = child.wait_with_output().expect("run");
+    writer.join().expect("writer");
+    assert_eq!(stdout(&output), "कृपया आज का मौसम\n", "{}", stderr(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
 }

@@ -4,14 +4,18 @@
 mod common;
 
 mod commands;
+mod folders;
 mod live;
+mod many;
 mod output;
+mod parts;
 #[cfg(feature = "service")]
 mod serve;
 mod transcribe;
 
 use std::{
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -51,4 +55,30 @@ fn stdout(output: &Output) -> String {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// All files below a folder, by their paths from there on.
+fn files(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).expect("folder") {
+        let entry = entry.expect("entry");
+        let name = entry.file_name().into_string().expect("UTF-8");
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|file| format!("{name}/{file}")));
+        } else {
+            found.push(name);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Copies an example to `to`, whose folder is created.
+fn copy(example: &str, to: &Path) {
+    fs::create_dir_all(to.parent().expect("folder")).expect("folder");
+    fs::copy(common::example(example), to).expect("copy");
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).expect("file")
 }

@@ -13,7 +13,7 @@ use crate::{clip, common, run, run_tiny, stderr, stdout, tiny, transcribe};
 #[test]
 fn text_is_all_that_standard_output_gets() {
     for (lang, text) in
-        [("hin", "कृपया आज का मौसम\n"), ("Tamil", "தயவுசெய்து இன்றைய வானிலை\n"), ("en", "please the weather today\n")]
+        [("hi-IN", "कृपया आज का मौसम\n"), ("தமிழ்", "தயவுசெய்து இன்றைய வானிலை\n"), ("en", "please the weather today\n")]
     {
         let output = run(&["--lang", lang], &[clip()]);
         assert_eq!(stdout(&output), text);
@@ -102,15 +102,19 @@ fn subtitles_of_one_file() {
         output.expect("run")
     };
     let srt = stdout(&of(&["--format", "srt"], &[&demo]));
-    assert_eq!(srt, "1\n00:00:00,000 --> 00:00:01,226\nकृपया आज का मौसम\n\n");
+    assert_eq!(srt, "1\n00:00:00,080 --> 00:00:01,226\nकृपया आज का मौसम\n\n", "the first word begins after 0.08 s");
     let narrow = ["--format", "vtt", "--max-line-length", "6", "--max-lines", "1"];
     let vtt = stdout(&of(&narrow, &[&demo]));
     let lines: Vec<&str> = vtt.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!(lines[0], "WEBVTT");
-    assert!(lines[1].starts_with("00:00:00.000 --> 00:00:0"), "{vtt}");
+    assert!(lines[1].starts_with("00:00:00.080 --> 00:00:0"), "{vtt}");
     let text: Vec<&str> = lines[1..].chunks(2).map(|cue| cue[1]).collect();
     assert_eq!(text.join(" "), "कृपया आज का मौसम");
     assert!(text.len() >= 2, "{vtt}");
+    let short = stdout(&of(&["--format", "srt", "--max-cue-duration", "0.5"], &[&demo]));
+    assert!(short.starts_with("1\n00:00:00,080 --> 00:00:00,359\nकृपया\n\n"), "{short}");
+    let json = stdout(&of(&["--format", "json"], &[&demo]));
+    assert!(!json.contains("\"words\""), "{json}");
     let two = of(&["--format", "srt"], &[&demo, &demo]);
     assert_eq!(two.status.code(), Some(2));
     assert!(stderr(&two).contains("one file for subtitles"), "{}", stderr(&two));
@@ -122,7 +126,7 @@ fn a_bad_file_does_not_stop_the_others() {
     let bad = dir.path().join("notes.wav");
     fs::write(&bad, "these are notes\n").expect("write");
     let output = run(&[], &[bad, dir.path().join("missing.mp3"), clip()]);
-    assert_eq!(stdout(&output), "please the weather today\n");
+    assert_eq!(stdout(&output), format!("{}\tplease the weather today\n", clip().display()));
     assert_eq!(output.status.code(), Some(1));
     let errors = stderr(&output);
     assert!(errors.contains("notes.wav") && errors.contains("missing.mp3") && errors.contains("2 of 3"), "{errors}");
@@ -131,8 +135,9 @@ fn a_bad_file_does_not_stop_the_others() {
 #[test]
 fn wrong_usage_exits_with_2() {
     let clip = clip();
-    let cases: [&[&str]; 19] = [
+    let cases: [&[&str]; 20] = [
         &["--lang", "klingon"],
+        &["--lang", "pa-Arab"],
         &["--no-such-option"],
         &["--num-beams", "0"],
         &["--num-beams", "2", "--num-return-sequences", "3"],
@@ -171,7 +176,9 @@ fn a_missing_model_is_named() {
 #[test]
 fn the_spoken_language_can_be_found_out() {
     let output = run(&["--lang", "auto"], &[common::example("tamil-1.wav"), clip()]);
-    assert_eq!(stdout(&output), "தயவுசெய்து கதவைத் திற\nकृपया आज का मौसम\n", "{}", stderr(&output));
+    let texts: Vec<String> =
+        stdout(&output).lines().filter_map(|line| Some(line.split_once('\t')?.1.to_owned())).collect();
+    assert_eq!(texts, ["தயவுசெய்து கதவைத் திற", "कृपया आज का मौसम"], "{}", stderr(&output));
     assert!(stderr(&output).contains("Tamil") && stderr(&output).contains("Hindi"), "{}", stderr(&output));
 }
 

@@ -30,8 +30,8 @@ const places = parts.map((part, i) => {
   return { start, end: start + part.length / 2 / RATE };
 }).filter((_, i) => i % 2);
 
-async function ask(format, words) {
-  const url = `${BASE}/speech-to-text?target_lang=hin&format=${format}&words=${words}`;
+async function ask(format) {
+  const url = `${BASE}/speech-to-text?target_lang=hin&format=${format}`;
   const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'audio/wav' }, body: recording });
   assert.equal(answer.status, 200);
   return { type: answer.headers.get('content-type'), text: await answer.text() };
@@ -42,31 +42,29 @@ function check(cues) {
   assert.equal(cues.length, places.length);
   cues.forEach((cue, i) => {
     assert.ok(Math.abs(cue.start - places[i].start) < 0.3, `cue ${i} at ${cue.start}, the clip at ${places[i].start}`);
-    assert.ok(cue.end > cue.start && cue.end <= (cues[i + 1]?.start ?? Infinity), `cue ${i} ends at ${cue.end}`);
+    assert.ok(cue.end - cue.start <= 7 && cue.end > cue.start && cue.end <= (cues[i + 1]?.start ?? Infinity), `cue ${i} ends at ${cue.end}`);
     assert.ok(cue.text.trim());
   });
 }
 
-for (const words of [false, true]) {
-  test(`SubRip, words: ${words}`, async () => {
-    const { type, text } = await ask('srt', words);
-    assert.match(type, /^application\/x-subrip/);
-    const nodes = parseSync(text);
-    assert.ok(nodes.every(node => node.type === 'cue'));
-    check(nodes.map(({ data }) => ({ start: data.start / 1000, end: data.end / 1000, text: data.text })));
-  });
+test('SubRip', async () => {
+  const { type, text } = await ask('srt');
+  assert.match(type, /^application\/x-subrip/);
+  const nodes = parseSync(text);
+  assert.ok(nodes.every(node => node.type === 'cue'));
+  check(nodes.map(({ data }) => ({ start: data.start / 1000, end: data.end / 1000, text: data.text })));
+});
 
-  test(`WebVTT, words: ${words}`, async () => {
-    const { type, text } = await ask('vtt', words);
-    assert.match(type, /^text\/vtt/);
-    const { cues, errors } = new webvtt.WebVTTParser().parse(text, 'subtitles');
-    assert.deepEqual(errors, []);
-    check(cues.map(({ startTime, endTime, text }) => ({ start: startTime, end: endTime, text })));
-  });
-}
+test('WebVTT', async () => {
+  const { type, text } = await ask('vtt');
+  assert.match(type, /^text\/vtt/);
+  const { cues, errors } = new webvtt.WebVTTParser().parse(text, 'subtitles');
+  assert.deepEqual(errors, []);
+  check(cues.map(({ startTime, endTime, text }) => ({ start: startTime, end: endTime, text })));
+});
 
 test('a browser plays the subtitles over the recording', { timeout: 60_000 }, async t => {
-  const { text } = await ask('vtt', true);
+  const { text } = await ask('vtt');
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--autoplay-policy=no-user-gesture-required'],

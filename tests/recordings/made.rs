@@ -65,7 +65,7 @@ pub(crate) struct Spoken {
 }
 
 /// The speech in a clean clip: from its first to its last sample above 2% of the peak.
-fn speech(samples: &[f32]) -> Range<usize> {
+pub(crate) fn speech(samples: &[f32]) -> Range<usize> {
     let loudest = samples.iter().fold(0.0f32, |most, x| most.max(x.abs()));
     let loud = |x: &f32| x.abs() > 0.02 * loudest;
     let first = samples.iter().position(loud).expect("speech");

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod made;
+mod padding;
 mod segments;
 
 use std::{

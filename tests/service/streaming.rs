@@ -26,6 +26,23 @@ async fn events_come_by_segment() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_with_the_subtitles_if_these_are_asked_for() {
+    let router = router().await;
+    let srt = ask(&router, post("/speech-to-text?target_lang=hin&format=srt", "audio/wav", CLIP)).await;
+    let mut request = post("/speech-to-text?target_lang=hin&format=srt", "audio/wav", CLIP);
+    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().expect("a value"));
+    let events = ask(&router, request).await;
+    let events = String::from_utf8(events.body.to_vec()).expect("UTF-8");
+    let data: Vec<Value> = events
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).expect("JSON"))
+        .collect();
+    assert_eq!((data.len(), data[0].get("words"), data[1]["segments"][0].get("words")), (2, None, None));
+    assert_eq!(data[1]["subtitles"], String::from_utf8(srt.body.to_vec()).expect("UTF-8"));
+}
+
+#[tokio::test]
 async fn segments_of_a_long_recording_come_as_they_are_done() {
     let router = router().await;
     let mut request = post("/speech-to-text?target_lang=hin&words=true", "audio/wav", minutes(2));

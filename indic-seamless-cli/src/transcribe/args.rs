@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indic_seamless::{
     AudioOptions, Backend, EarlyStopping, Error, GenerationConfig, Language, OutputFormat, Precision, Retry,
     Segmentation,
-    audio::{Channel, PipeFormat},
+    audio::{Channel, DamagePolicy, PipeFormat},
     segmentation::SegmentationOptions,
     subtitles::SubtitleOptions,
 };
@@ -16,13 +16,15 @@ use crate::model::ModelArgs;
 /// Transcribe recordings, or translate them into another language
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Recordings: WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV; - for standard input, which is transcribed live, pause by
-    /// pause, if its header does not tell its length
+    /// Recordings (WAV, FLAC, MP3, M4A, Ogg, Opus, WebM, MKV), and folders of them; - for standard input, which is
+    /// transcribed live, pause by pause, if its header does not tell its length
+    ///
+    /// Of a folder, and of the folders in it, the files are taken that have the ending of a recording, but for hidden ones.
     #[arg(required = true, value_name = "AUDIO")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Language of the text, by code or English name; "auto" for the spoken language, which is detected
+    /// Language of the text, such as "hi", "hi-IN", "hin" or "Hindi"; "auto" for the spoken language, which is detected
     #[arg(long, default_value = "eng", value_name = "CODE|NAME|auto")]
     pub(crate) lang: TextLanguage,
     /// Type of the weights in memory: auto (as stored), f32, bf16 or int8
@@ -35,24 +37,44 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Channel to use, from 0 [default: the average of all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "channels")]
     channel: Option<usize>,
+    /// What becomes of several channels: "average", or "split" for calls with a speaker on each: each is transcribed apart, and
+    /// the text says who speaks, from 1
+    #[arg(long, value_enum, default_value = "average", value_name = "HOW")]
+    pub(crate) channels: Channels,
+    /// Start at this second of the recording; times stay those of the whole recording
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    start: Option<Duration>,
+    /// Transcribe so many seconds
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// What happens with damaged recordings: "keep" transcribes all that can be decoded, and warns; "refuse" makes them errors
+    #[arg(long, default_value = "keep", value_name = "HOW")]
+    damage: DamagePolicy,
     /// Standard input is raw signed 16-bit little-endian PCM, mono, at HZ
     #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=768_000))]
     pub(crate) pcm: Option<u32>,
-    /// What is written for a recording
-    #[arg(long, value_parser = formats(), default_value = "text")]
-    pub(crate) format: OutputFormat,
-    /// Add words with times and confidence to JSON; time subtitles by their words
+    /// What is written for a recording; several, separated by commas, with --output and a folder
+    ///
+    /// The texts of several recordings that share standard output or a file are one line each: the recording's path, a tab,
+    /// the text.
+    #[arg(long, value_parser = formats(), value_delimiter = ',', default_value = "text", value_name = "FORMAT,...")]
+    pub(crate) format: Vec<OutputFormat>,
+    /// Add words with times and confidence to JSON
     #[arg(long)]
     pub(crate) words: bool,
-    /// File for all results, or folder for one result per recording [default: standard output]
+    /// File for all results, or folder for the results of each recording [default: standard output]
     ///
-    /// A folder is one that exists or a name that ends in a slash. Recordings whose result exists are skipped.
+    /// A folder is one that exists or a name that ends in a slash. The result of call.wav in Hindi is call.hin.txt there, or
+    /// .json, .srt, .vtt; with --lang auto it is call.auto.txt. Recordings in a folder that is given keep their place below
+    /// it. Recordings of the same name get the folders above in which they differ (d1/call.hin.txt, d2/call.hin.txt), or keep
+    /// their extensions (call.mp3.hin.txt, call.wav.hin.txt). Recordings whose results exist are skipped, so that an
+    /// interrupted run can be continued.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Transcribe recordings again whose result exists in the folder
-    #[arg(long)]
+    /// Replace results that exist
+    #[arg(long, requires = "output")]
     pub(crate) overwrite: bool,
     #[command(flatten)]
     pub(crate) search: Search,
@@ -65,12 +87,33 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn audio_options(&self) -> AudioOptions {
         // No limit: a recording is read piece by piece.
-        AudioOptions::new().channel(self.channel.map_or(Channel::Average, Channel::Only)).max_duration(Duration::MAX)
+        let options = AudioOptions::new()
+            .channel(self.channel.map_or(Channel::Average, Channel::Only))
+            .max_duration(Duration::MAX)
+            .damage(self.damage)
+            .start(self.start.unwrap_or_default());
+        match self.duration {
+            Some(duration) => options.duration(duration),
+            None => options,
+        }
     }
 
     pub(crate) fn pipe_format(&self) -> PipeFormat {
         self.pcm.map_or(PipeFormat::Detect, |rate| PipeFormat::Pcm16 { rate, channels: 1 })
     }
+}
+
+/// `--channels`
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Channels {
+    Average,
+    Split,
+}
+
+/// A number of seconds, such as `90` or `12.5`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// `--lang`
@@ -144,7 +187,7 @@ impl Search {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Long recordings")]
 pub(crate) struct Cutting {
-    /// Which recordings are cut at pauses: auto (those longer than a segment may be), always or none
+    /// Where speech is detected and cut out: auto (unless speech fills a short recording), always or none
     #[arg(long, default_value = "auto", value_name = "WHICH")]
     segmentation: Segmentation,
     /// Longest segment, in seconds; 40 % to 75 % of it is preferred [default: 20]
@@ -178,7 +221,7 @@ impl Cutting {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Subtitles")]
 pub(crate) struct Subtitles {
-    /// Longest line, in characters; 0 for no limit
+    /// Longest line, in characters; a longer word has a line of its own; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 42)]
     max_line_length: usize,
     /// Most lines of a cue
@@ -187,9 +230,12 @@ pub(crate) struct Subtitles {
     /// Reading speed, in characters per second: a cue is shown long enough for it
     #[arg(long, value_name = "X", default_value_t = 20.0)]
     max_reading_speed: f64,
-    /// Shortest cue, in seconds
-    #[arg(long, value_name = "S", default_value_t = 0.833)]
+    /// Shortest cue, in seconds; shorter only where the next one is too close
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
     min_cue_duration: f64,
+    /// Longest cue, in seconds; 0 for no limit
+    #[arg(long, value_name = "S", default_value_t = 7.0)]
+    max_cue_duration: f64,
 }
 
 impl Subtitles {
@@ -199,6 +245,7 @@ impl Subtitles {
             max_lines: self.max_lines,
             max_reading_speed: self.max_reading_speed,
             min_duration_s: self.min_cue_duration,
+            max_duration_s: self.max_cue_duration,
         }
     }
 }

@@ -1,22 +1,20 @@
 //! The transcription of one file, and what is written for it.
 
-use std::{borrow::Cow, fs, io, num::NonZeroUsize, path::Path, sync::mpsc::sync_channel, thread, time::Instant};
+use std::{borrow::Cow, fs, io, num::NonZeroUsize, path::Path, time::Instant};
 
 use indic_seamless::{
-    Error, Flag, GenerationConfig, Language, OutputFormat, Progress, Result, Segment, Segmentation, Timings,
+    CancelToken, Error, Flag, GenerationConfig, Language, OutputFormat, Progress, Result, Segment, Segmentation,
     TranscribeOptions, Transcriber, Transcript, Waveform,
-    audio::{AudioReader, PipeFormat},
+    audio::{AudioReader, Channel, PipeFormat},
 };
 use serde::Serialize;
 
 use super::{
-    args::{Args, TextLanguage},
-    results::Results,
+    args::{Args, Channels, TextLanguage},
+    interrupt::LiveInput,
+    run_bar::RunBar,
 };
-use crate::{memory::peak_rss_bytes, output, progress::progress_bar};
-
-/// Pieces of a pipe, of 20 ms or more each, that may wait for the model: minutes of sound.
-const WAITING: usize = 1 << 14;
+use crate::{memory::peak_rss_bytes, output};
 
 /// A line of `--format json`.
 #[derive(Serialize)]
@@ -35,10 +33,12 @@ pub(super) struct Work<'a> {
     pub(super) transcriber: Transcriber,
     pub(super) generation: GenerationConfig,
     pub(super) segmentation: Segmentation,
+    pub(super) bar: RunBar,
+    /// Whether standard output takes each segment's text as soon as it is transcribed.
+    pub(super) shows_segments: bool,
 }
 
-/// The outcome of a file. If a pipe breaks, there are both an error and the transcript up to there: live speech cannot be
-/// recorded again.
+/// The outcome of a file. If an error ends its transcription, there are both the error and the transcript up to there.
 #[derive(Default)]
 pub(super) struct Done {
     pub(super) transcript: Option<Transcript>,
@@ -53,45 +53,56 @@ pub(super) fn is_pipe(file: &Path) -> bool {
 }
 
 impl Work<'_> {
-    /// Transcribes a file, and warns of doubtful segments on standard error.
-    pub(super) fn transcribe(&self, file: &Path, results: &Results) -> Done {
+    /// Transcribes a file, and warns of damage and of doubtful segments on standard error.
+    pub(super) fn transcribe(&self, file: &Path) -> Done {
         let mut done = Done::default();
-        if let Err(error) = self.try_transcribe(file, results, &mut done) {
-            done.error = Some(error);
+        match self.try_transcribe(file, &mut done) {
+            Ok(transcript) => done.transcript = Some(transcript),
+            Err(Error::Unfinished { cause, partial }) => {
+                (done.transcript, done.error) = (Some(*partial), Some(*cause));
+            }
+            Err(error) => done.error = Some(error),
         }
-        for segment in done.transcript.iter().flat_map(|transcript| &transcript.segments) {
-            segment.flags.iter().for_each(|flag| warn(file, segment, *flag));
+        if let Some(transcript) = &done.transcript {
+            for segment in &transcript.segments {
+                segment.flags.iter().for_each(|flag| self.bar.above(|| warn(file, segment, *flag)));
+            }
+            for damage in &transcript.damage {
+                self.bar.above(|| eprintln!("warning: {}: damaged at {damage}", file.display()));
+            }
         }
         done
     }
 
-    fn try_transcribe(&self, file: &Path, results: &Results, done: &mut Done) -> Result<()> {
+    fn try_transcribe(&self, file: &Path, done: &mut Done) -> Result<Transcript> {
         let started = Instant::now();
         let audio = self.args.audio_options();
         let reader = if file == Path::new("-") {
-            audio.reader_from_pipe(io::stdin(), self.args.pipe_format())?
+            audio.reader_from_pipe(LiveInput::new(io::stdin()), self.args.pipe_format())?
         } else if is_pipe(file) {
             let pipe = fs::File::open(file);
             let pipe = pipe.map_err(|source| Error::Io { action: "open", path: file.to_owned(), source })?;
-            audio.reader_from_pipe(pipe, PipeFormat::Detect)?
+            audio.reader_from_pipe(LiveInput::new(pipe), PipeFormat::Detect)?
         } else {
             audio.reader(file)?
         };
         let language = self.language(file)?;
-        // A pipe of unknown length may be live, such as one from a microphone: each segment is printed as soon as it is
-        // transcribed.
-        let live = is_pipe(file) && reader.duration_hint().is_none() && self.segmentation != Segmentation::None;
-        done.shown = live && self.args.format.streams() && matches!(results, Results::Stdout);
+        // Live speech is printed segment by segment.
+        done.shown = reader.is_live() && self.shows_segments && self.segmentation != Segmentation::None;
         let open_ms = started.elapsed().as_secs_f64() * 1000.0;
-        let transcript = if live {
-            let (transcript, error) = self.listen(reader, language, done.shown)?;
-            done.error = error;
-            transcript
-        } else {
-            self.read(file, reader, language)?
+        let mut transcript = match reader.channels() {
+            Some(channels) if channels > 1 && self.args.channels == Channels::Split => {
+                let speaker = |channel| {
+                    let reader = audio.clone().channel(Channel::Only(channel)).reader(file)?;
+                    self.read(reader, language, false, (channel, channels))
+                };
+                let others = (1..channels).map(speaker);
+                speaker(0)?.with_speakers(others.collect::<Result<Vec<_>>>()?)
+            }
+            _ => self.read(reader, language, done.shown, (0, 1))?,
         };
-        done.transcript.insert(transcript).timings.add_audio(open_ms);
-        Ok(())
+        transcript.timings.add_audio(open_ms);
+        Ok(transcript)
     }
 
     fn language(&self, file: &Path) -> Result<Language> {
@@ -105,7 +116,7 @@ impl Work<'_> {
         }
         let guess = self.transcriber.detect_language(&Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?)?;
         let best = guess.first().map_or(Language::ENGLISH, |best| best.language);
-        eprintln!("{}: {}", file.display(), best.name());
+        self.bar.above(|| eprintln!("{}: {}", file.display(), best.name()));
         Ok(best)
     }
 
@@ -114,56 +125,51 @@ impl Work<'_> {
             generation: Some(self.generation.clone()),
             segmentation: self.segmentation.clone(),
             batch_size: self.args.search.batch_size.map(NonZeroUsize::get),
-            words: self.args.words,
+            words: self.args.words || self.args.format.iter().any(|format| format.uses_words()),
             retry: self.args.search.retry,
             ..TranscribeOptions::default()
         }
     }
 
-    /// Transcribes a complete recording, with a progress bar.
-    fn read(&self, file: &Path, reader: AudioReader, language: Language) -> Result<Transcript> {
-        let bar = progress_bar("{msg} {bar:30} {pos}/{len} s {eta}").with_message(file.display().to_string());
-        let mut on_progress = |progress: Progress| {
-            bar.set_length(progress.total_s.unwrap_or(progress.done_s).ceil() as u64);
-            bar.set_position(progress.done_s as u64);
-        };
-        let options = TranscribeOptions { on_progress: Some(&mut on_progress), ..self.options() };
-        let transcript = self.transcriber.transcribe_reader(reader, language, options);
-        bar.finish_and_clear();
-        transcript
-    }
-
-    /// Transcribes live speech until it ends or the pipe breaks; returns the error of a broken pipe beside the transcript.
-    fn listen(&self, reader: AudioReader, language: Language, shown: bool) -> Result<(Transcript, Option<Error>)> {
-        let started = Instant::now();
-        // Read on a thread of its own: a microphone does not wait for the model.
-        let (sender, pieces) = sync_channel(WAITING);
-        thread::spawn(move || reader.into_iter().try_for_each(|piece| sender.send(piece)));
-        let mut broken = None;
-        let mut stream = self.transcriber.stream(language, self.options())?;
-        let mut all = Vec::new();
-        let mut show = |segments: Vec<Segment>| {
-            let lines: String = segments.iter().map(|segment| format!("{}\n", segment.text)).collect();
-            all.extend(segments);
-            if shown { output::write(lines.as_bytes()) } else { Ok(()) }
-        };
-        for piece in pieces {
-            match piece {
-                Ok(piece) => show(stream.feed(&piece)?)?,
-                Err(error) => broken = Some(error),
+    /// Transcribes a recording and moves the progress bar. `shown` prints the text of each segment. It is the `part.0`th of
+    /// `part.1` readings of the recording.
+    fn read(&self, reader: AudioReader, language: Language, shown: bool, part: (usize, usize)) -> Result<Transcript> {
+        let cancel = CancelToken::new();
+        let mut closed = None;
+        let mut on_segment = |segment: &Segment| {
+            if shown && !segment.text.is_empty() && closed.is_none() {
+                closed = output::line(&segment.text).err();
+                // Nobody reads the text any more.
+                if closed.is_some() {
+                    cancel.cancel();
+                }
             }
-        }
-        show(stream.finish()?)?;
-        let timings = Timings { total_ms: started.elapsed().as_secs_f64() * 1000.0, ..stream.timings() };
-        Ok((Transcript::new(stream.position(), language, all, timings), broken))
+        };
+        let share = |seconds: f64, total: f64| (seconds + part.0 as f64 * total) / part.1 as f64;
+        let mut on_progress = |Progress { done_s, total_s }| {
+            self.bar.set(Progress { done_s: share(done_s, total_s.unwrap_or(done_s)), total_s });
+        };
+        let options = TranscribeOptions {
+            on_segment: Some(&mut on_segment),
+            on_progress: Some(&mut on_progress),
+            cancel: cancel.clone(),
+            ..self.options()
+        };
+        let transcript = self.transcriber.transcribe_reader(reader, language, options);
+        closed.map_or(transcript, Err)
     }
 
-    /// What is written for a file.
-    pub(super) fn result(&self, file: &Path, transcript: &Transcript) -> Vec<u8> {
-        let mut text = if self.args.format == OutputFormat::JSON {
+    /// What is written for a file; its text with the file's path before it if it is `labelled`.
+    pub(super) fn result(&self, file: &Path, transcript: &Transcript, format: OutputFormat, labelled: bool) -> Vec<u8> {
+        let mut text = if format == OutputFormat::JSON {
+            let mut transcript = Cow::Borrowed(transcript);
+            if !self.args.words && transcript.segments.iter().any(|segment| !segment.words.is_empty()) {
+                // They were computed for subtitles.
+                transcript.to_mut().clear_words();
+            }
             let line = Line {
                 file: file.to_string_lossy(),
-                transcript,
+                transcript: &transcript,
                 precision: self.transcriber.precision().name(),
                 backend: self.transcriber.backend().name(),
                 peak_rss_bytes: peak_rss_bytes(),
@@ -171,9 +177,12 @@ impl Work<'_> {
             // Numbers and strings can always be written as JSON.
             serde_json::to_string(&line).unwrap_or_default()
         } else {
-            self.args.format.render(transcript, &self.args.subtitles.options())
+            format.render(transcript, &self.args.subtitles.options())
         };
-        if self.args.format.is_line() {
+        if labelled && format == OutputFormat::TEXT {
+            text = format!("{}\t{text}", file.display());
+        }
+        if format.is_line() {
             text.push('\n');
         }
         text.into_bytes()

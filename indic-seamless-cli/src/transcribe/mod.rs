@@ -2,7 +2,11 @@
 
 mod args;
 mod file;
+mod inputs;
+mod interrupt;
+mod names;
 mod results;
+mod run_bar;
 
 use std::{
     path::{Path, PathBuf},
@@ -14,82 +18,101 @@ use indic_seamless::{Error, Result, Transcriber};
 
 pub(crate) use self::args::Args;
 use self::{
-    args::TextLanguage,
+    args::{Channels, TextLanguage},
     file::{Done, Work, is_pipe},
+    inputs::{Input, Inputs},
     results::Results,
+    run_bar::RunBar,
 };
 use crate::Outcome;
 
-/// Transcribes all files. A bad file does not stop the others.
+/// Transcribes all recordings. A bad file does not stop the others.
 pub(crate) fn run(args: &Args) -> Outcome {
-    match transcribe(args)? {
-        0 => Ok(ExitCode::SUCCESS),
-        failed => {
-            eprintln!("error: {failed} of {} files failed", args.files.len());
-            Ok(ExitCode::FAILURE)
-        }
+    interrupt::handle()?;
+    let mut inputs = Inputs::find(&args.files);
+    let failed = transcribe(args, &mut inputs)?;
+    if failed == 0 {
+        return Ok(ExitCode::SUCCESS);
     }
+    eprintln!("error: {failed} of {} files failed", inputs.count());
+    Ok(ExitCode::FAILURE)
 }
 
-/// Transcribes all files; returns how many failed.
-fn transcribe(args: &Args) -> Result<usize> {
-    check_inputs(args)?;
+/// Transcribes all recordings; returns how many failed.
+fn transcribe(args: &Args, inputs: &mut Inputs) -> Result<usize> {
+    check_inputs(args, &inputs.recordings)?;
     let segmentation = args.cutting.segmentation()?;
-    let mut results = Results::new(args)?;
-    if !args.format.is_line() && args.files.len() > 1 && !results.are_apart() {
-        let found = format!("{} files", args.files.len());
-        let wanted = "one file for subtitles, or --output with a folder".to_owned();
-        return Err(Error::InvalidOption { option: "format", found, wanted });
-    }
+    let mut results = Results::new(args, inputs)?;
     let started = Instant::now();
-    let done: Vec<&PathBuf> = args.files.iter().filter(|file| !args.overwrite && results.has(file)).collect();
-    let files: Vec<&PathBuf> = args.files.iter().filter(|file| !done.contains(file)).collect();
-    let (mut failed, mut transcribed_s) = (Vec::new(), 0.0);
-    if !files.is_empty() {
+    let mut failed: Vec<&Path> = Vec::new();
+    for (path, error) in &inputs.errors {
+        eprintln!("error: {}", of_file(path, error));
+        failed.push(path);
+    }
+    let todo: Vec<(usize, &Path)> = inputs
+        .recordings
+        .iter()
+        .map(|input| &*input.file)
+        .enumerate()
+        .filter(|(place, _)| !results.has(*place))
+        .collect();
+    let mut transcribed_s = 0.0;
+    if !todo.is_empty() {
         let transcriber = load(args)?;
         let generation = args.search.apply(transcriber.checkpoint().generation());
         generation.check()?;
         if let TextLanguage::Known(language) = args.lang {
             transcriber.checkpoint().language_token(language)?;
         }
-        let work = Work { args, transcriber, generation, segmentation };
-        for &file in &files {
-            let Done { transcript, shown, mut error } = work.transcribe(file, &results);
+        let is_shared = inputs.are_several() && !results.are_apart();
+        let shows_segments = !is_shared && results.streams();
+        let bar = bar(args, &todo);
+        let work = Work { args, transcriber, generation, segmentation, bar, shows_segments };
+        for &(place, file) in &todo {
+            work.bar.start(file.display().to_string());
+            let Done { transcript, shown, mut error } = work.transcribe(file);
+            let seconds = transcript.as_ref().map_or(0.0, |transcript| transcript.duration_s);
+            work.bar.finish(seconds);
             if let Some(transcript) = transcript.filter(|_| !shown) {
-                transcribed_s += transcript.duration_s;
-                match results.put(file, &work.result(file, &transcript)) {
+                transcribed_s += seconds;
+                let render = |format| work.result(file, &transcript, format, is_shared);
+                match work.bar.above(|| results.put(place, render, error.is_some())) {
                     // In a folder, the results of other files may still be written.
                     Err(refused) if results.are_apart() => error = Some(refused),
                     put => put?,
                 }
             }
             if let Some(error) = error {
-                eprintln!("error: {}: {error}", file.display());
+                work.bar.above(|| eprintln!("error: {}", of_file(file, &error)));
                 failed.push(file);
             }
         }
+        work.bar.clear();
     }
     if results.are_apart() {
-        summary(files.len(), &done, &failed, transcribed_s, started.elapsed());
+        summary(inputs.count(), inputs.recordings.len() - todo.len(), &failed, transcribed_s, started.elapsed());
     }
     results.finish()?;
     Ok(failed.len())
 }
 
 /// Refuses combinations of inputs and options that cannot work.
-fn check_inputs(args: &Args) -> Result<()> {
+fn check_inputs(args: &Args, recordings: &[Input]) -> Result<()> {
     let wrong = |option, found: &str, wanted: &str| {
         Err(Error::InvalidOption { option, found: found.to_owned(), wanted: wanted.to_owned() })
     };
-    let inputs = args.files.iter().filter(|file| *file == Path::new("-")).count();
+    let inputs = recordings.iter().filter(|input| input.file == Path::new("-")).count();
     if inputs > 1 {
         return wrong("files", "- twice", "it once: the standard input is read only once");
     }
     if args.pcm.is_some() && inputs == 0 {
         return wrong("pcm", "no -", "the standard input among the recordings");
     }
-    if matches!(args.lang, TextLanguage::Spoken) && args.files.iter().any(|file| is_pipe(file)) {
+    if matches!(args.lang, TextLanguage::Spoken) && recordings.iter().any(|input| is_pipe(&input.file)) {
         return wrong("lang", "auto", "a language: a pipe is read only once");
+    }
+    if args.channels == Channels::Split && recordings.iter().any(|input| is_pipe(&input.file)) {
+        return wrong("channels", "split", "average: a pipe is read only once");
     }
     Ok(())
 }
@@ -99,12 +122,38 @@ fn load(args: &Args) -> Result<Transcriber> {
     args.model.find()?.load(builder)
 }
 
-fn summary(tried: usize, skipped: &[&PathBuf], failed: &[&PathBuf], transcribed_s: f64, elapsed: Duration) {
+/// The bar for the recordings that are to be transcribed.
+fn bar(args: &Args, todo: &[(usize, &Path)]) -> RunBar {
+    let files: Vec<PathBuf> = todo.iter().map(|(_, file)| file.to_path_buf()).collect();
+    if files.iter().all(|file| is_pipe(file)) {
+        // It would be in the way of live text, and there is no end to measure.
+        return RunBar::hidden(files.len());
+    }
+    let audio = args.audio_options();
+    RunBar::new(files.len(), move |place| {
+        // What cannot be opened fails when its turn comes.
+        let file = files.get(place).filter(|file| !is_pipe(file))?;
+        audio.reader(file).ok()?.duration_hint().map(|length| length.as_secs_f64())
+    })
+}
+
+/// An error in a file, as a text that names the file once.
+fn of_file(file: &Path, error: &Error) -> String {
+    let (name, text) = (file.display().to_string(), error.to_string());
+    let is_named = text.starts_with(&format!("{name}: ")) || matches!(error, Error::Io { path, .. } if path == file);
+    if is_named {
+        return text;
+    }
+    // Errors of pipes and of samples in memory begin with a name that means nothing here.
+    let bare = ["pipe: ", "audio: "].iter().find_map(|other| text.strip_prefix(other));
+    format!("{name}: {}", bare.unwrap_or(&text))
+}
+
+fn summary(count: usize, skipped: usize, failed: &[&Path], transcribed_s: f64, elapsed: Duration) {
     let seconds = elapsed.as_secs_f64();
     eprintln!(
-        "{} transcribed ({transcribed_s:.0} s of audio in {seconds:.0} s), {} skipped because their results exist, {} failed",
-        tried - failed.len(),
-        skipped.len(),
+        "{} transcribed ({transcribed_s:.0} s of audio in {seconds:.0} s), {skipped} skipped because their results exist, {} failed",
+        count - skipped - failed.len(),
         failed.len()
     );
     failed.iter().for_each(|file| eprintln!("  failed: {}", file.display()));

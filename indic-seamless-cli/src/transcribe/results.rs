@@ -2,96 +2,223 @@
 
 use std::{
     collections::HashMap,
-    fs,
-    io::Write,
+    fs, io,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
-use indic_seamless::{Error, Result};
+use indic_seamless::{Error, OutputFormat, Result};
 
-use super::args::Args;
+use super::{
+    args::{Args, TextLanguage},
+    file::is_pipe,
+    inputs::Inputs,
+    names::names,
+};
 use crate::output;
 
 /// Where results go.
-pub(crate) enum Results {
+pub(super) enum Results {
     /// All to standard output, each as soon as it is ready.
-    Stdout,
+    Stdout { format: OutputFormat },
     /// All to one file, which is written at the end.
-    File { path: PathBuf, bytes: Vec<u8> },
-    /// One file for each recording.
-    Folder { paths: HashMap<PathBuf, PathBuf> },
+    File { format: OutputFormat, path: PathBuf, bytes: Vec<u8>, overwrite: bool },
+    /// Files for each recording.
+    Folder {
+        /// The files that each recording still lacks.
+        lacking: Vec<Vec<(OutputFormat, PathBuf)>>,
+        overwrite: bool,
+    },
 }
 
 impl Results {
-    /// Reads `--output`. A folder that does not exist is created.
+    /// Reads `--output` and `--format`. A folder that does not exist is created; recordings that would have the same results
+    /// there because they are named twice are dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] if two recordings would have the same result file.
-    pub(crate) fn new(args: &Args) -> Result<Self> {
-        let Some(output) = &args.output else { return Ok(Self::Stdout) };
+    /// [`Error::InvalidOption`] for a file that exists, unless it may be overwritten, for one that is a recording, and for
+    /// formats or recordings that cannot share a file.
+    pub(super) fn new(args: &Args, inputs: &mut Inputs) -> Result<Self> {
+        let Some(output) = &args.output else { return Ok(Self::Stdout { format: for_all(args, inputs)? }) };
         let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
-        if !output.is_dir() && !ends_in_slash {
-            return Ok(Self::File { path: output.clone(), bytes: Vec::new() });
+        if output.is_dir() || ends_in_slash {
+            return Self::folder(args, inputs, output);
         }
-        let mut paths = HashMap::new();
-        let mut owners: HashMap<PathBuf, &Path> = HashMap::new();
-        for file in &args.files {
-            let name = if file == Path::new("-") { Path::new("stdin") } else { file.as_path() };
-            let mut result = output.join(name.file_stem().unwrap_or(name.as_os_str()));
-            result.as_mut_os_string().push(format!(".{}", args.format.extension()));
-            if let Some(other) = owners.insert(result.clone(), file).filter(|other| other != file) {
-                return Err(Error::InvalidOption {
-                    option: "output",
-                    found: format!("{} for both {} and {}", result.display(), other.display(), file.display()),
-                    wanted: "recordings of different names".to_owned(),
-                });
-            }
-            paths.insert(file.clone(), result);
+        let format = for_all(args, inputs)?;
+        Recordings::of(inputs).refuse(output)?;
+        if output.is_file() && !args.overwrite {
+            return Err(exists(output));
         }
-        fs::create_dir_all(output).map_err(|source| Error::Io { action: "create", path: output.clone(), source })?;
-        Ok(Self::Folder { paths })
+        let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if parent.is_some_and(|parent| !parent.is_dir()) {
+            return Err(Error::Io { action: "write", path: output.clone(), source: io::ErrorKind::NotFound.into() });
+        }
+        Ok(Self::File { format, path: output.clone(), bytes: Vec::new(), overwrite: args.overwrite })
     }
 
-    /// Whether each recording has a result file of its own.
-    pub(crate) fn are_apart(&self) -> bool {
+    fn folder(args: &Args, inputs: &mut Inputs, output: &Path) -> Result<Self> {
+        inputs.drop_repeated();
+        let language = match args.lang {
+            TextLanguage::Spoken => "auto",
+            TextLanguage::Known(language) => language.code(),
+        };
+        let (formats, recordings) = (distinct(&args.format), Recordings::of(inputs));
+        let mut lacking = Vec::new();
+        for (input, name) in inputs.recordings.iter().zip(names(&inputs.recordings)?) {
+            let mut files = Vec::new();
+            for &format in &formats {
+                let mut path = output.join(&name);
+                path.as_mut_os_string().push(format!(".{language}.{}", format.extension()));
+                recordings.refuse(&path)?;
+                if args.overwrite || fs::symlink_metadata(&path).is_err() {
+                    files.push((format, path));
+                } else if is_pipe(&input.file) {
+                    // It is another recording each time.
+                    return Err(exists(&path));
+                }
+            }
+            lacking.push(files);
+        }
+        fs::create_dir_all(output).map_err(|source| Error::Io { action: "create", path: output.to_owned(), source })?;
+        Ok(Self::Folder { lacking, overwrite: args.overwrite })
+    }
+
+    /// Whether each recording has result files of its own.
+    pub(super) fn are_apart(&self) -> bool {
         matches!(self, Self::Folder { .. })
     }
 
-    /// Whether an earlier run wrote the result of a recording. Standard input is a new recording in each run.
-    pub(crate) fn has(&self, file: &Path) -> bool {
-        file != Path::new("-")
-            && matches!(self, Self::Folder { paths } if paths.get(file).is_some_and(|path| path.exists()))
+    /// Whether they take the text of each segment as soon as it is transcribed.
+    pub(super) fn streams(&self) -> bool {
+        matches!(self, Self::Stdout { format } if format.streams())
     }
 
-    /// Takes the result of a recording.
-    pub(crate) fn put(&mut self, file: &Path, result: &[u8]) -> Result<()> {
+    /// Whether earlier runs wrote all results of a recording, given by its place among the inputs.
+    pub(super) fn has(&self, place: usize) -> bool {
+        matches!(self, Self::Folder { lacking, .. } if lacking.get(place).is_some_and(Vec::is_empty))
+    }
+
+    /// Takes the results of a recording, given by its place among the inputs, as `render` writes them. Those that are `partial`,
+    /// because an error ended the transcription, get a name of their own in a folder, so that the next run tries again.
+    pub(super) fn put(&mut self, place: usize, render: impl Fn(OutputFormat) -> Vec<u8>, partial: bool) -> Result<()> {
         match self {
-            Self::Stdout => output::write(result),
-            Self::File { bytes, .. } => {
-                bytes.extend_from_slice(result);
+            Self::Stdout { format } => output::write(&render(*format)),
+            Self::File { format, bytes, .. } => {
+                bytes.extend(render(*format));
                 Ok(())
             }
-            Self::Folder { paths } => paths.get(file).map_or(Ok(()), |path| write(path, result)),
+            Self::Folder { lacking, overwrite } => {
+                for (format, path) in lacking.get(place).into_iter().flatten() {
+                    if let Some(parent) = path.parent() {
+                        let create = |source| Error::Io { action: "create", path: parent.to_owned(), source };
+                        fs::create_dir_all(parent).map_err(create)?;
+                    }
+                    if partial {
+                        let path = path.with_extension(format!("partial.{}", format.extension()));
+                        write(&path, &render(*format), true)?;
+                        continue;
+                    }
+                    write(path, &render(*format), *overwrite)?;
+                }
+                Ok(())
+            }
         }
     }
 
     /// Writes what is still to be written. Without any result, a file stays as it was.
-    pub(crate) fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         match self {
-            Self::File { path, bytes } if !bytes.is_empty() => write(&path, &bytes),
-            Self::File { .. } | Self::Stdout | Self::Folder { .. } => Ok(()),
+            Self::File { path, bytes, overwrite, .. } if !bytes.is_empty() => write(&path, &bytes, overwrite),
+            Self::File { .. } | Self::Stdout { .. } | Self::Folder { .. } => Ok(()),
         }
     }
 }
 
+/// The one format of results that share standard output or a file.
+fn for_all(args: &Args, inputs: &Inputs) -> Result<OutputFormat> {
+    let wrong =
+        |found: String, wanted: &str| Err(Error::InvalidOption { option: "format", found, wanted: wanted.to_owned() });
+    let formats = distinct(&args.format);
+    match formats[..] {
+        [format] if format.is_line() || !inputs.are_several() => Ok(format),
+        [_] => {
+            let count = inputs.recordings.len();
+            wrong(format!("{count} files"), "one file for subtitles, or --output with a folder")
+        }
+        _ => wrong(format!("{} formats", formats.len()), "one format, or --output with a folder"),
+    }
+}
+
+/// The formats, each once.
+fn distinct(formats: &[OutputFormat]) -> Vec<OutputFormat> {
+    let mut distinct = Vec::new();
+    for format in formats {
+        if !distinct.contains(format) {
+            distinct.push(*format);
+        }
+    }
+    distinct
+}
+
+/// The files to read, by their [identities](identity).
+struct Recordings<'a>(HashMap<Identity, &'a Path>);
+
+impl<'a> Recordings<'a> {
+    fn of(inputs: &'a Inputs) -> Self {
+        let files = inputs.recordings.iter().map(|input| input.file.as_path()).filter(|file| file.is_file());
+        Self(files.filter_map(|file| Some((identity(file)?, file))).collect())
+    }
+
+    /// Refuses to write to a file that is one of the recordings, under whatever name.
+    fn refuse(&self, output: &Path) -> Result<()> {
+        let Some(recording) = identity(output).and_then(|identity| self.0.get(&identity)) else { return Ok(()) };
+        Err(Error::InvalidOption {
+            option: "output",
+            found: format!("{}, which is the recording {},", output.display(), recording.display()),
+            wanted: "another file".to_owned(),
+        })
+    }
+}
+
+fn exists(output: &Path) -> Error {
+    Error::InvalidOption {
+        option: "output",
+        found: format!("{}, which exists,", output.display()),
+        wanted: "a new file, or --overwrite to replace it".to_owned(),
+    }
+}
+
+/// What all names of a file have in common: device and number.
+#[cfg(unix)]
+type Identity = (u64, u64);
+
+/// What all names of a file have in common, except for hard links.
+#[cfg(not(unix))]
+type Identity = PathBuf;
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(path).ok().map(|about| (about.dev(), about.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<Identity> {
+    fs::canonicalize(path).ok()
+}
+
 /// Writes a file completely or not at all, by way of a temporary file. A pipe or device is written to directly.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
     let write = || {
         let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let known = fs::metadata(path).ok();
         if known.as_ref().is_some_and(|known| !known.is_file() && !known.is_dir()) {
             return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        }
+        if !overwrite && fs::symlink_metadata(path).is_ok() {
+            // Another program wrote it in the meantime.
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut new = tempfile::Builder::new();

@@ -244,7 +244,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         };
         let language = recording.language().unwrap_or(self.language);
         let latest = deadline.checked_sub(WRITING).unwrap_or(deadline);
-        let transcript = self.service.transcribe(bytes, language, latest).await.map_err(|error| match error {
+        let mut transcript = self.service.transcribe(bytes, language, latest).await.map_err(|error| match error {
             // It had all the time that there is, so another attempt would fail, too.
             Error::Stopped { .. } if first && Instant::now() >= latest => {
                 RecordingError::permanent("deadline", "transcription takes longer than the function may run")
@@ -253,6 +253,8 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         })?;
         let subtitles = SUBTITLES.render(&transcript, &SubtitleOptions::default());
         store::create(store, &results.srt, subtitles.into(), SUBTITLES.media_type()).await?;
+        // They have served: nobody asked for them in the document.
+        transcript.clear_words();
         let document = Document { transcript: &transcript, source: Source { bucket, key, etag } };
         store::create(store, &results.json, as_json(&document)?, OutputFormat::JSON.media_type()).await?;
         Ok(Summary { language, duration_s: transcript.duration_s })

@@ -5,8 +5,12 @@ use symphonia::{
         codecs::{
             CodecParameters,
             audio::{
-                AudioDecoder, AudioDecoderOptions,
-                well_known::{CODEC_ID_FLAC, CODEC_ID_OPUS},
+                AudioCodecId, AudioDecoder, AudioDecoderOptions,
+                well_known::{
+                    CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2,
+                    CODEC_ID_OPUS, CODEC_ID_PCM_F32BE, CODEC_ID_PCM_F32LE, CODEC_ID_PCM_F64BE, CODEC_ID_PCM_F64LE,
+                    CODEC_ID_SPEEX, CODEC_ID_VORBIS,
+                },
             },
         },
         errors::Error as Symphonia,
@@ -17,21 +21,28 @@ use symphonia::{
 };
 
 use super::{
+    aac,
     error::AudioError,
+    fault::Fault,
+    flac::FlacTrack,
     opus::{self, OpusTrack},
 };
+use crate::damage::DamageKind;
 
 /// The rate in Hz and the number of channels of a packet's samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spec {
     pub(super) rate: u32,
     pub(super) channels: usize,
+    /// Whether samples cannot lie far beyond full scale.
+    pub(super) bounded: bool,
 }
 
 /// The decoder of a track.
 pub(super) enum Codec {
-    Symphonia(Box<dyn AudioDecoder>),
+    Symphonia { decoder: Box<dyn AudioDecoder>, bounded: bool },
     Opus(Box<OpusTrack>),
+    Flac(Box<FlacTrack>),
 }
 
 impl Codec {
@@ -43,18 +54,28 @@ impl Codec {
             return Err(AudioError::NoAudio("its header says 0 channels".to_owned()));
         }
         if let Some(rate) = params.sample_rate.filter(|rate| !super::resample::RATES.contains(rate)) {
-            return Err(AudioError::Damaged(format!("its header says {rate} Hz")));
+            return Err(AudioError::damaged(format!("its header says {rate} Hz")));
         }
         if params.codec == CODEC_ID_OPUS {
             let header = params.extra_data.as_deref().unwrap_or_default();
             return Ok(Self::Opus(Box::new(OpusTrack::new(header)?)));
         }
-        let options = AudioDecoderOptions::default().verify(params.codec == CODEC_ID_FLAC);
-        match get_codecs().make_audio_decoder(params, &options) {
-            Ok(decoder) => Ok(Self::Symphonia(decoder)),
-            Err(Symphonia::Unsupported(what)) => {
-                Err(AudioError::Unsupported(format!("a codec that is not read ({}: {what})", params.codec)))
+        if params.codec == CODEC_ID_FLAC {
+            let header = params.extra_data.as_deref().unwrap_or_default();
+            return Ok(Self::Flac(Box::new(FlacTrack::new(header)?)));
+        }
+        let core = (params.codec == CODEC_ID_AAC).then(|| aac::core(params)).transpose()?;
+        let params = core.as_ref().unwrap_or(params);
+        match get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default()) {
+            Ok(decoder) => {
+                // Floats in a file may have any scale.
+                let float = matches!(
+                    params.codec,
+                    CODEC_ID_PCM_F32LE | CODEC_ID_PCM_F32BE | CODEC_ID_PCM_F64LE | CODEC_ID_PCM_F64BE
+                );
+                Ok(Self::Symphonia { decoder, bounded: !float })
             }
+            Err(Symphonia::Unsupported(_)) => Err(AudioError::foreign(name(params.codec))),
             Err(error) => Err(error.into()),
         }
     }
@@ -62,7 +83,7 @@ impl Codec {
     /// Samples to remove from the start.
     pub(super) fn pre_skip(&self) -> u64 {
         match self {
-            Self::Symphonia(_) => 0,
+            Self::Symphonia { .. } | Self::Flac(_) => 0,
             Self::Opus(track) => track.pre_skip,
         }
     }
@@ -70,27 +91,46 @@ impl Codec {
     /// Replaces `out` with the packet's samples, interleaved.
     pub(super) fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Result<Spec, AudioError> {
         match self {
-            Self::Symphonia(decoder) => {
+            Self::Symphonia { decoder, bounded } => {
                 let samples = decoder.decode(packet)?;
                 let spec = samples.spec();
-                let spec = Spec { rate: spec.rate(), channels: spec.channels().count() };
+                let spec = Spec { rate: spec.rate(), channels: spec.channels().count(), bounded: *bounded };
                 samples.copy_to_vec_interleaved(out);
                 Ok(spec)
             }
             Self::Opus(track) => {
                 track.decode(&packet.data, out)?;
-                Ok(Spec { rate: opus::RATE, channels: track.channels() })
+                Ok(Spec { rate: opus::RATE, channels: track.channels(), bounded: true })
+            }
+            Self::Flac(track) => {
+                let (rate, channels) = track.decode(&packet.data, out)?;
+                Ok(Spec { rate, channels, bounded: true })
             }
         }
     }
 
     /// Verifies the checksum of all samples, where the format has one.
     pub(super) fn finish(&mut self) -> Result<(), AudioError> {
-        if let Self::Symphonia(decoder) = self
-            && decoder.finalize().verify_ok == Some(false)
+        if let Self::Flac(track) = self
+            && !track.verify()
         {
-            return Err(AudioError::Damaged("the samples do not match their checksum".to_owned()));
+            let reason = "the samples do not match their checksum";
+            return Err(AudioError::Damaged(Fault::new(DamageKind::Checksum, reason)));
         }
         Ok(())
+    }
+}
+
+/// What a codec that is not decoded is called.
+fn name(codec: AudioCodecId) -> &'static str {
+    match codec {
+        CODEC_ID_MP1 => "MPEG audio of layer 1",
+        CODEC_ID_MP2 => "MP2",
+        CODEC_ID_SPEEX => "Speex",
+        CODEC_ID_AC3 => "AC-3",
+        CODEC_ID_ALAC => "ALAC of a rare kind",
+        CODEC_ID_FLAC => "FLAC of a rare kind",
+        CODEC_ID_VORBIS => "Vorbis of a rare kind",
+        _ => "a codec that is not known",
     }
 }

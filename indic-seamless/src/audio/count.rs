@@ -2,7 +2,8 @@
 
 use symphonia::core::packet::Packet;
 
-use super::{edit::Span, error::AudioError};
+use super::{edit::Span, error::AudioError, fault::Fault};
+use crate::damage::DamageKind;
 
 /// How much came out of a track.
 #[derive(Debug, Default)]
@@ -36,7 +37,8 @@ impl Count {
 pub(super) fn check_seconds(found: Span, promised: Span, slack: f64) -> Result<(), AudioError> {
     let (found, promised) = (found.seconds(), promised.seconds());
     if found + slack < promised {
-        return Err(AudioError::Damaged(format!("cut short: {found:.3} of {promised:.3} s of audio are there")));
+        let reason = format!("cut short: {found:.3} of {promised:.3} s of audio are there");
+        return Err(AudioError::Damaged(Fault::new(DamageKind::CutShort, reason)));
     }
     Ok(())
 }

@@ -6,15 +6,22 @@ use symphonia::core::{packet::Packet, units::Duration as Ticks};
 use tracing::debug;
 
 use super::{
-    codec::Codec,
+    codec::{Codec, Spec},
     container::{self, Container, Walk},
     count::Count,
     demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
+    edit::Span,
     error::AudioError,
-    options::AudioOptions,
-    sink::SampleSink,
+    fault::Fault,
+    options::{AudioOptions, DamagePolicy},
+    piece::Piece,
+    sink::{SampleSink, Stamp},
     source::AudioSource,
 };
+use crate::damage::DamageKind;
+
+/// By how much a promised length may exceed the limit, because it is not exact: a share, and seconds.
+const PROMISE_SLACK: (f64, f64) = (1.01, 1.0);
 
 /// A recording that is being decoded. It cannot be used after an error.
 pub(super) struct Decoder {
@@ -23,6 +30,11 @@ pub(super) struct Decoder {
     track: TrackDecoder,
     sink: SampleSink,
     duration: Option<Duration>,
+    policy: DamagePolicy,
+    /// The kinds of damage that were noted.
+    noted: Vec<DamageKind>,
+    /// The first damage: the error of a recording without any sample.
+    first: Option<Fault>,
 }
 
 /// The track that is decoded.
@@ -30,6 +42,7 @@ struct TrackDecoder {
     track: AudioTrack,
     codec: Codec,
     trusts_padding: bool,
+    starts_late: bool,
     count: Count,
     interleaved: Vec<f32>,
 }
@@ -37,10 +50,10 @@ struct TrackDecoder {
 /// Turns panics into errors.
 ///
 /// Symphonia's demuxers and decoders index, assert and calculate with what the bytes say, and panic at a few invalid
-/// values, which flipped bits can produce. No state outlives such a panic: the error ends the decoding.
-fn guarded<T>(step: impl FnOnce() -> Result<T, AudioError>) -> Result<T, AudioError> {
+/// values, which flipped bits can produce. No state outlives such a panic: what panicked is not used again.
+fn guarded<T, E: From<AudioError>>(step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     panic::catch_unwind(panic::AssertUnwindSafe(step))
-        .unwrap_or_else(|_| Err(AudioError::Damaged("the decoder cannot make sense of it".to_owned())))
+        .unwrap_or_else(|_| Err(AudioError::damaged("the decoder cannot make sense of it").into()))
 }
 
 impl Decoder {
@@ -48,6 +61,10 @@ impl Decoder {
     pub(super) fn new(mut source: AudioSource, hint: Option<&str>, options: &AudioOptions) -> Result<Self, AudioError> {
         guarded(|| {
             let Walk { format, container } = container::walk(&mut source, hint)?;
+            let policy = options.damage;
+            if let (DamagePolicy::Refuse, Some(fault)) = (policy, container.faults().first()) {
+                return Err(AudioError::Damaged(fault.clone()));
+            }
             debug!(container = format.name, pipe = source.is_pipe(), "decoding");
             source.rewind()?;
             let demuxer = container.open(source)?;
@@ -55,7 +72,11 @@ impl Decoder {
             let track = TrackDecoder::new(&*demuxer, &*container, &mut sink)?;
             let seconds = container.promised_seconds(&track.track).filter(|&seconds| seconds > 0.0);
             let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-            Ok(Self { container, demuxer, track, sink, duration })
+            let limit_s = options.max_duration.as_secs_f64();
+            if seconds.is_some_and(|seconds| seconds > limit_s * PROMISE_SLACK.0 + PROMISE_SLACK.1) {
+                return Err(AudioError::TooLong { limit_s });
+            }
+            Ok(Self { container, demuxer, track, sink, duration, policy, noted: Vec::new(), first: None })
         })
     }
 
@@ -64,28 +85,85 @@ impl Decoder {
         self.duration
     }
 
-    /// Decodes a packet. `false` means that it was the last one, and that the recording is complete.
-    pub(super) fn advance(&mut self) -> Result<bool, AudioError> {
-        guarded(|| self.step())
+    /// The number of channels by the headers.
+    pub(super) fn channels(&self) -> Option<usize> {
+        self.track.track.channels()
     }
 
-    fn step(&mut self) -> Result<bool, AudioError> {
-        match self.demuxer.next() {
+    /// Decodes a packet. `false` means that it was the last one.
+    ///
+    /// # Errors
+    ///
+    /// Errors of reading, limits that are exceeded, and damage that is to be refused or leaves nothing to hear.
+    pub(super) fn advance(&mut self) -> Result<bool, AudioError> {
+        let item = guarded(|| self.demuxer.next());
+        match item {
             Ok(Demuxed::Packet(packet)) => {
-                self.track.decode(packet, &mut self.sink)?;
+                let strict = self.policy == DamagePolicy::Refuse;
+                let decoded = self.track.decode(packet, &mut self.sink, strict);
+                self.tolerate(decoded)?;
+                Ok(true)
+            }
+            Ok(Demuxed::Fault(fault)) => {
+                self.tolerate(Err(self.sink.locate(AudioError::Damaged(fault))))?;
                 Ok(true)
             }
             Ok(Demuxed::NewTracks) => {
-                self.track.finish(&*self.container)?;
-                self.track = TrackDecoder::new(&*self.demuxer, &*self.container, &mut self.sink)?;
-                Ok(true)
+                self.end_track()?;
+                match guarded(|| TrackDecoder::new(&*self.demuxer, &*self.container, &mut self.sink)) {
+                    Ok(track) => {
+                        self.track = track;
+                        Ok(true)
+                    }
+                    Err(error) => {
+                        self.tolerate(Err(error))?;
+                        self.end()
+                    }
+                }
             }
             Ok(Demuxed::End) => {
-                self.track.finish(&*self.container)?;
-                self.sink.finish()?;
-                Ok(false)
+                self.end_track()?;
+                self.end()
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => {
+                let error = self.failed(error);
+                self.tolerate(Err(error))?;
+                self.end()
+            }
+        }
+    }
+
+    fn end_track(&mut self) -> Result<(), AudioError> {
+        let ended = guarded(|| self.track.finish(&*self.container));
+        self.tolerate(ended)
+    }
+
+    /// Ends the recording.
+    fn end(&mut self) -> Result<bool, AudioError> {
+        for fault in self.container.faults().to_vec() {
+            if !self.noted.contains(&fault.kind) {
+                self.tolerate(Err(AudioError::Damaged(fault)))?;
+            }
+        }
+        match (self.sink.finish(), self.first.take()) {
+            (Err(AudioError::NoAudio(_)), Some(fault)) => Err(AudioError::Damaged(fault)),
+            (ended, _) => ended.map(|()| false),
+        }
+    }
+
+    /// Notes damage and goes on, unless it is to be refused; other errors end the decoding.
+    fn tolerate(&mut self, outcome: Result<(), AudioError>) -> Result<(), AudioError> {
+        match outcome {
+            Err(AudioError::Damaged(fault)) if self.policy == DamagePolicy::Keep => {
+                debug!(reason = fault.reason, at_s = self.sink.now(), "damage");
+                if !self.noted.contains(&fault.kind) {
+                    self.noted.push(fault.kind);
+                }
+                self.first.get_or_insert_with(|| fault.clone());
+                self.sink.note(fault);
+                Ok(())
+            }
+            other => other,
         }
     }
 
@@ -110,15 +188,14 @@ impl Decoder {
         self.demuxer.waits()
     }
 
-    /// What has been decoded and not been taken.
-    pub(super) fn decoded(&mut self) -> &mut Vec<f32> {
-        &mut self.sink.out
+    /// How many decoded samples can be taken.
+    pub(super) fn ready(&self) -> usize {
+        self.sink.ready()
     }
 
-    /// Decodes all of it.
-    pub(super) fn decode(mut self) -> Result<Vec<f32>, AudioError> {
-        while self.advance()? {}
-        Ok(self.sink.out)
+    /// Takes up to `most` decoded samples.
+    pub(super) fn take(&mut self, most: usize) -> Piece {
+        self.sink.take(most)
     }
 }
 
@@ -128,24 +205,43 @@ impl TrackDecoder {
         container.correct(&mut track.track);
         let codec = Codec::new(&track.track)?;
         sink.start(container.edit(&track), codec.pre_skip());
-        let trusts_padding = container.trusts_padding(&track);
-        Ok(Self { track, codec, trusts_padding, count: Count::default(), interleaved: Vec::new() })
+        let (trusts_padding, starts_late) = (container.trusts_padding(&track), container.starts_late());
+        let (count, interleaved) = (Count::default(), Vec::new());
+        Ok(Self { track, codec, trusts_padding, starts_late, count, interleaved })
     }
 
-    fn decode(&mut self, mut packet: Packet, sink: &mut SampleSink) -> Result<(), AudioError> {
+    fn decode(&mut self, mut packet: Packet, sink: &mut SampleSink, strict: bool) -> Result<(), AudioError> {
         if packet.track_id != self.track.track.id {
             return Ok(());
         }
         self.count.packet(&packet);
         // Whether this packet is the last one is not known yet. The sink holds its padding back, and keeps it if more
         // packets follow.
-        let padding = if self.trusts_padding { packet.trim_end.get() } else { 0 };
+        let padding = if self.trusts_padding { packet.trim_end } else { Ticks::ZERO };
         packet.dur = packet.dur.saturating_add(packet.trim_end);
         packet.trim_end = Ticks::ZERO;
-        let spec = self.codec.decode(&packet, &mut self.interleaved).map_err(|error| sink.locate(error))?;
-        self.count.frames += sink.push(&self.interleaved, spec, padding)?;
+        let at_s = self.track.seconds_at(packet.pts);
+        let stamp = at_s.map(|at_s| Stamp { at_s, starts_late: self.starts_late });
+        let spec = self.decode_packet(&packet).map_err(|error| sink.locate(error))?;
+        let padding = match self.track.track.time_base {
+            Some(base) => Span::of(padding.get(), Some(base)).samples(spec.rate),
+            None => padding.get(),
+        };
+        self.count.frames += sink.push(&mut self.interleaved, spec, padding, stamp, strict)?;
         self.count.rate = spec.rate;
         Ok(())
+    }
+
+    /// Decodes a packet; a decoder that panics is replaced.
+    fn decode_packet(&mut self, packet: &Packet) -> Result<Spec, AudioError> {
+        let Self { codec, interleaved, .. } = self;
+        match panic::catch_unwind(panic::AssertUnwindSafe(|| codec.decode(packet, interleaved))) {
+            Ok(decoded) => decoded,
+            Err(_) => {
+                self.codec = Codec::new(&self.track.track)?;
+                Err(AudioError::damaged("the decoder cannot make sense of a packet"))
+            }
+        }
     }
 
     fn finish(&mut self, container: &dyn Container) -> Result<(), AudioError> {

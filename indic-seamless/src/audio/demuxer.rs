@@ -4,13 +4,13 @@ use std::io;
 
 use symphonia::core::{
     codecs::CodecParameters,
-    errors::Error as Symphonia,
-    formats::{FormatReader, MediaInfo, Track, TrackType},
+    formats::{MediaInfo, Track},
     io::{MediaSourceStream, MediaSourceStreamOptions},
     packet::Packet,
+    units::Timestamp,
 };
 
-use super::{edit::Span, error::AudioError, source::AudioSource};
+use super::{edit::Span, error::AudioError, fault::Fault, source::AudioSource};
 
 /// Takes the packets out of a container.
 pub(super) trait Demuxer: Send + Sync {
@@ -31,6 +31,8 @@ pub(super) enum Demuxed {
     Packet(Packet),
     /// Other tracks follow, as in a chain of Ogg streams.
     NewTracks,
+    /// Something is missing or was skipped here; more may follow.
+    Fault(Fault),
     End,
 }
 
@@ -71,52 +73,26 @@ impl AudioTrack {
         params.sample_rate
     }
 
+    /// The number of channels by the headers.
+    pub(super) fn channels(&self) -> Option<usize> {
+        let Some(CodecParameters::Audio(params)) = &self.track.codec_params else { return None };
+        params.channels.as_ref().map(symphonia::core::audio::Channels::count)
+    }
+
     /// The length by the number of samples in the headers, in seconds.
     pub(super) fn seconds(&self) -> Option<f64> {
         Some(self.track.num_frames? as f64 / f64::from(self.rate()?))
     }
 
+    /// The time stamp of a packet in seconds, if the track has a time base.
+    pub(super) fn seconds_at(&self, stamp: Timestamp) -> Option<f64> {
+        let base = self.track.time_base?;
+        Some(stamp.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()))
+    }
+
     /// The length by the time stamps in the headers.
     pub(super) fn length(&self) -> Option<Span> {
         Some(Span::of(self.track.duration?.get(), self.track.time_base))
-    }
-}
-
-/// A demuxer of Symphonia.
-pub(super) struct SymphoniaDemuxer {
-    reader: Box<dyn FormatReader>,
-    /// Whether the file may end without saying so.
-    open_ended: bool,
-}
-
-impl SymphoniaDemuxer {
-    pub(super) fn new(reader: impl FormatReader + 'static) -> Self {
-        Self { reader: Box::new(reader), open_ended: false }
-    }
-
-    /// Takes the end of the bytes for the end of the recording.
-    pub(super) fn open_ended(self) -> Self {
-        Self { open_ended: true, ..self }
-    }
-}
-
-impl Demuxer for SymphoniaDemuxer {
-    fn track(&self) -> Option<AudioTrack> {
-        let reader = &self.reader;
-        let track = reader.default_track(TrackType::Audio).or_else(|| reader.first_track(TrackType::Audio))?;
-        Some(AudioTrack { track: track.clone(), media: *reader.media_info(), alone: reader.tracks().len() == 1 })
-    }
-
-    fn next(&mut self) -> Result<Demuxed, DemuxError> {
-        match self.reader.next_packet() {
-            Ok(packet) => Ok(packet.map_or(Demuxed::End, Demuxed::Packet)),
-            Err(Symphonia::ResetRequired) => Ok(Demuxed::NewTracks),
-            Err(Symphonia::IoError(error)) if self.open_ended && error.kind() == io::ErrorKind::UnexpectedEof => {
-                Ok(Demuxed::End)
-            }
-            Err(Symphonia::IoError(error)) => Err(DemuxError::Read(error)),
-            Err(error) => Err(DemuxError::Other(error.into())),
-        }
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Edit {
     pub(super) drop: Span,
     /// The length after `skip`; `None` for all of it.
     pub(super) keep: Option<Span>,
+    /// When its first sample is heard.
+    pub(super) start: Span,
 }
 
 /// A length of time in units of its own, exact.

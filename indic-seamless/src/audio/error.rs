@@ -4,7 +4,8 @@ use std::{io, path::Path};
 
 use symphonia::core::errors::Error as Symphonia;
 
-use crate::error::Error;
+use super::fault::Fault;
+use crate::{damage::DamageKind, error::Error};
 
 /// What errors call a recording that has no path.
 pub(super) const IN_MEMORY: &str = "audio";
@@ -14,7 +15,7 @@ pub(super) const IN_MEMORY: &str = "audio";
 pub(super) enum AudioError {
     Io(io::Error),
     Unsupported(String),
-    Damaged(String),
+    Damaged(Fault),
     NoAudio(String),
     TooLong { limit_s: f64 },
     NoSuchChannel { wanted: usize, found: usize },
@@ -29,7 +30,7 @@ impl AudioError {
         match self {
             Self::Io(source) => Error::Io { action: "read", path: path.unwrap_or(Path::new(IN_MEMORY)).into(), source },
             Self::Unsupported(found) => Error::UnsupportedAudio { source_name, found, wanted: supported() },
-            Self::Damaged(reason) => Error::DamagedAudio { source_name, reason },
+            Self::Damaged(Fault { reason, .. }) => Error::DamagedAudio { source_name, reason },
             Self::NoAudio(reason) => Error::NoAudio { source_name, reason },
             Self::TooLong { limit_s } => Error::AudioTooLong { source_name, limit_s },
             Self::NoSuchChannel { wanted, found } => Error::NoSuchChannel { source_name, wanted, found },
@@ -38,9 +39,19 @@ impl AudioError {
         }
     }
 
-    /// A container that promises `wanted` bytes, frames, ... and holds only `found`.
+    /// A container or codec that only other programs decode.
+    pub(super) fn foreign(name: &str) -> Self {
+        Self::Unsupported(format!("{name}; convert it: ffmpeg -i FILE -f wav - | indic-seamless transcribe -"))
+    }
+
+    /// Bytes that cannot be understood.
+    pub(super) fn damaged(reason: impl Into<String>) -> Self {
+        Self::Damaged(Fault::new(DamageKind::Corrupt, reason))
+    }
+
+    /// A recording that promises `wanted` bytes, frames, … and holds only `found`.
     pub(super) fn cut(what: &str, found: u64, wanted: u64) -> Self {
-        Self::Damaged(format!("cut short: {found} of {wanted} {what} are there"))
+        Self::Damaged(Fault::cut(what, found, wanted))
     }
 }
 
@@ -59,8 +70,10 @@ impl From<io::Error> for AudioError {
         // operating system have a number.
         match error.kind() {
             _ if error.raw_os_error().is_some() => Self::Io(error),
-            io::ErrorKind::UnexpectedEof => Self::Damaged("cut short: it ends in the middle of something".to_owned()),
-            _ => Self::Damaged(error.to_string()),
+            io::ErrorKind::UnexpectedEof => {
+                Self::Damaged(Fault::new(DamageKind::CutShort, "cut short: it ends in the middle of something"))
+            }
+            _ => Self::damaged(error.to_string()),
         }
     }
 }
@@ -70,7 +83,7 @@ impl From<Symphonia> for AudioError {
         match error {
             Symphonia::IoError(error) => error.into(),
             Symphonia::Unsupported(what) => Self::Unsupported(what.to_owned()),
-            other => Self::Damaged(other.to_string()),
+            other => Self::damaged(other.to_string()),
         }
     }
 }

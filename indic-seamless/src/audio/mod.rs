@@ -3,8 +3,9 @@
 //! The format is detected from the bytes, not from the name. WAV, FLAC, MP3, AAC, Opus, Vorbis and more are supported:
 //! [`formats`] has the table of containers and their codecs.
 //!
-//! A recording is decoded packet by packet: besides the result, only small buffers are in memory. A recording that is
-//! damaged or cut short is an [`Error::DamagedAudio`](crate::Error::DamagedAudio), never a shorter [`Waveform`].
+//! A recording is decoded packet by packet: besides the result, only small buffers are in memory. Of a recording
+//! that is damaged or cut short, all that can be decoded is kept, and [`Waveform::damage`] says where something is missing.
+//! With [`DamagePolicy::Refuse`] it is an [`Error::DamagedAudio`](crate::Error::DamagedAudio).
 //!
 //! A [`Waveform`] holds a whole recording. An [`AudioReader`] gives it second by second: for recordings of any length,
 //! and for a pipe while it is being written.
@@ -20,6 +21,9 @@
 //! # Ok::<(), indic_seamless::Error>(())
 //! ```
 
+mod aac;
+mod channels;
+mod clock;
 mod codec;
 mod container;
 mod count;
@@ -27,10 +31,13 @@ mod decode;
 mod demuxer;
 mod edit;
 mod error;
+mod fault;
+mod flac;
 mod format;
 mod open;
 mod options;
 mod opus;
+mod piece;
 mod pipe;
 mod reader;
 mod resample;
@@ -43,7 +50,8 @@ pub(crate) use self::waveform::seconds;
 pub use self::{
     container::formats,
     format::AudioFormat,
-    options::{AudioOptions, Channel},
+    options::{AudioOptions, Channel, DamagePolicy},
+    piece::Piece,
     pipe::PipeFormat,
     reader::AudioReader,
     resample::{Resampler, resample},

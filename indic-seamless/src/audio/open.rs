@@ -45,13 +45,15 @@ impl AudioOptions {
     ///
     /// - [`Error::Io`] where the file cannot be read,
     /// - [`Error::UnsupportedAudio`] for an unsupported container or codec,
-    /// - [`Error::DamagedAudio`] where it is damaged or cut short,
+    /// - [`Error::DamagedAudio`] where nothing of it can be decoded, or where it is damaged or cut short and
+    ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set,
     /// - [`Error::NoAudio`] where it has no audio track, channel or sample,
     /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`](super::Channel::Only),
     /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
-    /// - [`Error::InvalidSample`] where it holds NaN or an infinity.
+    /// - [`Error::InvalidSample`] where it holds NaN or an infinity and
+    ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Waveform> {
-        Ok(Waveform { samples: self.reader(path)?.into_samples()? })
+        self.reader(path)?.into_waveform()
     }
 
     /// Decodes a file in memory; `hint` as for [`Waveform::from_bytes`].
@@ -60,7 +62,7 @@ impl AudioOptions {
     ///
     /// As [`AudioOptions::open`], but for [`Error::Io`].
     pub fn from_bytes(&self, bytes: impl Into<Vec<u8>>, hint: Option<&str>) -> Result<Waveform> {
-        Ok(Waveform { samples: self.reader_from_bytes(bytes, hint)?.into_samples()? })
+        self.reader_from_bytes(bytes, hint)?.into_waveform()
     }
 
     /// Converts interleaved samples of `channels` channels at `sample_rate` Hz.
@@ -81,15 +83,15 @@ impl AudioOptions {
             });
         }
         let mut sink = SampleSink::new(self);
-        let spec = Spec { rate: sample_rate, channels };
+        let spec = Spec { rate: sample_rate, channels, bounded: false };
         // With an absurd number of channels there is one chunk, and the sink refuses it.
         let chunk = channels.saturating_mul(4096).max(1);
         interleaved
             .chunks(chunk)
-            .try_for_each(|chunk| sink.push(chunk, spec, 0).map(drop))
+            .try_for_each(|chunk| sink.push(&mut chunk.to_vec(), spec, 0, None, true).map(drop))
             .and_then(|()| sink.finish())
             .map_err(|error| error.of(None, supported))?;
-        Ok(Waveform { samples: sink.out })
+        Ok(Waveform::of(sink.take(usize::MAX).samples))
     }
 
     /// Opens a file to be decoded piece by piece; [`AudioReader`] has an example.
@@ -130,21 +132,21 @@ impl AudioOptions {
     /// Opens a pipe, such as the standard input, to be decoded while it is written. It is read once, from start to end;
     /// errors call it `pipe`.
     ///
-    /// WAV and raw PCM are decoded as they arrive: this function waits for the header only, and a piece holds what one
-    /// read gave, from a fiftieth of a second to a second. Any other format is read to its end here, because its checks
-    /// need all of it; up to 1 GiB is kept in memory.
+    /// WAV, AU and raw samples are decoded as they arrive: this function waits for the header only, and a piece holds
+    /// what one read gave, from a fiftieth of a second to a second. Any other format is read to its end here, because its
+    /// checks need all of it; up to 1 GiB is kept in memory.
     ///
     /// # How long a WAV file in a pipe is
     ///
     /// A program that writes into a pipe does not know how long the recording will be, and puts a placeholder into the
-    /// header: 0, about 2^31 or about 2^32 (within 65,536). With a placeholder, the pipe is read to its end; an end
-    /// within a sample is an [`Error::DamagedAudio`]. Any other length is exact: what follows is left in the pipe, and a
-    /// pipe that ends early was cut short, which is the same error.
+    /// header: 0, about 2^31 or about 2^32 (within 65,536). With a placeholder, the pipe is read to its end. Any other
+    /// length is exact: what follows is left in the pipe. A pipe that ends earlier, or within a sample, was cut short,
+    /// which is damage.
     ///
     /// # Errors
     ///
     /// As [`AudioOptions::open`]; [`Error::Io`] also with more than 1 GiB to keep
-    /// ([`FileTooLarge`](std::io::ErrorKind::FileTooLarge)); [`Error::InvalidOption`] for [`PipeFormat::Pcm16`] with a
+    /// ([`FileTooLarge`](std::io::ErrorKind::FileTooLarge)); [`Error::InvalidOption`] for raw samples with a
     /// rate outside 1 kHz to 768 kHz or without 1 to 26 channels.
     ///
     /// ```
@@ -153,7 +155,8 @@ impl AudioOptions {
     /// let input: &[u8] = &[0, 0x40, 0, 0xc0]; // or `std::io::stdin()`
     /// let format = PipeFormat::Pcm16 { rate: 16_000, channels: 1 };
     /// let mut reader = AudioOptions::new().reader_from_pipe(input, format)?;
-    /// assert_eq!(reader.next().transpose()?, Some(vec![0.5, -0.5]));
+    /// let piece = reader.next().transpose()?.expect("two samples");
+    /// assert_eq!((piece.start, &piece[..]), (0.0, &[0.5, -0.5][..]));
     /// assert!(reader.next().is_none());
     /// # Ok::<(), indic_seamless::Error>(())
     /// ```

@@ -1,6 +1,8 @@
 //! [`AudioOptions`]: how to decode a recording.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
+
+use crate::error::{Error, Result, by_name};
 
 /// Which channel of a recording is transcribed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -11,6 +13,39 @@ pub enum Channel {
     Average,
     /// One channel, counted from 0.
     Only(usize),
+}
+
+/// What happens with a recording that is damaged or cut short.
+///
+/// ```
+/// use indic_seamless::audio::DamagePolicy;
+///
+/// assert_eq!("refuse".parse::<DamagePolicy>()?, DamagePolicy::Refuse);
+/// # Ok::<(), indic_seamless::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DamagePolicy {
+    /// All that can be decoded is kept. [`Waveform::damage`](super::Waveform::damage), [`Piece::damage`](super::Piece::damage)
+    /// and [`Transcript::damage`](crate::Transcript::damage) say where it is damaged. One of which nothing can be decoded is
+    /// an error.
+    #[default]
+    Keep,
+    /// It is an error, even if most of it can be decoded.
+    Refuse,
+}
+
+impl FromStr for DamagePolicy {
+    type Err = Error;
+
+    /// `keep` or `refuse`.
+    fn from_str(text: &str) -> Result<Self> {
+        let name = |policy| match policy {
+            Self::Keep => "keep",
+            Self::Refuse => "refuse",
+        };
+        by_name("damage", text, [Self::Keep, Self::Refuse], name)
+    }
 }
 
 /// How to decode a recording.
@@ -29,11 +64,20 @@ pub enum Channel {
 pub struct AudioOptions {
     pub(super) channel: Channel,
     pub(super) max_duration: Duration,
+    pub(super) damage: DamagePolicy,
+    pub(super) start: Duration,
+    pub(super) duration: Option<Duration>,
 }
 
 impl Default for AudioOptions {
     fn default() -> Self {
-        Self { channel: Channel::Average, max_duration: Duration::from_secs(3600) }
+        Self {
+            channel: Channel::Average,
+            max_duration: Duration::from_secs(3600),
+            damage: DamagePolicy::Keep,
+            start: Duration::ZERO,
+            duration: None,
+        }
     }
 }
 
@@ -58,6 +102,38 @@ impl AudioOptions {
     #[must_use]
     pub fn max_duration(mut self, max_duration: Duration) -> Self {
         self.max_duration = max_duration;
+        self
+    }
+
+    /// What happens with a recording that is damaged, [`DamagePolicy::Keep`] unless set.
+    #[must_use]
+    pub fn damage(mut self, damage: DamagePolicy) -> Self {
+        self.damage = damage;
+        self
+    }
+
+    /// Where to start, 0 unless set. Times stay those of the whole recording; what lies before is decoded and dropped.
+    #[must_use]
+    pub fn start(mut self, start: Duration) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// How much to use from [`start`](Self::start) on, all unless set. What lies behind is not read.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use indic_seamless::audio::AudioOptions;
+    ///
+    /// let part = AudioOptions::new().start(Duration::from_millis(500)).duration(Duration::from_millis(250));
+    /// let speech = part.open("examples/audio/hindi-1.wav")?;
+    /// assert_eq!((speech.start(), speech.len()), (0.5, 4_000));
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    #[must_use]
+    pub fn duration(mut self, duration: Duration) -> Self {
+        self.duration = Some(duration);
         self
     }
 }

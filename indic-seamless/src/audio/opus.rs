@@ -24,7 +24,7 @@ impl OpusTrack {
     ///
     /// [rfc]: https://www.rfc-editor.org/rfc/rfc7845#section-5.1
     pub(super) fn new(header: &[u8]) -> Result<Self, AudioError> {
-        let damaged = |what: &str| AudioError::Damaged(format!("Opus header: {what}"));
+        let damaged = |what: &str| AudioError::damaged(format!("Opus header: {what}"));
         let fields = header.strip_prefix(b"OpusHead").unwrap_or_default();
         let &[version, channels, s0, s1, _, _, _, _, g0, g1, family, ref rest @ ..] = fields else {
             return Err(damaged(&format!("{} bytes that are none", header.len())));
@@ -66,13 +66,13 @@ impl OpusTrack {
         out.clear();
         // The decoder would take an empty packet for a lost one and conceal it.
         if packet.is_empty() {
-            return Err(AudioError::Damaged("an empty Opus packet".to_owned()));
+            return Err(AudioError::damaged("an empty Opus packet"));
         }
         let length = i32::try_from(packet.len()).unwrap_or(i32::MAX);
         let frames = self
             .inner
             .decode(Some(packet), length, &mut self.pcm, MAX_FRAMES as i32, false)
-            .map_err(|code| AudioError::Damaged(format!("an Opus packet of {length} bytes (error {code})")))?;
+            .map_err(|code| AudioError::damaged(format!("an Opus packet of {length} bytes (error {code})")))?;
         let count = usize::try_from(frames).unwrap_or(0) * self.channels;
         let scale = self.gain / 32_768.0;
         out.extend(self.pcm.iter().take(count).map(|&sample| f32::from(sample) * scale));

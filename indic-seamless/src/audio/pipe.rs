@@ -37,6 +37,20 @@ pub enum PipeFormat {
         /// The number of channels, 1 to 26.
         channels: u16,
     },
+    /// Raw A-law (G.711), interleaved: telephony outside of North America and Japan.
+    Alaw {
+        /// The sample rate in Hz, usually 8,000.
+        rate: u32,
+        /// The number of channels, 1 to 26.
+        channels: u16,
+    },
+    /// Raw mu-law (G.711), interleaved: telephony in North America and Japan.
+    Mulaw {
+        /// The sample rate in Hz, usually 8,000.
+        rate: u32,
+        /// The number of channels, 1 to 26.
+        channels: u16,
+    },
 }
 
 /// A pipe as the source of a recording.
@@ -45,7 +59,9 @@ pub enum PipeFormat {
 /// read to its end first, because its checks and its demuxer seek.
 pub(super) fn open(mut input: impl Read + Send + 'static, format: PipeFormat) -> Result<AudioSource, AudioError> {
     let head = match format {
-        PipeFormat::Pcm16 { rate, channels } => raw_header(rate, channels).map_err(AudioError::Option)?,
+        PipeFormat::Pcm16 { rate, channels } => raw_header(1, 16, rate, channels).map_err(AudioError::Option)?,
+        PipeFormat::Alaw { rate, channels } => raw_header(6, 8, rate, channels).map_err(AudioError::Option)?,
+        PipeFormat::Mulaw { rate, channels } => raw_header(7, 8, rate, channels).map_err(AudioError::Option)?,
         PipeFormat::Detect => {
             let mut head = Vec::new();
             input.by_ref().take(SNIFFED as u64).read_to_end(&mut head).map_err(AudioError::Io)?;
@@ -71,21 +87,14 @@ fn keep(mut bytes: Vec<u8>, input: impl Read, limit: u64) -> Result<Vec<u8>, Aud
     Ok(bytes)
 }
 
-/// The header of a WAV file of raw 16-bit samples.
-fn raw_header(rate: u32, channels: u16) -> Result<Vec<u8>> {
+/// The header of a WAV file of raw samples.
+fn raw_header(tag: u16, bits: u16, rate: u32, channels: u16) -> Result<Vec<u8>> {
     resample::check_rate(rate)?;
     if !(1..=MAX_CHANNELS).contains(&channels) {
         let wanted = format!("1 to {MAX_CHANNELS}");
         return Err(Error::InvalidOption { option: "channels", found: channels.to_string(), wanted });
     }
-    let block = channels * 2;
-    let mut format = vec![1, 0];
-    format.extend(channels.to_le_bytes());
-    format.extend(rate.to_le_bytes());
-    format.extend((rate * u32::from(block)).to_le_bytes());
-    format.extend(block.to_le_bytes());
-    format.extend(16_u16.to_le_bytes());
-    Ok(container::wav_header(&format))
+    Ok(container::wav_header(tag, rate, channels, bits))
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use std::{
     fmt,
     iter::FusedIterator,
-    mem,
+    ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use super::{
-    container::supported, decode::Decoder, error::AudioError, options::AudioOptions, source::AudioSource,
+    container::supported, decode::Decoder, error::AudioError, options::AudioOptions, piece::Piece, source::AudioSource,
     waveform::Waveform,
 };
 use crate::error::{Error, Result};
@@ -20,8 +20,8 @@ const PIECE: usize = Waveform::SAMPLE_RATE as usize;
 /// The samples of a recording, mono and at 16 kHz, piece by piece.
 ///
 /// The pieces, joined, equal the samples of the [`Waveform`] that [`AudioOptions::open`] returns. Each is a second long,
-/// 16,000 samples, except the last one, which may be shorter, and those of a pipe, which hold what has arrived. None is
-/// empty.
+/// 16,000 samples. Shorter are the last one, those before time jumps, and those of a pipe, which hold what has arrived. None
+/// is empty, except for one at the end that only reports damage.
 ///
 /// A file is read while it is decoded: at most a few megabytes are in memory, however long the recording. For a pipe
 /// this depends on the format: [`AudioOptions::reader_from_pipe`].
@@ -29,8 +29,7 @@ const PIECE: usize = Waveform::SAMPLE_RATE as usize;
 /// # Errors
 ///
 /// The errors are those of [`AudioOptions::open`]. An error is the last item; after it, as after the end, there is only
-/// `None`. Some damage is only found at the end of a file, so the pieces before an error are **not the whole
-/// recording**: use them only for results that can be revised, or are shown as incomplete.
+/// `None`. The pieces before an error are **not the whole recording**.
 ///
 /// ```
 /// use indic_seamless::audio::{AudioOptions, Waveform};
@@ -50,10 +49,16 @@ pub struct AudioReader {
     /// The name for errors; `None` for a file in memory.
     name: Option<PathBuf>,
     duration: Option<Duration>,
+    live: bool,
+    channels: Option<usize>,
     /// `None` at the end.
     decoder: Option<Decoder>,
-    /// What is left to hand out at the end.
-    rest: Vec<f32>,
+    /// Whether all was decoded.
+    ended: bool,
+    /// The part that is wanted, in seconds.
+    part: Range<f64>,
+    /// Whether any of it was handed out.
+    begun: bool,
     error: Option<Error>,
 }
 
@@ -65,28 +70,86 @@ impl AudioReader {
         name: Option<&Path>,
     ) -> Result<Self> {
         let decoder = Decoder::new(source, hint, options).map_err(|error| error.of(name, supported))?;
+        let start = options.start.as_secs_f64();
+        let part = start..options.duration.map_or(f64::INFINITY, |duration| start + duration.as_secs_f64());
+        let left = decoder.duration().map(|all| all.saturating_sub(options.start));
         Ok(Self {
             name: name.map(Path::to_owned),
-            duration: decoder.duration(),
+            duration: left.map(|left| options.duration.map_or(left, |duration| duration.min(left))),
+            live: decoder.waits(),
+            channels: decoder.channels(),
             decoder: Some(decoder),
-            rest: Vec::new(),
+            ended: false,
+            part,
+            begun: false,
             error: None,
         })
     }
 
-    /// The length of the whole recording by its headers, if they state one. It is not exact: use it for a progress bar. A
-    /// pipe that is being written has none, and for concatenated Ogg files it is the length of the first.
+    /// How many channels the recording has by its headers, if they say so; before [`AudioOptions::channel`] chooses.
+    #[must_use]
+    pub fn channels(&self) -> Option<usize> {
+        self.channels
+    }
+
+    /// The length of the recording, or of the part of it that is used, by its headers, if they state one. It is not exact:
+    /// use it for a progress bar. A pipe that is being written has none.
     #[must_use]
     pub fn duration_hint(&self) -> Option<Duration> {
         self.duration
     }
 
-    /// All samples that have not been handed out.
-    pub(super) fn into_samples(mut self) -> Result<Vec<f32>> {
-        match self.decoder.take() {
-            Some(decoder) => decoder.decode().map_err(|error| self.named(error)),
-            None => self.error.map_or(Ok(self.rest), Err),
+    /// Whether it comes from a pipe that is decoded while it is being written, such as one from a microphone.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// All pieces that have not been handed out, in one.
+    pub(super) fn into_waveform(self) -> Result<Waveform> {
+        let mut waveform = Waveform::empty();
+        for piece in self {
+            waveform.push(piece?);
         }
+        Ok(waveform)
+    }
+
+    /// The next piece of the whole recording.
+    fn next_piece(&mut self) -> Option<Result<Piece>> {
+        loop {
+            let Some(decoder) = &mut self.decoder else { return self.error.take().map(Err) };
+            let waits = decoder.waits();
+            if decoder.ready() >= PIECE || waits && decoder.ready() > 0 {
+                return Some(Ok(decoder.take(PIECE)));
+            }
+            if self.ended {
+                let piece = decoder.take(PIECE);
+                if piece.is_empty() && piece.damage.is_empty() {
+                    // This closes the file.
+                    self.decoder = None;
+                    continue;
+                }
+                return Some(Ok(piece));
+            }
+            match decoder.advance() {
+                Ok(more) => self.ended = !more,
+                Err(error) => {
+                    self.ended = true;
+                    self.error = Some(self.named(error));
+                }
+            }
+        }
+    }
+
+    /// The error of a part that starts behind the end.
+    fn nothing_there(&mut self) -> Option<Result<Piece>> {
+        let start = self.part.start;
+        if self.begun || start == 0.0 {
+            return None;
+        }
+        self.begun = true;
+        let reason = format!("it ends before {start} s, where it was to start");
+        Some(Err(self.named(AudioError::NoAudio(reason))))
     }
 
     fn named(&self, error: AudioError) -> Error {
@@ -95,39 +158,30 @@ impl AudioReader {
 }
 
 impl Iterator for AudioReader {
-    type Item = Result<Vec<f32>>;
+    type Item = Result<Piece>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some(decoder) = &mut self.decoder {
-            let waits = decoder.waits();
-            let decoded = decoder.decoded();
-            if decoded.len() >= PIECE || waits && !decoded.is_empty() {
-                return Some(Ok(first_piece(decoded)));
-            }
-            let error = match decoder.advance() {
-                Ok(true) => continue,
-                Ok(false) => None,
-                Err(error) => Some(error),
+        loop {
+            let mut piece = match self.next_piece() {
+                Some(Ok(piece)) => piece,
+                Some(Err(error)) => return Some(Err(error)),
+                None => return self.nothing_there(),
             };
-            self.rest = mem::take(decoder.decoded());
-            // This closes the file.
-            self.decoder = None;
-            self.error = error.map(|error| self.named(error));
+            piece.keep(&self.part);
+            if piece.start >= self.part.end {
+                // What follows is not wanted.
+                (self.decoder, self.begun) = (None, true);
+                return None;
+            }
+            if !piece.is_empty() || !piece.damage.is_empty() {
+                self.begun |= !piece.is_empty();
+                return Some(Ok(piece));
+            }
         }
-        if self.rest.is_empty() {
-            return self.error.take().map(Err);
-        }
-        Some(Ok(first_piece(&mut self.rest)))
     }
 }
 
 impl FusedIterator for AudioReader {}
-
-/// Takes a piece off the start.
-fn first_piece(samples: &mut Vec<f32>) -> Vec<f32> {
-    let rest = samples.split_off(samples.len().min(PIECE));
-    mem::replace(samples, rest)
-}
 
 impl fmt::Debug for AudioReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

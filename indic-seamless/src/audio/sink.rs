@@ -1,30 +1,49 @@
 //! [`SampleSink`]: turns decoded samples into one channel at 16 kHz and removes what is not to be heard.
 
+use std::mem;
+
 use super::{
+    channels::Mixer,
+    clock::Clock,
     codec::Spec,
     edit::Edit,
     error::AudioError,
-    options::{AudioOptions, Channel},
+    fault::Fault,
+    options::AudioOptions,
+    piece::Piece,
     resample::{RATES, Resampler},
-    waveform::Waveform,
+    waveform::{Waveform, seconds},
 };
+use crate::damage::{Damage, DamageKind};
 
 /// The longest padding at the end of a track, in seconds: what may be padding has to be held back. Codecs pad by less
 /// than a second, and an Ogg page that is removed whole holds less than this.
 const MAX_PADDING_S: usize = 60;
+/// Samples of codecs that only reach full scale, 1, or a little more: beyond this the decoder went astray.
+const LOUDEST: f32 = 16.0;
+/// The most places that are listed. Beyond, one more of a kind only counts as damage.
+const MAX_DAMAGE: usize = 1_000;
 
 /// Collects a recording.
 #[derive(Debug)]
 pub(super) struct SampleSink {
-    channel: Channel,
+    mixer: Mixer,
     limit_s: f64,
-    /// The finished samples. They can be taken out at any time.
-    pub(super) out: Vec<f32>,
+    /// The finished samples that were not taken.
+    out: Vec<f32>,
+    /// The position of `out` in all finished samples, and by how much time is ahead of the samples there, in seconds.
+    taken: usize,
+    ahead: f64,
+    clock: Clock,
+    /// Damage that was not handed out, and how much there was in all.
+    damage: Vec<Damage>,
+    damages: usize,
     /// Whether any sample was finished.
     heard: bool,
     resampler: Option<(u32, Resampler)>,
-    /// Samples that are removed if nothing follows.
+    /// Samples from `released` on are removed if nothing follows.
     held: Vec<f32>,
+    released: usize,
     /// Seconds before the current rate.
     seconds: f64,
     /// Samples at the current rate.
@@ -34,6 +53,15 @@ pub(super) struct SampleSink {
     track: Trim,
 }
 
+/// When a packet is heard.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    /// The time stamp of its first sample, in seconds. Samples that are removed count.
+    pub(super) at_s: f64,
+    /// Whether the recording may start later than at 0.
+    pub(super) starts_late: bool,
+}
+
 /// What is removed from a track, in samples once its rate is known.
 #[derive(Debug, Default)]
 struct Trim {
@@ -41,6 +69,8 @@ struct Trim {
     pre_skip: u64,
     rate: Option<u32>,
     skip: u64,
+    /// All that is removed from the start, in seconds.
+    skip_s: f64,
     keep: u64,
     /// Samples to hold back at the end.
     hold: usize,
@@ -51,12 +81,18 @@ struct Trim {
 impl SampleSink {
     pub(super) fn new(options: &AudioOptions) -> Self {
         Self {
-            channel: options.channel,
+            mixer: Mixer::new(options.channel),
             limit_s: options.max_duration.as_secs_f64(),
             out: Vec::new(),
+            taken: 0,
+            ahead: 0.0,
+            clock: Clock::default(),
+            damage: Vec::new(),
+            damages: 0,
             heard: false,
             resampler: None,
             held: Vec::new(),
+            released: 0,
             seconds: 0.0,
             kept: 0,
             seen: 0,
@@ -67,68 +103,110 @@ impl SampleSink {
     /// Begins a track.
     pub(super) fn start(&mut self, edit: Edit, pre_skip: u64) {
         self.held.clear();
+        self.released = 0;
+        self.clock.restart();
         self.track = Trim { edit, pre_skip, ..Trim::default() };
     }
 
     /// Takes in interleaved samples, of which the last `padding` per channel are removed if nothing follows. Returns the
-    /// number of samples per channel.
-    pub(super) fn push(&mut self, interleaved: &[f32], spec: Spec, padding: u64) -> Result<u64, AudioError> {
-        let Spec { rate, channels } = spec;
-        if channels == 0 {
-            return Err(AudioError::NoAudio("no channel".to_owned()));
-        }
+    /// number of samples per channel. Samples that are not finite are an error, as `strict` asks for, or silence.
+    pub(super) fn push(
+        &mut self,
+        interleaved: &mut [f32],
+        spec: Spec,
+        padding: u64,
+        stamp: Option<Stamp>,
+        strict: bool,
+    ) -> Result<u64, AudioError> {
+        let Spec { rate, channels, .. } = spec;
+        self.mixer.check(channels)?;
         if !RATES.contains(&rate) {
-            return Err(AudioError::Damaged(format!("it decodes to {rate} Hz")));
+            return Err(AudioError::damaged(format!("it decodes to {rate} Hz")));
         }
-        if let Channel::Only(wanted) = self.channel
-            && wanted >= channels
-        {
-            return Err(AudioError::NoSuchChannel { wanted, found: channels });
-        }
-        if let Some(place) = interleaved.iter().position(|sample| !sample.is_finite()) {
-            let value = interleaved.get(place).copied().unwrap_or(f32::NAN);
-            return Err(AudioError::InvalidSample { index: self.seen + place / channels, value });
-        }
+        self.check_samples(interleaved, spec, strict)?;
         let count = interleaved.len() / channels;
         self.seen += count;
         self.track.at(rate);
+        if self.resampler.as_ref().is_some_and(|(now, _)| *now != rate) {
+            self.flush();
+        }
 
         let skip = self.track.skip.min(count as u64);
         self.track.skip -= skip;
         let keep = self.track.keep.min(count as u64 - skip);
         self.track.keep -= keep;
-        let range = skip as usize * channels..(skip + keep) as usize * channels;
-        let heard = interleaved.get(range).unwrap_or_default();
-        match self.channel {
-            Channel::Average if channels == 1 => self.held.extend_from_slice(heard),
-            Channel::Average => {
-                let average = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
-                self.held.extend(heard.chunks_exact(channels).map(average));
-            }
-            Channel::Only(wanted) => self.held.extend(heard.iter().skip(wanted).step_by(channels)),
+        if let Some(Stamp { at_s, starts_late }) = stamp.filter(|_| keep > 0) {
+            let heard_s = at_s + skip as f64 / f64::from(rate) - self.track.skip_s + self.track.edit.start.seconds();
+            self.clock.stamp(self.position(rate), heard_s, starts_late);
         }
-        self.check_limit(rate, keep)?;
+        let range = skip as usize * channels..(skip + keep) as usize * channels;
+        self.mixer.mix(interleaved.get(range).unwrap_or_default(), channels, &mut self.held);
+        self.kept += keep;
+        if self.position(rate) > self.limit_s {
+            return Err(AudioError::TooLong { limit_s: self.limit_s });
+        }
 
         let padding = usize::try_from(padding).unwrap_or(usize::MAX);
         self.track.padding = if padding < count { padding } else { self.track.padding + count };
-        let held = self.held.len();
+        let held = self.held.len() - self.released;
         let release = held.saturating_sub(self.track.padding.max(self.track.hold));
         self.release(rate, release)?;
         if held - release > MAX_PADDING_S * rate as usize {
-            return Err(AudioError::Damaged(format!("it leaves out more than {MAX_PADDING_S} s of audio")));
+            return Err(AudioError::damaged(format!("it leaves out more than {MAX_PADDING_S} s of audio")));
         }
         Ok(count as u64)
     }
 
-    fn check_limit(&mut self, rate: u32, more: u64) -> Result<(), AudioError> {
-        if self.resampler.as_ref().is_some_and(|(now, _)| *now != rate) {
-            self.flush();
+    /// Makes silence of samples that cannot be, or refuses them.
+    fn check_samples(&mut self, interleaved: &mut [f32], spec: Spec, strict: bool) -> Result<(), AudioError> {
+        let loudest = if spec.bounded { LOUDEST } else { f32::MAX };
+        let wrong = |sample: &f32| sample.abs().partial_cmp(&loudest).is_none_or(std::cmp::Ordering::is_gt);
+        let Some(place) = interleaved.iter().position(wrong) else { return Ok(()) };
+        let (index, value) = (self.seen + place / spec.channels, interleaved.get(place).copied().unwrap_or(f32::NAN));
+        if strict {
+            return Err(AudioError::InvalidSample { index, value });
         }
-        self.kept += more;
-        if self.seconds + self.kept as f64 / f64::from(rate) > self.limit_s {
-            return Err(AudioError::TooLong { limit_s: self.limit_s });
-        }
+        interleaved.iter_mut().filter(|sample| wrong(sample)).for_each(|sample| *sample = 0.0);
+        self.note(Fault::new(DamageKind::InvalidSamples, format!("sample {index} is {value}")));
         Ok(())
+    }
+
+    /// Seconds of samples so far, the current ones being at `rate`.
+    fn position(&self, rate: u32) -> f64 {
+        self.seconds + self.kept as f64 / f64::from(rate)
+    }
+
+    /// The time now, in seconds.
+    pub(super) fn now(&self) -> f64 {
+        self.clock.time(self.resampler.as_ref().map_or(self.seconds, |(rate, _)| self.position(*rate)))
+    }
+
+    /// Notes damage at the current time. One of the same kind at the same place is only noted once.
+    pub(super) fn note(&mut self, fault: Fault) {
+        let Fault { kind, reason } = fault;
+        let at_s = self.now();
+        let known = |damage: &Damage| damage.kind == kind && at_s - damage.at_s < 1e-3;
+        if self.damage.last().is_some_and(known) || self.damages >= MAX_DAMAGE {
+            return;
+        }
+        self.damages += 1;
+        self.damage.push(Damage { at_s, kind, reason });
+    }
+
+    /// How many finished samples can be taken.
+    pub(super) fn ready(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes up to `most` samples off the start, fewer where time jumps, and the damage so far.
+    pub(super) fn take(&mut self, most: usize) -> Piece {
+        self.ahead = self.clock.ahead_at(self.taken, self.ahead);
+        let until_jump = self.clock.next_jump(self.taken).map_or(usize::MAX, |jump| jump - self.taken);
+        let rest = self.out.split_off(self.out.len().min(most).min(until_jump));
+        let samples = mem::replace(&mut self.out, rest);
+        let start = seconds(self.taken) + self.ahead;
+        self.taken += samples.len();
+        Piece { start, samples, damage: mem::take(&mut self.damage) }
     }
 
     /// Passes on the first `count` of the samples held back.
@@ -137,9 +215,15 @@ impl SampleSink {
             Some(resampler) => resampler,
             none => none.insert((rate, Resampler::new(rate, Waveform::SAMPLE_RATE).map_err(AudioError::Option)?)),
         };
-        resampler.push(self.held.get(..count).unwrap_or_default(), &mut self.out);
+        let end = self.held.len().min(self.released + count);
+        resampler.push(self.held.get(self.released..end).unwrap_or_default(), &mut self.out);
         self.heard |= !self.out.is_empty();
-        self.held.drain(..count.min(self.held.len()));
+        self.released = end;
+        // Moving what is left costs time, so it is only done once most is gone.
+        if 2 * self.released >= self.held.len() {
+            self.held.drain(..self.released);
+            self.released = 0;
+        }
         Ok(())
     }
 
@@ -156,8 +240,9 @@ impl SampleSink {
     pub(super) fn locate(&self, error: AudioError) -> AudioError {
         let now = self.resampler.as_ref().map_or(0.0, |(rate, _)| self.kept as f64 / f64::from(*rate));
         match error {
-            AudioError::Damaged(reason) => {
-                AudioError::Damaged(format!("{reason}, after {:.2} s of audio", self.seconds + now))
+            AudioError::Damaged(Fault { kind, reason }) => {
+                let reason = format!("{reason}, after {:.2} s of audio", self.seconds + now);
+                AudioError::Damaged(Fault { kind, reason })
             }
             other => other,
         }
@@ -180,6 +265,7 @@ impl Trim {
         }
         // The start of an edit list or a codec delay repeats the pre-skip of the codec.
         self.skip = self.pre_skip.max(self.edit.skip.samples(rate));
+        self.skip_s = self.skip as f64 / f64::from(rate);
         self.keep = self.edit.keep.map_or(u64::MAX, |keep| keep.samples(rate));
         self.hold = usize::try_from(self.edit.drop.samples(rate)).unwrap_or(usize::MAX);
     }

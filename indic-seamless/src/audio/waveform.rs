@@ -4,9 +4,13 @@ use std::{fmt, time::Duration};
 
 use super::{
     error::IN_MEMORY,
+    piece::Piece,
     resample::{self, resample},
 };
-use crate::error::{Error, Result};
+use crate::{
+    damage::Damage,
+    error::{Error, Result},
+};
 
 /// Mono samples at 16 kHz, at least one, all of them finite; full scale is -1 to 1.
 ///
@@ -21,7 +25,10 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Waveform {
-    pub(super) samples: Vec<f32>,
+    samples: Vec<f32>,
+    /// Positions in the samples, and the time in seconds at which those from there on start. The first is at 0.
+    starts: Vec<(usize, f64)>,
+    damage: Vec<Damage>,
 }
 
 impl Waveform {
@@ -46,7 +53,54 @@ impl Waveform {
             Self::SAMPLE_RATE => samples,
             rate => resample(&samples, rate, Self::SAMPLE_RATE)?,
         };
-        Ok(Self { samples })
+        Ok(Self::of(samples))
+    }
+
+    /// Samples without a gap.
+    pub(super) fn of(samples: Vec<f32>) -> Self {
+        Self { samples, starts: vec![(0, 0.0)], damage: Vec::new() }
+    }
+
+    /// No sample yet.
+    pub(super) fn empty() -> Self {
+        Self { samples: Vec::new(), starts: Vec::new(), damage: Vec::new() }
+    }
+
+    /// Appends a piece.
+    pub(super) fn push(&mut self, piece: Piece) {
+        let at = self.samples.len();
+        let time = self.starts.last().map(|&(from, start)| start + seconds(at - from));
+        // Rounding apart, time goes on.
+        if !piece.is_empty() && time.is_none_or(|time| piece.start - time > 1e-6) {
+            self.starts.push((at, piece.start));
+        }
+        self.samples.extend_from_slice(&piece);
+        self.damage.extend(piece.damage);
+    }
+
+    /// The samples in pieces of up to a second, each with the time at which it starts; the first has all damage.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let ends = self.starts.iter().skip(1).map(|&(at, _)| at).chain([self.samples.len()]);
+        let runs = self.starts.iter().zip(ends).flat_map(|(&(at, start), end)| {
+            let run = self.samples.get(at..end).unwrap_or_default();
+            let second = Self::SAMPLE_RATE as usize;
+            run.chunks(second).enumerate().map(move |(i, piece)| (start + seconds(i * second), piece.to_vec()))
+        });
+        let mut damage = Some(self.damage.clone());
+        runs.map(move |(start, samples)| Piece { start, samples, damage: damage.take().unwrap_or_default() })
+    }
+
+    /// Where the recording is damaged. The samples there are missing or silent.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// When the first sample is heard, in seconds on the clock of the recording; later than 0 where the audio of a film
+    /// starts after its pictures.
+    #[must_use]
+    pub fn start(&self) -> f64 {
+        self.starts.first().map_or(0.0, |&(_, start)| start)
     }
 
     /// The samples.

@@ -247,7 +247,7 @@ impl Checkpoint {
 
     /// The [`languages`](Self::languages) that this crate knows.
     pub(crate) fn known_languages(&self) -> impl Iterator<Item = Language> {
-        self.languages().filter_map(|code| code.parse().ok())
+        self.languages().filter_map(Language::of_code)
     }
 
     /// The token that asks for `language`.
@@ -259,6 +259,7 @@ impl Checkpoint {
         let code = language.code();
         self.generation.languages.get(code).copied().ok_or_else(|| Error::UnknownLanguage {
             found: code.to_owned(),
+            similar: Vec::new(),
             known: self.languages().map(str::to_owned).collect(),
         })
     }

@@ -55,10 +55,10 @@ impl fmt::Debug for Clip {
 }
 
 impl Clip {
-    /// A recording that is not cut.
-    pub(crate) fn whole(samples: Vec<f32>) -> Self {
-        let end = seconds(samples.len());
-        Self { start: 0.0, end, audio_start: 0.0, samples, end_reason: EndReason::Whole }
+    /// A recording that is not cut, which starts at a time.
+    pub(crate) fn whole(start: f64, samples: Vec<f32>) -> Self {
+        let end = start + seconds(samples.len());
+        Self { start, end, audio_start: start, samples, end_reason: EndReason::Whole }
     }
 
     /// Whether it is a recording that was not cut.

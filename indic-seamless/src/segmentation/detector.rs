@@ -2,10 +2,12 @@
 
 use super::{
     level::Level,
+    offset::OffsetFilter,
     silero::{BLOCK, CHUNK, CONTEXT, Silero},
 };
 
-/// Gives a probability of speech for each 32 ms of a recording: Silero VAD v6, after a gain for quiet recordings.
+/// Gives a probability of speech for each 32 ms of a recording: Silero VAD v6, after a filter that removes a constant offset
+/// and a gain for quiet recordings.
 ///
 /// The probabilities lag the sound by about 64 ms. Samples may be pushed in pieces of any size; the probabilities are
 /// bit-identical. Large pieces are faster.
@@ -24,6 +26,7 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct SpeechDetector {
     silero: Silero,
+    offset: OffsetFilter,
     level: Level,
     /// The last 64 samples of the previous chunk, then those of the chunk that is not full yet.
     samples: Vec<f32>,
@@ -44,6 +47,7 @@ impl SpeechDetector {
     pub fn new() -> Self {
         Self {
             silero: Silero::new(),
+            offset: OffsetFilter::default(),
             level: Level::default(),
             samples: vec![0.0; CONTEXT],
             gains: Vec::with_capacity(BLOCK),
@@ -56,7 +60,7 @@ impl SpeechDetector {
         while !samples.is_empty() {
             let room = CONTEXT + BLOCK * CHUNK - self.samples.len();
             let (head, rest) = samples.split_at(samples.len().min(room));
-            self.samples.extend_from_slice(head);
+            self.samples.extend(head.iter().map(|&sample| self.offset.next(sample)));
             samples = rest;
             self.run(probabilities);
         }
@@ -70,13 +74,14 @@ impl SpeechDetector {
             self.run(probabilities);
         }
         self.silero.reset();
+        self.offset = OffsetFilter::default();
         self.level = Level::default();
         self.samples.fill(0.0);
     }
 
     /// Computes the probabilities of all full chunks.
     fn run(&mut self, probabilities: &mut Vec<f32>) {
-        let Self { silero, level, samples, gains } = self;
+        let Self { silero, level, samples, gains, .. } = self;
         let (_, heard) = samples.split_at(CONTEXT);
         gains.clear();
         gains.extend(heard.chunks_exact(CHUNK).map(|chunk| level.gain(chunk)));

@@ -6,7 +6,7 @@ use super::{
     Clip, SAMPLE_RATE, SegmentationOptions, SpeechDetector,
     cutter::{Cutter, SpeechSpan},
 };
-use crate::{audio::seconds, error::Result};
+use crate::{audio::seconds, error::Result, transcript::EndReason};
 
 /// The most surrounding audio that a clip has on either side of its speech, in seconds.
 pub const CONTEXT_S: f64 = 0.2;
@@ -21,6 +21,9 @@ const PIECE: usize = 24 * SpeechDetector::CHUNK;
 /// Samples may be pushed in pieces of any size; the clips do not depend on it. A clip is returned once the pause after it
 /// is long enough, about half a second after its end, or once it must be cut. Only the samples of the clip that is still
 /// open are kept in memory; silence is not.
+///
+/// All times are those of the recording's clock, which runs with the samples. [`push_at`](Self::push_at) moves it forward
+/// where nothing was recorded.
 ///
 /// ```
 /// use indic_seamless::segmentation::{SegmentationOptions, Segmenter};
@@ -43,8 +46,10 @@ pub struct Segmenter {
     /// The samples from `first` on that can still become part of a clip.
     samples: Vec<f32>,
     first: usize,
-    /// Samples taken in.
+    /// Samples taken in, from `origin` on.
     taken: usize,
+    /// The time of the first sample: 0, or the end of the last gap.
+    origin: f64,
     probabilities: Vec<f32>,
     /// The last probability.
     last: f32,
@@ -77,6 +82,7 @@ impl Segmenter {
             samples: Vec::new(),
             first: 0,
             taken: 0,
+            origin: 0.0,
             probabilities: Vec::new(),
             last: 0.0,
             ended: Vec::new(),
@@ -95,8 +101,51 @@ impl Segmenter {
         }
     }
 
+    /// [`push`](Self::push) for samples that start at `start`, in seconds on the recording's clock.
+    ///
+    /// If that is later than [`position`](Self::position), nothing was recorded in between. A gap of
+    /// [`max_pause_s`](SegmentationOptions::max_pause_s) or more ends the open clip, and speech is detected afresh behind it.
+    /// A shorter one counts as silence, so that the clips keep their times. An earlier `start` is ignored: the clock does not
+    /// go back.
+    ///
+    /// ```
+    /// use indic_seamless::{
+    ///     Waveform,
+    ///     segmentation::{SegmentationOptions, Segmenter},
+    /// };
+    ///
+    /// let speech = Waveform::open("examples/audio/hindi-1.wav")?;
+    /// let (mut segmenter, mut clips) = (Segmenter::new(SegmentationOptions::default())?, Vec::new());
+    /// segmenter.push_at(5.0, speech.samples(), &mut clips);
+    /// segmenter.push_at(60.0, speech.samples(), &mut clips);
+    /// segmenter.finish(&mut clips);
+    /// assert_eq!(clips.len(), 2);
+    /// assert!((5.0..5.2).contains(&clips[0].start) && (60.0..60.2).contains(&clips[1].start));
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    pub fn push_at(&mut self, start: f64, samples: &[f32], clips: &mut Vec<Clip>) {
+        let gap = start - self.position();
+        // Less than half a sample is rounding, and a negative number becomes 0.
+        let missing = (gap * f64::from(SAMPLE_RATE)).round() as usize;
+        if missing > 0 && self.taken == 0 {
+            self.origin = start;
+        } else if missing > 0 && gap >= self.options.max_pause_s {
+            self.end(EndReason::Pause, clips);
+            self.origin = start;
+        } else if missing > 0 {
+            self.push(&vec![0.0; missing], clips);
+        }
+        self.push(samples, clips);
+    }
+
     /// Ends the recording: appends the clip that is still open. The segmenter is then ready for another recording.
     pub fn finish(&mut self, clips: &mut Vec<Clip>) {
+        self.end(EndReason::EndOfRecording, clips);
+        self.origin = 0.0;
+    }
+
+    /// Appends the clip that is still open, for `reason`, and forgets all that was pushed.
+    fn end(&mut self, reason: EndReason, clips: &mut Vec<Clip>) {
         self.detector.finish(&mut self.probabilities);
         self.cut();
         if self.taken > 0 {
@@ -105,15 +154,15 @@ impl Segmenter {
             self.cut();
         }
         let cutter = mem::replace(&mut self.cutter, Cutter::new(&self.options));
-        cutter.finish(&mut self.ended);
+        cutter.finish(reason, &mut self.ended);
         self.emit(clips);
         self.samples.clear();
         (self.first, self.taken) = (0, 0);
     }
 
-    /// Seconds of the recording that were pushed.
+    /// The end of what was pushed, in seconds on the recording's clock.
     pub fn position(&self) -> f64 {
-        seconds(self.taken)
+        self.origin + seconds(self.taken)
     }
 
     /// Passes the probabilities to the cutter.
@@ -134,9 +183,9 @@ impl Segmenter {
             let audio_start = start.saturating_sub(context).max(sample(free.start).min(start));
             let audio_end = (end + context).min(sample(free.end)).min(taken);
             let clip = Clip {
-                start: seconds(start),
-                end: seconds(end),
-                audio_start: seconds(audio_start),
+                start: self.origin + seconds(start),
+                end: self.origin + seconds(end),
+                audio_start: self.origin + seconds(audio_start),
                 samples: self.samples[audio_start - self.first..audio_end - self.first].to_vec(),
                 end_reason,
             };

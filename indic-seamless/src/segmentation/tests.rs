@@ -2,6 +2,7 @@ use super::{
     silero::{BLOCK, CHUNK, CONTEXT, Silero},
     *,
 };
+use crate::transcript::EndReason;
 
 /// What silero-vad 6.2.3 (`silero_vad.onnx` in onnxruntime 1.32, with the 64 samples
 /// before each chunk) gives for the chunks of `spoken()`.
@@ -101,16 +102,88 @@ fn after_the_end_nothing_is_remembered() {
     assert!(nothing.is_empty());
 }
 
+/// The clips of pieces that start at their times.
+fn segments_at(pieces: &[(f64, &[f32])]) -> Vec<Clip> {
+    let mut segments = Vec::new();
+    let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
+    for (start, piece) in pieces {
+        segmenter.push_at(*start, piece, &mut segments);
+        let end = start + piece.len() as f64 / 16_000.0;
+        assert!((segmenter.position() - end).abs() < 1e-4, "{segmenter:?}");
+    }
+    segmenter.finish(&mut segments);
+    assert_eq!(segmenter.position(), 0.0);
+    segments
+}
+
+#[test]
+fn a_gap_ends_a_clip_and_moves_the_clock() {
+    let clip = clip();
+    let [alone] = &segments(&clip, 16_000)[..] else { panic!("one clip") };
+    let found = segments_at(&[(7.25, &clip), (60.0, &clip[..8000]), (60.5, &clip[8000..])]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    for (found, (origin, reason)) in found.iter().zip([(7.25, EndReason::Pause), (60.0, EndReason::EndOfRecording)]) {
+        // As if nothing had been before.
+        assert_eq!((&found.samples, found.end_reason), (&alone.samples, reason));
+        for (found, alone) in
+            [(found.start, alone.start), (found.end, alone.end), (found.audio_start, alone.audio_start)]
+        {
+            assert!((found - origin - alone).abs() < 1e-9, "{found} {alone}");
+        }
+    }
+}
+
+#[test]
+fn a_short_gap_is_silence() {
+    let clip = clip();
+    let (before, behind) = clip.split_at(9600);
+    let found = segments_at(&[(0.0, before), (0.7, behind)]);
+    assert_eq!(found, segments(&[before, &[0.0; 1600], behind].concat(), 16_000));
+    assert_eq!(found.len(), 1);
+    // Rounding, or a start before the end of what was pushed, is no gap.
+    for start in [0.6 + 1e-9, 0.6 - 1e-9, 0.0, f64::NAN] {
+        let mut segments = Vec::new();
+        let mut segmenter =
+            Segmenter::new(SegmentationOptions { max_pause_s: 0.0, ..Default::default() }).expect("options");
+        segmenter.push(before, &mut segments);
+        segmenter.push_at(start, behind, &mut segments);
+        assert_eq!(segmenter.position(), clip.len() as f64 / 16_000.0);
+    }
+}
+
 #[test]
 fn a_quiet_recording_is_heard() {
     let samples: Vec<f32> = spoken().iter().map(|s| s * 0.01).collect();
-    let (loud, quiet) = (segments(&spoken(), 16_000), segments(&samples, 16_000));
-    assert_eq!(loud.len(), quiet.len());
-    for (loud, quiet) in loud.iter().zip(&quiet) {
-        assert!((loud.start - quiet.start).abs() < 0.1 && (loud.end - quiet.end).abs() < 0.2, "{loud:?}, {quiet:?}");
-    }
+    let quiet = segments(&samples, 16_000);
+    assert_alike(&quiet, &segments(&spoken(), 16_000));
     // Clips hold the original audio, without the gain.
     assert!(quiet.iter().all(|segment| segment.samples.iter().all(|s| s.abs() <= 0.01)));
+}
+
+/// Checks that the same is heard, up to a tenth of a second at the start and a fifth at the end.
+fn assert_alike(found: &[Clip], wanted: &[Clip]) {
+    assert_eq!(found.len(), wanted.len(), "{found:?}");
+    for (found, wanted) in found.iter().zip(wanted) {
+        let is_near = (found.start - wanted.start).abs() < 0.1 && (found.end - wanted.end).abs() < 0.2;
+        assert!(is_near, "{found:?}, {wanted:?}");
+    }
+}
+
+#[test]
+fn a_constant_offset_does_not_hide_quiet_speech() {
+    let quiet: Vec<f32> = spoken().repeat(3).iter().map(|s| s * 0.018).collect();
+    let offset: Vec<f32> = quiet.iter().map(|s| s + 0.2).collect();
+    assert_alike(&segments(&offset, 16_000), &segments(&quiet, 16_000));
+}
+
+#[test]
+fn a_speaker_far_away_is_heard_between_those_near_by() {
+    let (near, pause) = (clip(), vec![0.0; 48_000]);
+    let far: Vec<f32> = near.iter().map(|s| s * 0.0178).collect();
+    let turns = |other: &[f32]| [&near[..], &pause, other, &pause].concat().repeat(4);
+    let wanted = segments(&turns(&near), 16_000);
+    assert_eq!(wanted.len(), 8);
+    assert_alike(&segments(&turns(&far), 16_000), &wanted);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use utoipa::{PartialSchema, ToSchema, openapi};
 
 use crate::{
+    damage::Damage,
     format::OutputFormat,
     subtitles::SubtitleOptions,
     transcript::{EndReason, Flag, Segment, Timings, Transcript, Word},
@@ -32,6 +33,10 @@ pub struct SpeechAnswer {
     /// The whole text.
     #[schema(example = "कृपया आज का मौसम")]
     transcription: String,
+    /// Where the recording is damaged, and text may be missing; absent if it is whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    damage: Vec<Damage>,
     /// Present with `segments=true` or `words=true`.
     #[serde(flatten)]
     details: Option<SpeechDetails>,
@@ -49,6 +54,9 @@ struct SpeechDetails {
     segments: Vec<AnswerSegment>,
     /// Where the time went, in milliseconds.
     timings: Timings,
+    /// The subtitles as a file; present at the end of a stream of events with `format=srt` or `format=vtt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subtitles: Option<String>,
 }
 
 /// A segment of the recording with its text: a [`Segment`] without tokens, score and alternatives.
@@ -95,8 +103,22 @@ impl SpeechAnswer {
             duration_s: transcript.duration_s,
             segments: transcript.segments.iter().map(AnswerSegment::from).collect(),
             timings: transcript.timings,
+            subtitles: None,
         };
-        Self { transcription: transcript.text.clone(), details: details.then(all) }
+        Self { transcription: transcript.text.clone(), damage: transcript.damage.clone(), details: details.then(all) }
+    }
+
+    /// The last event of a stream: all details, subtitles if the format is one of them, and words if they were asked for.
+    pub(crate) fn last(mut transcript: Transcript, format: OutputFormat, words: bool) -> Self {
+        let subtitles = format.uses_words().then(|| format.render(&transcript, &SubtitleOptions::default()));
+        if !words {
+            transcript.clear_words();
+        }
+        let mut answer = Self::new(&transcript, true);
+        if let Some(details) = &mut answer.details {
+            details.subtitles = subtitles;
+        }
+        answer
     }
 }
 

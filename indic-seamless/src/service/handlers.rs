@@ -33,6 +33,7 @@ use crate::{
     audio,
     backend::Backend,
     error::{Error, StopReason},
+    format::OutputFormat,
     language::Language,
     transcript::Transcript,
 };
@@ -225,7 +226,7 @@ pub(crate) async fn method_not_allowed() -> Problem {
 /// Send a form with the file `audio`, JSON with the recording in base64, or the recording itself as the body. Options are
 /// fields of the form or of the JSON, or query parameters. With `Accept: text/event-stream` the answer is a stream of
 /// server-sent events: `segment` for each segment as soon as it is finished, then `done` with the whole answer, or `error`
-/// with the problem.
+/// with the problem. `done` also has `subtitles` if `format` is `srt` or `vtt`.
 #[utoipa::path(
     post,
     path = "/speech-to-text",
@@ -275,16 +276,17 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         let max = settings.max_audio;
         let decoded = decoded(move || Speech::decode(audio, hint.as_deref(), max)).await;
         let (audio, audio_ms) = decoded.ok_or_else(Problem::internal)??;
-        let (beams, words) = (options.beams, options.words);
+        let (beams, words) = (options.beams, options.words || options.format.uses_words());
         let recording = Recording { audio, audio_ms, language, beams, words, deadline };
         let running = shared.engine.submit(&id, recording, slot)?;
         Ok::<_, Problem>((running, options))
     };
     let prepared = tokio::time::timeout_at(deadline.into(), prepared).await;
     let (running, options) = prepared.map_err(|_| Problem::deadline(Partial::default()))??;
-    let transcription = Transcription { running, deadline, partial: Partial::default(), _client: client };
+    let words = options.words;
+    let transcription = Transcription { running, deadline, words, partial: Partial::default(), _client: client };
     if streamed {
-        return Ok(transcription.stream(&id));
+        return Ok(transcription.stream(&id, options.format));
     }
     let transcript = transcription.finish().await?;
     Ok(respond(options.format, &transcript, options.segments || options.words))
@@ -294,6 +296,8 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
 struct Transcription {
     running: Running,
     deadline: Instant,
+    /// Whether the client asked for words. Subtitles need them in any case.
+    words: bool,
     partial: Partial,
     _client: Option<ClientGuard>,
 }
@@ -323,7 +327,10 @@ impl Transcription {
                 Err(Problem::deadline(std::mem::take(&mut self.partial)))
             }
             Ok(Some(Update::Done(result))) => Ok(Next::Done(Box::new(result?))),
-            Ok(Some(Update::Segment(segment))) => {
+            Ok(Some(Update::Segment(mut segment))) => {
+                if !self.words {
+                    segment.words.clear();
+                }
                 self.partial.push(&segment);
                 Ok(Next::Segment((&segment).into()))
             }
@@ -338,7 +345,7 @@ impl Transcription {
         }
     }
 
-    fn stream(self, id: &Arc<str>) -> Response {
+    fn stream(self, id: &Arc<str>, format: OutputFormat) -> Response {
         let id = id.clone();
         let events = stream::unfold(Some(self), move |state| {
             let id = id.clone();
@@ -346,7 +353,9 @@ impl Transcription {
                 let mut transcription = state?;
                 let (event, state) = match transcription.next().await {
                     Ok(Next::Segment(segment)) => (event("segment", &segment), Some(transcription)),
-                    Ok(Next::Done(transcript)) => (event("done", &SpeechAnswer::new(&transcript, true)), None),
+                    Ok(Next::Done(transcript)) => {
+                        (event("done", &SpeechAnswer::last(*transcript, format, transcription.words)), None)
+                    }
                     Err(problem) => (event("error", &problem.body(&id)), None),
                 };
                 Some((event, state))

@@ -34,6 +34,7 @@
 //! `{"detail", "code", "request_id"}`. The log never contains audio or text.
 
 mod answer;
+mod encoded;
 mod engine;
 mod handlers;
 mod measurements;
@@ -125,7 +126,7 @@ impl Shared {
             return Ok(language);
         }
         let known = known.iter().map(|language| language.code().to_owned()).collect();
-        Err(Error::UnknownLanguage { found: language.name().to_owned(), known }.into())
+        Err(Error::UnknownLanguage { found: language.name().to_owned(), similar: Vec::new(), known }.into())
     }
 
     fn ending(&self) -> bool {
@@ -224,7 +225,8 @@ impl Service {
         Router::new().fallback_service(MapRequest::new(router, move |request| without_prefix(request, &prefix)))
     }
 
-    /// Transcribes a recording that did not arrive by HTTP. It waits for its turn, however long the queue is.
+    /// Transcribes a recording that did not arrive by HTTP. It waits for its turn, however long the queue is. The segments list
+    /// their words, for subtitles.
     ///
     /// # Errors
     ///
@@ -237,7 +239,7 @@ impl Service {
             let decoded = decoded(move || AudioOptions::new().max_duration(max).from_bytes(audio, None)).await;
             let (audio, audio_ms) = decoded.ok_or_else(ended)??;
             let id = Uuid::new_v4().to_string().into();
-            let recording = Recording { audio, audio_ms, language, beams: None, words: false, deadline };
+            let recording = Recording { audio, audio_ms, language, beams: None, words: true, deadline };
             let mut running = shared.engine.submit(&id, recording, slot)?;
             while let Some(update) = running.updates.recv().await {
                 if let Update::Done(result) = update {

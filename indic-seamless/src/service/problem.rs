@@ -126,13 +126,13 @@ impl Problem {
 
 /// The [`Problem`] code of an error that the client caused, such as `damaged_audio`; `None` for an error of the host.
 pub fn code(error: &Error) -> Option<&'static str> {
-    Some(match error {
+    Some(match error.cause() {
         Error::UnsupportedAudio { .. } => "unsupported_audio",
         Error::AudioTooLong { .. } => "audio_too_long",
         Error::DamagedAudio { .. } | Error::InvalidSample { .. } => "damaged_audio",
         Error::NoAudio { .. } => "no_audio",
         Error::AudioTooShort { .. } => "audio_too_short",
-        Error::UnknownLanguage { .. } => "unknown_language",
+        Error::UnknownLanguage { .. } | Error::UnsupportedScript { .. } => "unknown_language",
         Error::InvalidOption { .. } => "invalid_field",
         _ => return None,
     })
@@ -145,12 +145,12 @@ impl From<Error> for Problem {
             tracing::error!(%error, "internal error");
             return Self::internal();
         };
-        let status = match error {
+        let status = match error.cause() {
             Error::UnsupportedAudio { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Error::AudioTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        Self::new(status, code, error.to_string())
+        Self::new(status, code, error.cause().to_string())
     }
 }
 

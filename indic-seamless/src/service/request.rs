@@ -7,13 +7,12 @@ use axum::{
     extract::{FromRequest, Multipart, Request},
     http::{HeaderMap, StatusCode, Uri, header},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{problem::Problem, settings::Settings};
+use super::{encoded, problem::Problem, settings::Settings};
 use crate::{
     audio::{AudioOptions, Waveform},
     error::Error,
@@ -29,8 +28,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SpeechOptions {
-    /// The language of the text; English by default. A code (`hin`), an ISO 639-1 code (`hi`) or a name (`Hindi`), in any
-    /// case. The spoken language for transcription, another one for translation.
+    /// The language of the text; English by default. A code (`hin`, `hi`), a language tag (`hi-IN`) or a name (`Hindi`,
+    /// `हिन्दी`), in any case. The spoken language for transcription, another one for translation.
     #[schema(example = "Hindi")]
     #[param(example = "Hindi")]
     target_lang: Option<String>,
@@ -43,7 +42,8 @@ pub(crate) struct SpeechOptions {
     pub(crate) beams: Option<usize>,
     /// Whether JSON also has segments, language, duration and timings.
     pub(crate) segments: bool,
-    /// Whether segments list their words with times and confidence. Implies `segments`; subtitles follow the words' times.
+    /// Whether segments list their words with times and confidence. Implies `segments`. Subtitles follow the times of words in any
+    /// case.
     pub(crate) words: bool,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct SpeechForm {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "a schema")]
 pub(crate) struct SpeechJson {
-    /// The recording, in base64.
+    /// The recording, in base64 of the standard or the URL-safe alphabet, also in lines, or as a data URL.
     #[schema(value_type = String, format = Byte)]
     audio: String,
     #[schema(inline)]
@@ -280,14 +280,7 @@ fn json(bytes: &[u8], fields: &mut Map<String, Value>) -> Result<(Vec<u8>, Optio
         }
     }
     let audio = audio.ok_or_else(|| Problem::invalid_field("audio is missing, wanted base64"))?;
-    // Browsers make data URLs, which name the media type.
-    let (hint, encoded) = match audio.strip_prefix("data:").and_then(|url| url.split_once(";base64,")) {
-        Some((hint, encoded)) => (Some(hint.to_owned()), encoded),
-        None => (None, audio.as_str()),
-    };
-    let bytes = STANDARD.decode(encoded.trim_ascii());
-    let bytes = bytes.map_err(|error| Problem::invalid_field(format!("audio is not base64: {error}")))?;
-    Ok((bytes, hint))
+    encoded::decode(&audio)
 }
 
 /// Whether something treated binary data as text on its way, and put U+FFFD wherever it was not UTF-8. No sound recording is

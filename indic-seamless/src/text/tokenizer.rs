@@ -248,6 +248,7 @@ impl Tokenizer {
     fn known(&self, language: Language) -> Result<u32> {
         self.language_id(language).ok_or_else(|| Error::UnknownLanguage {
             found: language.code().to_owned(),
+            similar: Vec::new(),
             known: self.languages().map(|known| known.code().to_owned()).collect(),
         })
     }

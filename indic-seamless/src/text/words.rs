@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Tokenizer, charsmap::BLANK, tokenizer::DecodeOptions};
-use crate::error::Result;
+use crate::{error::Result, script};
 
 /// A word and its tokens, from [`Tokenizer::words`].
 ///
@@ -20,7 +20,8 @@ pub struct WordTokens {
 }
 
 impl Tokenizer {
-    /// The words of `ids` without special tokens. A word begins at a blank; in scripts without blanks, at each token.
+    /// The words of `ids` without special tokens. Words are separated by blanks; in scripts without blanks, they are those that
+    /// a dictionary finds.
     ///
     /// ```
     /// use indic_seamless::{Language, Transcriber};
@@ -40,35 +41,46 @@ impl Tokenizer {
     ///
     /// [`Error::TokenOutOfRange`](crate::Error::TokenOutOfRange) for an id beyond the vocabulary.
     pub fn words(&self, ids: &[u32]) -> Result<Vec<WordTokens>> {
-        let mut words: Vec<WordTokens> = Vec::new();
-        let text = |tokens: &[u32]| self.decode(tokens, DecodeOptions::default());
+        let mut words: Vec<Run> = Vec::new();
         for (place, &id) in ids.iter().enumerate() {
             if self.is_special(id) {
                 continue;
             }
-            let piece = self.piece(id).unwrap_or_default();
-            let begins = piece.starts_with(BLANK) || piece.starts_with(is_unspaced);
-            match words.last_mut() {
-                // A blank alone belongs to the word after it.
-                Some(word) if !begins || word.text.is_empty() => word.tokens.end = place + 1,
-                _ => words.push(WordTokens { text: String::new(), tokens: place..place + 1 }),
+            let begins = self.piece(id).unwrap_or_default().starts_with(BLANK);
+            // A blank alone belongs to the word after it.
+            if begins && words.last().is_none_or(|word| !word.text.is_empty()) || words.is_empty() {
+                words.push(Run { text: String::new(), first: place, tokens: Vec::new() });
             }
             if let Some(word) = words.last_mut() {
-                word.text = text(&ids[word.tokens.clone()])?;
+                word.tokens.push((word.text.len(), place));
+                word.text = self.decode(ids.get(word.first..=place).unwrap_or_default(), DecodeOptions::default())?;
             }
         }
-        words.retain(|word| !word.text.is_empty());
-        Ok(words)
+        Ok(words.iter().flat_map(Run::words).collect())
     }
 }
 
-/// Whether a script is written without blanks between words: Han, Kana, Thai, Lao, Myanmar, Khmer. Signs that belong to the
-/// letter before them do not begin a word.
-fn is_unspaced(c: char) -> bool {
-    let letter = matches!(c, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
-        | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}');
-    let sign = matches!(c, '\u{0e31}' | '\u{0e34}'..='\u{0e3a}' | '\u{0e47}'..='\u{0e4e}' | '\u{0eb1}'
-        | '\u{0eb4}'..='\u{0ebc}' | '\u{0ec8}'..='\u{0ece}' | '\u{102b}'..='\u{103e}' | '\u{1056}'..='\u{1059}'
-        | '\u{17b4}'..='\u{17d3}');
-    letter && !sign
+/// Text between two blanks.
+struct Run {
+    text: String,
+    /// The place of its first token.
+    first: usize,
+    /// For each token, where in the text it begins, and its place.
+    tokens: Vec<(usize, usize)>,
+}
+
+impl Run {
+    /// The words of the text. A word ends where a token does: if a token belongs to two words, they stay together.
+    fn words(&self) -> Vec<WordTokens> {
+        let breaks = script::breaks(&self.text);
+        let begin = self.tokens.iter().filter(|(at, _)| breaks.binary_search(at).is_ok()).copied();
+        let starts: Vec<(usize, usize)> = [(0, self.first)].into_iter().chain(begin).collect();
+        let end = (self.text.len(), self.tokens.last().map_or(self.first, |(_, last)| last + 1));
+        let ends = starts.iter().skip(1).copied().chain([end]);
+        let word = |(&(from, first), (to, last)): (&(usize, usize), (usize, usize))| {
+            let text = self.text.get(from..to).unwrap_or_default().to_owned();
+            (!text.is_empty()).then_some(WordTokens { text, tokens: first..last })
+        };
+        starts.iter().zip(ends).filter_map(word).collect()
+    }
 }

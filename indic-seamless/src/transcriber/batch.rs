@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn clips(lengths_s: &[usize]) -> Vec<Clip> {
-        lengths_s.iter().map(|&length| Clip::whole(vec![0.0; length * 16_000])).collect()
+        lengths_s.iter().map(|&length| Clip::whole(0.0, vec![0.0; length * 16_000])).collect()
     }
 
     fn batching(size: Option<usize>, beams: usize, most_clips: u64) -> Batching {

@@ -55,6 +55,7 @@ impl Session<'_, '_> {
             Ok(Alternative { text: text(&other.tokens)?, tokens: other.tokens.clone(), score: other.score })
         };
         let segment = Segment {
+            speaker: None,
             start: clip.start,
             end: clip.end,
             end_reason: clip.end_reason,

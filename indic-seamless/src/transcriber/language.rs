@@ -1,6 +1,6 @@
 //! Detection of the spoken language. Experimental.
 
-use super::{ModelDecoder, Transcriber};
+use super::{ModelDecoder, Segmentation, Transcriber, read_ahead::first_clip};
 use crate::{
     audio::Waveform,
     cancel::CancelToken,
@@ -8,7 +8,7 @@ use crate::{
     features::{FeatureBatch, Features},
     generation::{GenerationConfig, StepDecoder},
     language::Language,
-    segmentation::{SegmentationOptions, Segmenter},
+    segmentation::SegmentationOptions,
 };
 
 /// The probability that a language is spoken, from [`Transcriber::detect_language`].
@@ -35,7 +35,7 @@ impl Transcriber {
     /// its held-out clips (200 in each of five languages), and its errors confuse Bengali and Hindi. Measure other checkpoints
     /// before relying on it, and pass the language where it is known.
     ///
-    /// Only the first clip of speech in a long recording is used, 20 s at most.
+    /// Only the first clip of speech is used, 20 s at most; without speech, the start of the recording.
     ///
     /// ```
     /// use indic_seamless::{Language, Transcriber, Waveform};
@@ -53,22 +53,10 @@ impl Transcriber {
     ///
     /// [`Error::AudioTooShort`](crate::Error::AudioTooShort) for a recording of less than 35 ms.
     pub fn detect_language(&self, audio: &Waveform) -> Result<Vec<LanguageScore>> {
-        let options = SegmentationOptions::default();
-        let most = audio.len().min((options.max_s * f64::from(Waveform::SAMPLE_RATE)) as usize);
-        let mut speech = None;
-        if audio.len() > most {
-            let mut clips = Vec::new();
-            let mut segmenter = Segmenter::new(options)?;
-            for piece in audio.samples().chunks(Waveform::SAMPLE_RATE as usize) {
-                segmenter.push(piece, &mut clips);
-                if !clips.is_empty() {
-                    break;
-                }
-            }
-            segmenter.finish(&mut clips);
-            speech = clips.into_iter().next().map(|clip| clip.samples);
-        }
-        let samples = speech.as_deref().unwrap_or(&audio.samples()[..most]);
+        let clip = first_clip(audio, &Segmentation::default())?;
+        let most = (SegmentationOptions::default().max_s * f64::from(Waveform::SAMPLE_RATE)) as usize;
+        let start = || &audio.samples()[..audio.len().min(most)];
+        let samples = clip.as_ref().map_or_else(start, |clip| &clip.samples);
         self.in_turn(&CancelToken::new(), || self.language_scores(samples))
     }
 

@@ -11,14 +11,16 @@ mod decoder;
 mod language;
 mod options;
 mod quality;
+mod queue;
 mod read_ahead;
 mod session;
+mod short;
 mod stopwatch;
 mod stream;
 mod turns;
 mod words;
 
-use std::{iter, path::Path, thread};
+use std::{path::Path, thread};
 
 pub use self::{
     builder::TranscriberBuilder,
@@ -170,14 +172,10 @@ impl Transcriber {
         language: Language,
         options: TranscribeOptions<'_>,
     ) -> Result<Transcript> {
-        let duration_s = seconds(audio.len());
         let segmentation = options.segmentation.checked()?;
-        let mut session = Session::new(self, language, options, Some(duration_s))?;
-        if segmentation.for_length(duration_s).is_none() {
-            return session.run(iter::once_with(|| Ok(Heard::whole(audio.samples().to_vec()))));
-        }
-        let pieces = audio.samples().chunks(Waveform::SAMPLE_RATE as usize).map(Ok);
-        let (pieces, read) = ReadAhead::new(pieces, segmentation, session.task.cancel.clone());
+        let end_s = audio.pieces().last().map(|piece| piece.start + seconds(piece.len()));
+        let mut session = Session::new(self, language, options, end_s)?;
+        let (pieces, read) = ReadAhead::new(audio.pieces().map(Ok), segmentation, false, session.task.cancel.clone());
         thread::scope(|scope| {
             let thread = thread::Builder::new().spawn_scoped(scope, read);
             thread.map_err(Error::io("start", READING_THREAD))?;
@@ -185,7 +183,8 @@ impl Transcriber {
         })
     }
 
-    /// Transcribes a recording while it is decoded. However long it is, only a part of it is in memory.
+    /// Transcribes a recording while it is decoded. However long it is, only a part of it is in memory. Speech from a pipe that
+    /// is being written ([`AudioReader::is_live`]) is cut at pauses and transcribed as soon as it was said.
     ///
     /// ```
     /// use indic_seamless::{AudioOptions, Language, TranscribeOptions, Transcriber};
@@ -203,8 +202,7 @@ impl Transcriber {
     /// # Errors
     ///
     /// Those of [`transcribe_with`](Self::transcribe_with), and those of the recording, which may show only while it is
-    /// decoded. [`on_segment`](TranscribeOptions::on_segment) may have been called before such an error; its segments are
-    /// then not the whole recording.
+    /// decoded: then they are the cause of an [`Error::Unfinished`], which has what was transcribed before.
     pub fn transcribe_reader(
         &self,
         audio: AudioReader,
@@ -212,9 +210,14 @@ impl Transcriber {
         options: TranscribeOptions<'_>,
     ) -> Result<Transcript> {
         let total_s = audio.duration_hint().map(|duration| duration.as_secs_f64());
-        let segmentation = options.segmentation.checked()?;
+        let live = audio.is_live();
+        let segmentation = match options.segmentation.checked()? {
+            // Whether the whole of it is short is not waited for.
+            Segmentation::Auto(segmentation) if live => Segmentation::Always(segmentation),
+            segmentation => segmentation,
+        };
         let mut session = Session::new(self, language, options, total_s)?;
-        let (pieces, read) = ReadAhead::new(audio, segmentation, session.task.cancel.clone());
+        let (pieces, read) = ReadAhead::new(audio, segmentation, live, session.task.cancel.clone());
         // Not joined: when the work is stopped, the thread may still wait for a silent pipe.
         thread::Builder::new().spawn(read).map_err(Error::io("start", READING_THREAD))?;
         session.run(pieces)
@@ -252,12 +255,12 @@ impl Transcriber {
     ) -> Result<Transcript> {
         let mut session = Session::new(self, language, options, None)?;
         let cancel = session.task.cancel.clone();
-        let mut read = 0;
+        let mut read_s = 0.0;
         let hear = |clip: Clip| {
             cancel.check()?;
             clip.check()?;
-            let heard = Heard::clip(clip, read);
-            read += heard.samples;
+            let heard = Heard::clip(clip, read_s);
+            read_s = heard.end_s;
             Ok(heard)
         };
         session.run(clips.into_iter().map(hear))

@@ -75,7 +75,7 @@ impl fmt::Debug for TranscribeOptions<'_> {
     }
 }
 
-/// Which recordings are cut into segments at pauses. The silence between segments is not decoded.
+/// Whether speech is detected and which recordings are cut into segments at pauses. What is not speech is not decoded.
 ///
 /// ```
 /// use indic_seamless::{Segmentation, segmentation::SegmentationOptions};
@@ -88,24 +88,18 @@ impl fmt::Debug for TranscribeOptions<'_> {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Segmentation {
-    /// Recordings longer than [`SegmentationOptions::max_s`], 20 s by default: the model was trained on short utterances.
+    /// Only speech is decoded. A recording of up to [`SegmentationOptions::max_s`], 20 s by default, stays whole, and so
+    /// gives the output of the reference implementation, if speech fills it: with no more than 0.3 s before it, 0.5 s
+    /// behind it, and no pause longer than [`SegmentationOptions::max_pause_s`].
     Auto(SegmentationOptions),
-    /// All recordings: even a short one may begin with a long silence.
+    /// Only speech is decoded, and every recording is cut around it.
     Always(SegmentationOptions),
-    /// No recording: it is one segment, whatever its length, as in the reference implementation.
+    /// Speech is not detected: the recording is one segment, whatever its length and whatever is in it, as in the reference
+    /// implementation.
     None,
 }
 
 impl Segmentation {
-    /// How to cut a recording of `seconds` or more; `None` if it stays whole.
-    pub(super) fn for_length(&self, seconds: f64) -> Option<&SegmentationOptions> {
-        match self {
-            Self::Auto(options) => (seconds > options.max_s).then_some(options),
-            Self::Always(options) => Some(options),
-            Self::None => None,
-        }
-    }
-
     /// A copy with valid options.
     ///
     /// # Errors

@@ -2,25 +2,30 @@
 
 use std::{
     any::Any,
-    borrow::Borrow,
-    mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    sync::mpsc::RecvTimeoutError,
     time::{Duration, Instant},
 };
 
-use super::Segmentation;
+use super::{
+    Segmentation,
+    queue::{Receiver, Sender, queue},
+    short::Short,
+};
 use crate::{
     CancelToken,
-    audio::{Waveform, seconds},
+    audio::{Piece, Waveform, seconds},
+    damage::Damage,
     error::Result,
     segmentation::{Clip, Segmenter},
 };
 
 /// Beyond this length the model, trained on short utterances, drops or repeats text.
 const LONG_CLIP_S: f64 = 60.0;
-/// Pieces that may wait for the model: a minute of a file.
-const AHEAD: usize = 60;
+/// The bytes that may wait for the model: four minutes of speech, so that a microphone need not wait for a slow batch.
+const AHEAD: usize = 16 << 20;
+/// What a piece without speech counts for in them.
+const LEAST: usize = 4 << 10;
 /// How often cancellation is checked while no piece arrives.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -29,8 +34,12 @@ const POLL: Duration = Duration::from_millis(20);
 pub(super) struct Heard {
     /// The clips that end in it.
     pub(super) clips: Vec<Clip>,
-    /// Its length in samples.
-    pub(super) samples: usize,
+    /// Its end, in seconds on the recording's clock.
+    pub(super) end_s: f64,
+    /// The damage that was found in it.
+    pub(super) damage: Vec<Damage>,
+    /// Whether all that has been said was passed on: there is nothing to wait for before it is decoded.
+    pub(super) caught_up: bool,
     /// The time that decoding it took.
     pub(super) audio: Duration,
     /// The time that detecting speech in it took.
@@ -38,39 +47,41 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// Passes the next samples to `segmenter`.
-    pub(super) fn push(segmenter: &mut Segmenter, samples: &[f32]) -> Self {
+    /// Passes samples that start at a time to `segmenter`.
+    pub(super) fn push_at(segmenter: &mut Segmenter, start: f64, samples: &[f32]) -> Self {
         let started = Instant::now();
         let mut clips = Vec::new();
-        segmenter.push(samples, &mut clips);
-        Self { clips, samples: samples.len(), segmentation: started.elapsed(), ..Self::default() }
+        segmenter.push_at(start, samples, &mut clips);
+        Self { clips, end_s: segmenter.position(), segmentation: started.elapsed(), ..Self::default() }
+    }
+
+    /// Passes the next samples to `segmenter`.
+    pub(super) fn push(segmenter: &mut Segmenter, samples: &[f32]) -> Self {
+        Self::push_at(segmenter, segmenter.position(), samples)
     }
 
     /// Ends the recording in `segmenter`.
     pub(super) fn finish(segmenter: &mut Segmenter) -> Self {
-        let started = Instant::now();
+        let (started, end_s) = (Instant::now(), segmenter.position());
         let mut clips = Vec::new();
         segmenter.finish(&mut clips);
-        Self { clips, segmentation: started.elapsed(), ..Self::default() }
+        Self { clips, end_s, segmentation: started.elapsed(), ..Self::default() }
     }
 
-    /// A recording that is not cut.
-    pub(super) fn whole(samples: Vec<f32>) -> Self {
-        let clip = Clip::whole(samples);
-        let duration_s = clip.seconds();
-        if duration_s > LONG_CLIP_S {
-            tracing::warn!(
-                duration_s,
-                "the model was trained on short utterances: text may be dropped or repeated beyond {LONG_CLIP_S} s"
-            );
-        }
-        Self { samples: clip.samples.len(), clips: vec![clip], ..Self::default() }
+    /// A clip that the caller cut out of a recording that was heard up to `before_s`.
+    pub(super) fn clip(clip: Clip, before_s: f64) -> Self {
+        let end_s = before_s.max(clip.audio_start + clip.seconds());
+        Self { clips: vec![clip], end_s, ..Self::default() }
     }
 
-    /// A clip that the caller cut out of a recording of which `read` samples lie before it.
-    pub(super) fn clip(clip: Clip, read: usize) -> Self {
-        let end = ((clip.audio_start + clip.seconds()) * f64::from(Waveform::SAMPLE_RATE)).round() as usize;
-        Self { samples: end.saturating_sub(read), clips: vec![clip], ..Self::default() }
+    /// Adds what a later piece gave.
+    pub(super) fn append(&mut self, later: Self) {
+        let Self { clips, end_s, damage, caught_up, audio, segmentation } = later;
+        self.clips.extend(clips);
+        (self.end_s, self.caught_up) = (end_s, caught_up);
+        self.damage.extend(damage);
+        self.audio += audio;
+        self.segmentation += segmentation;
     }
 }
 
@@ -80,29 +91,38 @@ impl Heard {
 /// the thread ends with the piece that it is reading. A panic of the thread goes on here.
 pub(super) struct ReadAhead {
     heard: Receiver<Result<Result<Heard>, Box<dyn Any + Send>>>,
+    /// Whether the recording is being made while it is read.
+    live: bool,
     cancel: CancelToken,
 }
 
 impl ReadAhead {
-    /// The iterator, and the work for the thread: to read `pieces`, mono at 16 kHz, and cut them.
-    pub(super) fn new<P: Borrow<[f32]>>(
-        pieces: impl Iterator<Item = Result<P>>,
+    /// The iterator, and the work for the thread: to read `pieces` and cut them. Of a `live` recording, what has been said is
+    /// not kept back for a batch.
+    pub(super) fn new(
+        pieces: impl Iterator<Item = Result<Piece>>,
         segmentation: Segmentation,
+        live: bool,
         cancel: CancelToken,
     ) -> (Self, impl FnOnce()) {
-        let (sender, heard) = sync_channel(AHEAD);
+        let (sender, heard) = queue(AHEAD);
         let work = move || {
-            let send = |heard| sender.send(Ok(Ok(heard))).is_ok();
-            let last = match catch_unwind(AssertUnwindSafe(|| read(pieces, &segmentation, send))) {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => Ok(Err(error)),
-                Err(panic) => Err(panic),
-            };
-            // Fails if the transcription has ended.
-            let _ = sender.send(last);
+            let last =
+                match catch_unwind(AssertUnwindSafe(|| read(pieces, &segmentation, |heard| send(&sender, heard)))) {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => Ok(Err(error)),
+                    Err(panic) => Err(panic),
+                };
+            // Does nothing if the transcription has ended.
+            sender.send(last, 0);
         };
-        (Self { heard, cancel }, work)
+        (Self { heard, live, cancel }, work)
     }
+}
+
+fn send(sender: &Sender<Result<Result<Heard>, Box<dyn Any + Send>>>, heard: Heard) -> bool {
+    let bytes = heard.clips.iter().map(|clip| size_of_val(&*clip.samples)).sum::<usize>();
+    sender.send(Ok(Ok(heard)), bytes.max(LEAST))
 }
 
 impl Iterator for ReadAhead {
@@ -113,8 +133,11 @@ impl Iterator for ReadAhead {
             if let Err(stopped) = self.cancel.check() {
                 return Some(Err(stopped));
             }
-            match self.heard.recv_timeout(POLL) {
-                Ok(Ok(heard)) => return Some(heard),
+            match self.heard.receive(POLL) {
+                Ok(Ok(heard)) => {
+                    let caught_up = self.live && self.heard.is_empty();
+                    return Some(heard.map(|heard| Heard { caught_up, ..heard }));
+                }
                 Ok(Err(panic)) => resume_unwind(panic),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,
@@ -123,41 +146,81 @@ impl Iterator for ReadAhead {
     }
 }
 
-/// Reads a recording and sends what each piece gave, until it ends or `send` returns false.
-fn read<P: Borrow<[f32]>>(
-    mut pieces: impl Iterator<Item = Result<P>>,
+/// The first clip of a recording, if there is any speech in it.
+pub(super) fn first_clip(audio: &Waveform, segmentation: &Segmentation) -> Result<Option<Clip>> {
+    let mut first = None;
+    read(audio.pieces().map(Ok), segmentation, |heard| {
+        first = heard.clips.into_iter().next();
+        first.is_none()
+    })?;
+    Ok(first)
+}
+
+/// Reads a recording and sends what each piece gave, until it ends or `send` returns false. What was heard before an error
+/// is sent, too.
+fn read(
+    mut pieces: impl Iterator<Item = Result<Piece>>,
     segmentation: &Segmentation,
-    send: impl Fn(Heard) -> bool,
+    mut send: impl FnMut(Heard) -> bool,
 ) -> Result<()> {
-    let started = Instant::now();
-    // Whether a recording is short enough to stay whole is only known at its end.
-    let (mut head, mut samples) = (Vec::new(), 0);
-    let options = loop {
-        if let Some(options) = segmentation.for_length(seconds(samples)) {
-            break options;
-        }
-        let Some(piece) = pieces.next().transpose()? else {
-            send(Heard { audio: started.elapsed(), ..Heard::whole(head.concat()) });
-            return Ok(());
-        };
-        samples += piece.borrow().len();
-        head.push(piece);
+    let (options, mut short) = match segmentation {
+        Segmentation::None => return read_whole(pieces, send),
+        Segmentation::Auto(options) => (options, Some(Short::new(options.clone()))),
+        Segmentation::Always(options) => (options, None),
     };
     let mut segmenter = Segmenter::new(options.clone())?;
-    let mut audio = started.elapsed();
-    let mut pieces = head.into_iter().map(Ok).chain(pieces);
     loop {
         let started = Instant::now();
-        let piece = pieces.next().transpose()?;
-        audio += started.elapsed();
-        let Some(piece) = piece else {
-            send(Heard { audio, ..Heard::finish(&mut segmenter) });
-            return Ok(());
+        let piece = pieces.next().transpose();
+        let audio = started.elapsed();
+        let Ok(Some(Piece { start, samples, damage })) = piece else {
+            let last = Heard { audio, ..Heard::finish(&mut segmenter) };
+            send(match short {
+                Some(short) => short.end(last),
+                None => last,
+            });
+            return piece.map(drop);
         };
-        if !send(Heard { audio: mem::take(&mut audio), ..Heard::push(&mut segmenter, piece.borrow()) }) {
+        let mut heard = Heard { audio, damage, ..Heard::push_at(&mut segmenter, start, &samples) };
+        if let Some(mut beginning) = short.take() {
+            if beginning.add(start, &samples, heard) {
+                short = Some(beginning);
+                continue;
+            }
+            heard = beginning.cut();
+        }
+        if !send(heard) {
             return Ok(());
         }
     }
+}
+
+/// Reads a recording that is not cut and sends it.
+fn read_whole(pieces: impl Iterator<Item = Result<Piece>>, mut send: impl FnMut(Heard) -> bool) -> Result<()> {
+    let started = Instant::now();
+    let (mut heard, mut samples, mut start_s, mut outcome) = (Heard::default(), Vec::new(), None, Ok(()));
+    for piece in pieces {
+        match piece {
+            Ok(piece) => {
+                start_s.get_or_insert(piece.start);
+                samples.extend_from_slice(&piece);
+                heard.end_s = piece.start + seconds(piece.len());
+                heard.damage.extend(piece.damage);
+            }
+            Err(error) if samples.is_empty() => return Err(error),
+            Err(error) => outcome = Err(error),
+        }
+    }
+    let clip = Clip::whole(start_s.unwrap_or_default(), samples);
+    let duration_s = clip.seconds();
+    if duration_s > LONG_CLIP_S {
+        tracing::warn!(
+            duration_s,
+            "the model was trained on short utterances: text may be dropped or repeated beyond {LONG_CLIP_S} s"
+        );
+    }
+    send(Heard { clips: vec![clip], audio: started.elapsed(), ..heard });
+    outcome
 }
 
 #[cfg(test)]
@@ -167,8 +230,8 @@ mod tests {
     use super::*;
     use crate::error::Error;
 
-    fn silence() -> Result<Vec<f32>> {
-        Ok(vec![0.0; 16_000])
+    fn silence() -> Result<Piece> {
+        Ok(Piece { samples: vec![0.0; 16_000], ..Piece::default() })
     }
 
     fn cut() -> Segmentation {
@@ -176,44 +239,49 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_stays_a_bounded_number_of_pieces_ahead_and_ends_with_the_iterator() {
+    fn the_thread_stays_a_bounded_size_ahead_and_ends_with_the_iterator() {
         let (told, read) = mpsc::channel();
         let pieces = std::iter::repeat_with(move || {
             told.send(()).expect("the test listens");
             silence()
         });
-        let (mut ahead, work) = ReadAhead::new(pieces, cut(), CancelToken::new());
+        let (mut ahead, work) = ReadAhead::new(pieces, cut(), false, CancelToken::new());
         let thread = thread::spawn(work);
-        for _ in 0..AHEAD + 1 {
+        for _ in 0..AHEAD / LEAST + 1 {
             read.recv_timeout(Duration::from_secs(10)).expect("a piece");
         }
-        assert!(read.recv_timeout(Duration::from_millis(200)).is_err(), "more than {AHEAD} pieces wait");
-        assert_eq!(ahead.next().expect("a piece").expect("no error").samples, 16_000);
+        assert!(read.recv_timeout(Duration::from_millis(200)).is_err(), "more than {AHEAD} bytes wait");
+        assert_eq!(ahead.next().expect("a piece").expect("no error").end_s, 1.0);
         read.recv_timeout(Duration::from_secs(10)).expect("room for another piece");
         drop(ahead);
         thread.join().expect("no panic");
     }
 
-    #[test]
-    fn an_error_is_the_last_item() {
-        let broken = Err(Error::InvalidSample { source_name: "audio".to_owned(), index: 0, value: f32::NAN });
-        for segmentation in [cut(), Segmentation::None] {
-            let pieces = [silence(), Err(Error::AudioTooShort { source_name: String::new(), samples: 0, wanted: 1 })];
-            let (ahead, work) = ReadAhead::new(pieces.into_iter(), segmentation.clone(), CancelToken::new());
-            work();
-            let heard: Vec<Result<Heard>> = ahead.collect();
-            assert!(matches!(heard.last(), Some(Err(Error::AudioTooShort { .. }))), "{heard:?}");
-            assert_eq!(heard.len(), if segmentation == Segmentation::None { 1 } else { 2 });
-        }
-        let (ahead, work) = ReadAhead::new([broken, silence()].into_iter(), cut(), CancelToken::new());
+    /// What a recording gives that begins with so many seconds of silence and then breaks off.
+    fn broken(silences: usize, segmentation: Segmentation) -> Vec<Result<Heard>> {
+        let error = Err(Error::InvalidSample { source_name: "audio".to_owned(), index: 0, value: f32::NAN });
+        let pieces = std::iter::repeat_with(silence).take(silences).chain([error]);
+        let (ahead, work) = ReadAhead::new(pieces, segmentation, false, CancelToken::new());
         work();
-        assert_eq!(ahead.count(), 1);
+        ahead.collect()
+    }
+
+    #[test]
+    fn an_error_is_the_last_item_after_all_that_was_heard() {
+        for (segmentation, items) in [(cut(), 3), (Segmentation::default(), 2), (Segmentation::None, 2)] {
+            let heard = broken(1, segmentation.clone());
+            assert_eq!(heard.len(), items, "{heard:?}");
+            assert!(matches!(heard.last(), Some(Err(Error::InvalidSample { .. }))), "{heard:?}");
+            let end = heard.iter().flatten().map(|heard| heard.end_s).fold(0.0, f64::max);
+            assert_eq!(end, 1.0);
+            assert!(matches!(broken(0, segmentation).last(), Some(Err(Error::InvalidSample { .. }))));
+        }
     }
 
     #[test]
     fn a_panic_of_the_thread_goes_on_where_the_pieces_are_used() {
-        let pieces = std::iter::once_with(|| -> Result<Vec<f32>> { panic!("on purpose") });
-        let (mut ahead, work) = ReadAhead::new(pieces, cut(), CancelToken::new());
+        let pieces = std::iter::once_with(|| -> Result<Piece> { panic!("on purpose") });
+        let (mut ahead, work) = ReadAhead::new(pieces, cut(), false, CancelToken::new());
         thread::spawn(work).join().expect("caught");
         let panic = catch_unwind(AssertUnwindSafe(|| ahead.next())).expect_err("a panic");
         assert_eq!(panic.downcast_ref(), Some(&"on purpose"));

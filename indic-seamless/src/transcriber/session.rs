@@ -9,8 +9,8 @@ use super::{
     stopwatch::{Phase, Stopwatch},
 };
 use crate::{
-    audio::seconds,
     cancel::CancelToken,
+    damage::Damage,
     error::{Error, Result},
     generation::{GenerationConfig, Limits, LogitsProcessor, TokenEvent},
     language::Language,
@@ -53,26 +53,21 @@ pub(super) struct Listeners<'o> {
 pub(super) struct Position {
     /// Its length, if it is known.
     total_s: Option<f64>,
-    /// Samples that were read.
-    read: usize,
+    /// The end of what was read, in seconds on its clock.
+    read_s: f64,
     /// Seconds that the listener was told are done.
     done_s: f64,
 }
 
 impl Position {
-    /// Samples that were read.
-    pub(super) fn read(&self) -> usize {
-        self.read
-    }
-
-    /// Seconds that were read.
+    /// The end of what was read, in seconds on the recording's clock.
     pub(super) fn read_s(&self) -> f64 {
-        seconds(self.read)
+        self.read_s
     }
 
     /// Goes back to the start, for another recording.
     pub(super) fn restart(&mut self) {
-        (self.read, self.done_s) = (0, 0.0);
+        (self.read_s, self.done_s) = (0.0, 0.0);
     }
 }
 
@@ -124,18 +119,21 @@ impl<'t, 'o> Session<'t, 'o> {
     ///
     /// # Errors
     ///
-    /// Those of the pieces and of the model, and [`Error::Stopped`] with the transcript so far.
+    /// [`Error::Stopped`] with the transcript so far, and those of the pieces and of the model: an [`Error::Unfinished`] after
+    /// the first segment.
     pub(super) fn run(&mut self, pieces: impl Iterator<Item = Result<Heard>>) -> Result<Transcript> {
         let started = Instant::now();
-        let mut segments = Vec::new();
-        let outcome = self.transcribe_pieces(pieces, &mut segments);
+        let (mut segments, mut damage) = (Vec::new(), Vec::new());
+        let outcome = self.transcribe_pieces(pieces, &mut segments, &mut damage);
         self.stopwatch.add(Phase::Total, started.elapsed());
         let transcript =
             Transcript::new(self.position.read_s(), self.task.language, segments, self.stopwatch.timings());
+        let transcript = Transcript { damage, ..transcript };
         match outcome {
             Ok(()) => Ok(transcript),
             Err(Error::Stopped { reason, .. }) => Err(Error::Stopped { reason, partial: Some(Box::new(transcript)) }),
-            Err(error) => Err(error),
+            Err(error) if transcript.segments.is_empty() => Err(error),
+            Err(error) => Err(Error::Unfinished { cause: Box::new(error), partial: Box::new(transcript) }),
         }
     }
 
@@ -143,21 +141,34 @@ impl<'t, 'o> Session<'t, 'o> {
         &mut self,
         pieces: impl Iterator<Item = Result<Heard>>,
         finished: &mut Vec<Segment>,
+        damages: &mut Vec<Damage>,
     ) -> Result<()> {
         let mut waiting = Vec::new();
         for heard in pieces {
-            let Heard { clips, samples, audio, segmentation } = heard?;
+            let Heard { clips, end_s, damage, caught_up, audio, segmentation } = match heard {
+                Ok(heard) => heard,
+                Err(error @ Error::Stopped { .. }) => return Err(error),
+                // What was heard before the error is transcribed.
+                Err(error) => {
+                    return match self.transcribe_clips(&waiting, finished) {
+                        Err(stopped @ Error::Stopped { .. }) => Err(stopped),
+                        // What follows from it is of no interest, such as a clip that is too short.
+                        Ok(()) | Err(_) => Err(error),
+                    };
+                }
+            };
             self.stopwatch.add(Phase::Audio, audio);
             self.stopwatch.add(Phase::Segmentation, segmentation);
-            self.position.read += samples;
+            self.position.read_s = end_s;
+            damages.extend(damage);
             waiting.extend(clips);
-            if self.batching.is_enough(&waiting) {
+            if self.batching.is_enough(&waiting) || caught_up && !waiting.is_empty() {
                 self.transcribe_clips(&mem::take(&mut waiting), finished)?;
             } else if waiting.is_empty() {
                 self.progress(self.position.read_s());
             }
         }
-        if waiting.is_empty() { Ok(()) } else { self.transcribe_clips(&waiting, finished) }
+        self.transcribe_clips(&waiting, finished)
     }
 
     /// Transcribes clips in batches and hands their segments out in the order of time.

@@ -75,7 +75,7 @@ impl<'a> TranscriptStream<'a> {
             session.position.restart();
         }
         if let Some((index, &value)) = samples.iter().enumerate().find(|(_, x)| !x.is_finite()) {
-            let index = session.position.read() + index;
+            let index = (session.position.read_s() * f64::from(Waveform::SAMPLE_RATE)).round() as usize + index;
             return Err(Error::InvalidSample { source_name: "audio".to_owned(), index, value });
         }
         let cancel = session.task.cancel.clone();

@@ -7,15 +7,26 @@
 //! `containers!`. Detection, [`formats`] and its documentation, error messages and hints follow from the row.
 
 mod adts;
+mod aiff;
+mod au;
+mod caf;
+mod config;
 mod flac;
+mod frame_demuxer;
 mod frames;
+mod layout;
 mod mkv;
 mod mp4;
 mod mpeg;
 mod ogg;
+mod samples;
+mod survey;
 mod tags;
 mod unknown;
+mod w64;
 mod wav;
+mod wave;
+mod window;
 
 use symphonia::core::formats::Track;
 
@@ -26,6 +37,7 @@ use super::{
     demuxer::{AudioTrack, Demuxer},
     edit::Edit,
     error::AudioError,
+    fault::Fault,
     format::AudioFormat,
     source::AudioSource,
 };
@@ -57,10 +69,17 @@ pub(super) trait Container: Send + Sync {
         false
     }
 
-    /// Walks over the headers of all of `source`, checks that nothing is missing, and leaves tags out of `source`.
+    /// Walks over the headers of all of `source`, and leaves tags out of `source`. An error means that nothing can be decoded;
+    /// what is merely missing or damaged is one of the [`faults`](Self::faults).
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError>
     where
         Self: Sized;
+
+    /// The damage that the walk found. A demuxer that comes to the same places says so with [`Demuxed::Fault`](super::demuxer::Demuxed::Fault); of a kind of
+    /// damage that it does not report, the first is reported at the end.
+    fn faults(&self) -> &[Fault] {
+        &[]
+    }
 
     /// Opens the demuxer for the `source` that was walked.
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError>;
@@ -71,6 +90,12 @@ pub(super) trait Container: Send + Sync {
     /// The part of the track that is heard.
     fn edit(&self, _track: &AudioTrack) -> Edit {
         Edit::default()
+    }
+
+    /// Whether the first time stamp says when the recording starts: audio may begin later than the pictures beside it. Where
+    /// there is nothing else, a late first time stamp means that the start of a stream was missed.
+    fn starts_late(&self) -> bool {
+        false
     }
 
     /// Whether the padding that the demuxer states for the end is to be removed.
@@ -111,7 +136,7 @@ macro_rules! containers {
             "| ", $name, " | ", $extension, $(", ", $more_extensions,)* " | ", $codec, $(", ", $more_codecs,)* " |"
         )])+
         ///
-        /// PCM is integers of 8 to 32 bits or floats of 32 or 64 bits. WAV includes RF64 and BW64.
+        /// PCM is integers of 8 to 32 bits or floats of 32 or 64 bits. WAV includes RF64, BW64 and RIFX, MP4 `QuickTime`.
         ///
         /// ```
         /// for format in indic_seamless::audio::formats() {
@@ -129,7 +154,31 @@ containers! {
         name: "WAV",
         extensions: ["wav"],
         media_types: ["audio/wav", "audio/wave", "audio/x-wav", "audio/vnd.wave"],
+        codecs: ["PCM", "A-law", "mu-law", "ADPCM", "MP3"],
+    }
+    w64::Wave64 {
+        name: "Wave64",
+        extensions: ["w64"],
+        media_types: ["audio/x-w64"],
         codecs: ["PCM", "A-law", "mu-law", "ADPCM"],
+    }
+    aiff::Aiff {
+        name: "AIFF",
+        extensions: ["aiff", "aif", "aifc"],
+        media_types: ["audio/aiff", "audio/x-aiff"],
+        codecs: ["PCM", "A-law", "mu-law", "ADPCM"],
+    }
+    au::Au {
+        name: "AU",
+        extensions: ["au", "snd"],
+        media_types: ["audio/basic", "audio/x-au"],
+        codecs: ["PCM", "A-law", "mu-law"],
+    }
+    caf::Caf {
+        name: "CAF",
+        extensions: ["caf"],
+        media_types: ["audio/x-caf"],
+        codecs: ["PCM", "ALAC", "AAC", "MP3", "Opus", "A-law", "mu-law", "ADPCM"],
     }
     flac::Flac {
         name: "FLAC",
@@ -139,9 +188,9 @@ containers! {
     }
     mpeg::Mpeg {
         name: "MP3",
-        extensions: ["mp3", "mpga"],
+        extensions: ["mp3", "mpga", "mp2", "mp1"],
         media_types: ["audio/mpeg", "audio/mp3", "audio/x-mpeg", "audio/x-mp3"],
-        codecs: ["MP3"],
+        codecs: ["MP3", "MP2", "MP1"],
     }
     adts::Adts {
         name: "ADTS",
@@ -151,9 +200,9 @@ containers! {
     }
     mp4::Mp4 {
         name: "MP4",
-        extensions: ["m4a", "mp4"],
-        media_types: ["audio/mp4", "audio/x-m4a", "video/mp4"],
-        codecs: ["AAC", "MP3", "Opus", "FLAC", "PCM"],
+        extensions: ["m4a", "mp4", "m4b", "mov", "m4v", "3gp"],
+        media_types: ["audio/mp4", "audio/x-m4a", "video/mp4", "video/quicktime", "audio/m4a", "video/3gpp", "audio/3gpp"],
+        codecs: ["AAC", "ALAC", "MP3", "Opus", "FLAC", "PCM", "A-law", "mu-law", "ADPCM"],
     }
     ogg::Ogg {
         name: "Ogg",
@@ -165,7 +214,7 @@ containers! {
         name: "Matroska/WebM",
         extensions: ["webm", "mkv", "mka"],
         media_types: ["audio/webm", "video/webm", "audio/x-matroska", "video/x-matroska"],
-        codecs: ["Opus", "Vorbis", "AAC", "MP3", "FLAC", "PCM"],
+        codecs: ["Opus", "Vorbis", "AAC", "ALAC", "MP3", "FLAC", "PCM", "ADPCM"],
     }
 }
 

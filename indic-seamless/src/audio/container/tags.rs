@@ -1,6 +1,6 @@
-//! Tags around a recording: `ID3v2` at its start; `ID3v1`, APE and Lyrics3 at its end.
+//! Tags around and between recordings: `ID3v2`, `ID3v1` and APE.
 
-use crate::audio::{error::AudioError, scan::Scan, source::AudioSource};
+use crate::audio::{error::AudioError, source::AudioSource};
 
 /// How many zeros behind an `ID3v2` tag are skipped at most.
 const MAX_ZEROS: usize = 1 << 16;
@@ -34,22 +34,21 @@ pub(super) fn id3_size(head: &[u8]) -> Option<u64> {
     Some(10 + size + footer)
 }
 
-/// Whether there is no audio from here to the end: nothing, zeros, or tags.
-pub(super) fn at_end(scan: &mut Scan<'_>) -> Result<bool, AudioError> {
-    let (at, left) = (scan.pos(), scan.left());
-    let mut head = [0; 10];
-    let count = left.min(10) as usize;
-    let head = head.get_mut(..count).unwrap_or_default();
-    scan.fill(head)?;
-    if head.starts_with(b"TAG") && (left == 128 || left == 355) || head.starts_with(b"APETAGEX") {
-        return Ok(true);
+/// The size of the tag with this start: `ID3v2`, `ID3v1`, its extension, or APE. At least 32 bytes of it are needed.
+pub(super) fn size(head: &[u8]) -> Option<u64> {
+    if let Some(head) = head.first_chunk::<10>()
+        && let Some(size) = id3_size(head)
+    {
+        return Some(size);
     }
-    if head.starts_with(b"TAG+") || head.starts_with(b"LYRICSBEG") {
-        return Ok(true);
+    match head {
+        [b'T', b'A', b'G', b'+', ..] => Some(227),
+        [b'T', b'A', b'G', ..] => Some(128),
+        &[b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', _, _, _, _, a, b, c, d, _, _, _, _, _, _, _, flags, ..] => {
+            // The size is that of the items and the footer. A footer on its own has its items in front of it.
+            let size = u64::from(u32::from_le_bytes([a, b, c, d]));
+            Some(if flags & 0x20 == 0 { 32 } else { 32 + size })
+        }
+        _ => None,
     }
-    if head.iter().any(|&byte| byte != 0) {
-        return Ok(false);
-    }
-    scan.goto(at)?;
-    scan.zeros_to_end()
 }

@@ -1,35 +1,50 @@
 //! RIFF WAVE, and its variants for large files, RF64 and BW64: where the samples are, and how long the data really is.
 
-mod samples;
+use symphonia::core::formats::Track;
 
-use self::samples::WavSamples;
-use super::Container;
+use super::{
+    Container,
+    layout::Layout,
+    mpeg::Mpeg,
+    samples::{self, Samples},
+    tags,
+    wave::WaveFormat,
+};
 use crate::audio::{
+    count::Count,
     demuxer::{AudioTrack, Demuxer},
+    edit::Edit,
     error::AudioError,
-    resample::RATES,
+    fault::Fault,
     scan::Scan,
     source::AudioSource,
 };
 
-/// What a file can start with. RF64 and BW64 are files whose sizes may need 64 bits.
-const MAGIC: [&[u8]; 3] = [b"RIFF", b"RF64", b"BW64"];
+/// What a file can start with. RF64 and BW64 are files whose sizes may need 64 bits, RIFX is big-endian.
+const MAGIC: [&[u8]; 4] = [b"RIFF", b"RF64", b"BW64", b"RIFX"];
 /// The largest format chunk: its extension has a length of 16 bits.
 const MAX_FORMAT: u32 = 1 << 17;
 /// "See the ds64 chunk", or a placeholder.
 const UNKNOWN: u64 = u32::MAX as u64;
+/// Chunks that are found in WAV files.
+const CHUNKS: [&[u8; 4]; 25] = [
+    b"data", b"fmt ", b"fact", b"LIST", b"bext", b"cue ", b"smpl", b"inst", b"PAD ", b"JUNK", b"junk", b"FLLR",
+    b"id3 ", b"ID3 ", b"iXML", b"cart", b"PEAK", b"minf", b"elm1", b"regn", b"umid", b"_PMX", b"axml", b"chna",
+    b"plst",
+];
 
-/// A WAV file or pipe: where its samples are.
-#[derive(Debug, Default)]
-pub(super) struct Wav {
-    /// The body of the format chunk.
-    format: Vec<u8>,
-    /// The first byte of the data.
-    start: u64,
-    /// The bytes of the data; `None` for everything up to the end of a pipe.
-    length: Option<u64>,
-    /// The bytes per block of samples, by the header.
-    block: u16,
+/// A WAV file or pipe.
+pub(super) enum Wav {
+    Samples {
+        layout: Layout,
+        /// The first byte of the data.
+        start: u64,
+        /// The bytes of the data; `None` for everything up to the end of a pipe.
+        length: Option<u64>,
+        faults: Vec<Fault>,
+    },
+    /// A recording of MP3 frames.
+    Mp3(Mpeg),
 }
 
 impl Container for Wav {
@@ -45,80 +60,180 @@ impl Container for Wav {
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
         let is_pipe = source.is_pipe();
         let mut scan = Scan::new(source)?;
+        let mut chunks = Chunks { big_endian: scan.bytes::<4>()? == *b"RIFX", ..Chunks::default() };
         scan.goto(12)?;
-        let mut wav = Self::default();
-        let mut wide = None;
-        let declared = loop {
-            let at = scan.pos();
-            let Some(header) = scan.try_bytes::<8>()? else {
-                return Err(AudioError::Damaged(format!("it ends at byte {} before any data chunk", scan.length())));
+        let declared = chunks.up_to_data(&mut scan)?;
+        let format =
+            chunks.format.ok_or_else(|| AudioError::damaged("the data chunk comes before any format chunk"))?;
+        let (start, present) = (scan.pos(), scan.left());
+        let layout = match format {
+            WaveFormat::Samples(layout) => layout,
+            WaveFormat::Mp3 if is_pipe => return Err(AudioError::foreign("MP3 in a WAV pipe")),
+            WaveFormat::Mp3 => {
+                let (length, _) = measure(&mut scan, declared, 1)?;
+                source.narrow(start, start + length);
+                let tags = tags::skip_id3(source)?;
+                source.narrow(tags, source.length());
+                return Mpeg::walk(source).map(Self::Mp3);
+            }
+        };
+        if is_pipe {
+            let length = Some(declared).filter(|&length| !is_placeholder(length));
+            return Ok(Self::Samples { layout, start, length, faults: Vec::new() });
+        }
+        let (length, fault) = measure(&mut scan, declared, layout.block)?;
+        if length < layout.block {
+            return Err(samples::no_samples(fault.as_ref().filter(|_| present > 0)));
+        }
+        Ok(Self::Samples { layout, start, length: Some(length), faults: fault.into_iter().collect() })
+    }
+
+    fn faults(&self) -> &[Fault] {
+        match self {
+            Self::Samples { faults, .. } => faults,
+            Self::Mp3(mpeg) => mpeg.faults(),
+        }
+    }
+
+    fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
+        match self {
+            Self::Samples { layout, start, length, .. } => {
+                Ok(Box::new(Samples::new(source, layout.clone(), *start, *length)?))
+            }
+            Self::Mp3(mpeg) => mpeg.open(source),
+        }
+    }
+
+    fn correct(&self, track: &mut Track) {
+        if let Self::Mp3(mpeg) = self {
+            mpeg.correct(track);
+        }
+    }
+
+    fn edit(&self, track: &AudioTrack) -> Edit {
+        match self {
+            Self::Samples { .. } => Edit::default(),
+            Self::Mp3(mpeg) => mpeg.edit(track),
+        }
+    }
+
+    fn trusts_padding(&self, track: &AudioTrack) -> bool {
+        match self {
+            Self::Samples { .. } => true,
+            Self::Mp3(mpeg) => mpeg.trusts_padding(track),
+        }
+    }
+
+    fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {
+        match self {
+            Self::Samples { .. } => track.seconds(),
+            Self::Mp3(mpeg) => mpeg.promised_seconds(track),
+        }
+    }
+
+    fn check(&self, track: &AudioTrack, count: &Count) -> Result<(), AudioError> {
+        match self {
+            Self::Samples { .. } => Ok(()),
+            Self::Mp3(mpeg) => mpeg.check(track, count),
+        }
+    }
+}
+
+/// What the chunks before the data say.
+#[derive(Debug, Default)]
+struct Chunks {
+    big_endian: bool,
+    format: Option<WaveFormat>,
+    /// The size of the data in 64 bits.
+    wide: Option<u64>,
+}
+
+impl Chunks {
+    /// Walks over the chunks up to the data, and returns its size by the header.
+    fn up_to_data(&mut self, scan: &mut Scan<'_>) -> Result<u64, AudioError> {
+        let mut odd = false;
+        loop {
+            let Some(header) = next_header(scan, odd)? else {
+                return Err(AudioError::damaged(format!("it ends at byte {} before any data chunk", scan.length())));
             };
             let [tag @ .., a, b, c, d] = header;
-            let size = u32::from_le_bytes([a, b, c, d]);
+            let size = self.number([a, b, c, d]);
             if &tag == b"data" {
-                break u64::from(size);
+                let size = u64::from(size);
+                return Ok(self.wide.filter(|_| size == UNKNOWN).unwrap_or(size));
             }
-            let next = at + 8 + u64::from(size) + u64::from(size % 2);
+            let next = scan.pos() + u64::from(size);
             if next > scan.length() {
-                let what = format!("bytes of chunk {:?}", String::from_utf8_lossy(&tag));
-                return Err(AudioError::cut(&what, scan.left(), size.into()));
+                // The size is wrong, but the data may be there.
+                let (left, length) = (scan.left(), scan.length());
+                if self.format.is_some() && scan.find(*b"data")? {
+                    odd = false;
+                    continue;
+                }
+                let what = format!(
+                    "bytes of chunk {:?}, which ends at byte {next} of {length}",
+                    String::from_utf8_lossy(&tag)
+                );
+                return Err(AudioError::cut(&what, left, size.into()));
             }
             match &tag {
-                b"fmt " => read_format(&mut scan, size, &mut wav)?,
+                b"fmt " if size <= MAX_FORMAT => {
+                    let chunk = scan.data(size.into())?;
+                    self.format = Some(WaveFormat::parse(&chunk, self.big_endian)?);
+                }
+                b"fmt " => return Err(AudioError::damaged(format!("a format chunk of {size} bytes"))),
                 // The size of the file comes before that of the data.
                 b"ds64" if size >= 16 => {
-                    scan.goto(at + 16)?;
-                    wide = scan.try_bytes::<8>()?.map(u64::from_le_bytes);
+                    scan.goto(scan.pos() + 8)?;
+                    self.wide = scan.try_bytes::<8>()?.map(u64::from_le_bytes);
                 }
                 _ => {}
             }
             scan.goto(next)?;
-        };
-        if wav.block == 0 {
-            return Err(AudioError::Damaged("the data chunk comes before any format chunk".to_owned()));
+            odd = size % 2 == 1;
         }
-        let declared = wide.filter(|_| declared == UNKNOWN).unwrap_or(declared);
-        wav.start = scan.pos();
-        wav.length = if is_pipe {
-            Some(declared).filter(|&length| !is_placeholder(length))
-        } else {
-            Some(measure(&mut scan, declared, wav.block)?)
-        };
-        Ok(wav)
     }
 
-    fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
-        Ok(Box::new(WavSamples::new(source, self)?))
-    }
-
-    fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {
-        track.seconds()
+    fn number(&self, bytes: [u8; 4]) -> u32 {
+        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
 }
 
-/// The bytes of data in a file.
-fn measure(scan: &mut Scan<'_>, declared: u64, block: u16) -> Result<u64, AudioError> {
+/// The header of the next chunk. Behind a chunk of an odd size there is a byte of padding, which some writers leave out.
+fn next_header(scan: &mut Scan<'_>, odd: bool) -> Result<Option<[u8; 8]>, AudioError> {
+    let Some(header) = scan.try_bytes::<8>()? else { return Ok(None) };
+    let [_, rest @ ..] = header;
+    if !odd || header.first_chunk().is_some_and(|tag| CHUNKS.contains(&tag)) {
+        return Ok(Some(header));
+    }
+    let Some([last]) = scan.try_bytes()? else { return Ok(None) };
+    let [a, b, c, d, e, f, g] = rest;
+    Ok(Some([a, b, c, d, e, f, g, last]))
+}
+
+/// The bytes of data in a file, and what is wrong with them.
+fn measure(scan: &mut Scan<'_>, declared: u64, block: u64) -> Result<(u64, Option<Fault>), AudioError> {
     let present = scan.left();
-    let block = u64::from(block);
-    // A writer that cannot seek back leaves 0 or the greatest number. A real 0 may be followed by chunks.
-    let streamed = matches!(declared, UNKNOWN | u64::MAX) || (declared == 0 && present >= block && !is_chunk(scan)?);
-    if streamed && !present.is_multiple_of(block) {
-        return Err(AudioError::cut("bytes of the last sample", present % block, block));
+    // A real 0 may be followed by chunks.
+    let unknown = match declared {
+        0 => present >= block && !chunk_follows(scan, 0, false)?,
+        _ => declared > present && is_placeholder(declared),
+    };
+    if unknown {
+        return Ok(samples::to_the_end(present, block));
     }
-    if !streamed && declared > present {
-        return Err(AudioError::cut("bytes of samples", present, declared));
+    // Sizes beyond 32 bits wrap.
+    let wraps = present.saturating_sub(declared) >> 32;
+    if wraps > 0 && declared <= UNKNOWN && !chunk_follows(scan, declared + declared % 2, true)? {
+        return Ok((declared + (wraps << 32), None));
     }
-    match if streamed { present } else { declared } {
-        0 => Err(AudioError::NoAudio("its data chunk is empty".to_owned())),
-        length => Ok(length),
-    }
+    Ok(samples::measure(declared, present, block))
 }
 
-/// Whether the length in the header of a pipe only says that the writer did not know it.
+/// Whether the length in the header only says that the writer did not know it.
 ///
 /// Common are 0, the greatest number (ffmpeg) or a little less, so that the size of the file fits, and the same for a
-/// signed number (`SoX`, arecord, espeak). Recordings of exactly such a length are rare; they are read to the end of the
-/// pipe, too.
+/// signed number (`SoX`, arecord, espeak). Recordings of exactly such a length are rare; they are read to the end, too.
 fn is_placeholder(declared: u64) -> bool {
     const SLACK: u64 = 1 << 16;
     const SIGNED: u64 = 1 << 31;
@@ -128,44 +243,29 @@ fn is_placeholder(declared: u64) -> bool {
         || declared >= i64::MAX as u64 - SLACK
 }
 
-fn read_format(scan: &mut Scan<'_>, size: u32, wav: &mut Wav) -> Result<(), AudioError> {
-    let nonsense = || AudioError::Damaged(format!("a format chunk of {size} bytes"));
-    if size > MAX_FORMAT {
-        return Err(nonsense());
-    }
-    wav.format.clear();
-    wav.format.resize(size as usize, 0);
-    scan.fill(&mut wav.format)?;
-    let Some(&[_, _, c0, c1, r0, r1, r2, r3, _, _, _, _, b0, b1, _, _]) = wav.format.first_chunk() else {
-        return Err(nonsense());
-    };
-    if u16::from_le_bytes([c0, c1]) == 0 {
-        return Err(AudioError::NoAudio("its header says 0 channels".to_owned()));
-    }
-    let rate = u32::from_le_bytes([r0, r1, r2, r3]);
-    if !RATES.contains(&rate) {
-        return Err(AudioError::Damaged(format!("its header says {rate} Hz")));
-    }
-    wav.block = u16::from_le_bytes([b0, b1]);
-    match wav.block {
-        0 => Err(AudioError::Damaged("its header says 0 bytes per sample".to_owned())),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the bytes ahead look like the header of one more chunk that fits.
-fn is_chunk(scan: &mut Scan<'_>) -> Result<bool, AudioError> {
+/// Whether, `ahead` bytes from here, there is the header of one more chunk that fits, if need be a `known` one.
+fn chunk_follows(scan: &mut Scan<'_>, ahead: u64, known: bool) -> Result<bool, AudioError> {
+    let at = scan.pos();
+    scan.goto(at + ahead)?;
     let left = scan.left();
-    let Some([tag @ .., a, b, c, d]) = scan.try_bytes::<8>()? else { return Ok(false) };
+    let header = scan.try_bytes::<8>()?;
+    scan.goto(at)?;
+    let Some([tag @ .., a, b, c, d]) = header else { return Ok(false) };
     let size = u64::from(u32::from_le_bytes([a, b, c, d]));
-    Ok(tag.iter().all(|byte| matches!(byte, b' '..=b'~')) && size <= left - 8)
+    let named = if known { CHUNKS.contains(&&tag) } else { tag.iter().all(|byte| matches!(byte, b' '..=b'~')) };
+    Ok(named && size <= left - 8)
 }
 
-/// The start of a file of unknown length with this format chunk.
-pub(in crate::audio) fn header(format: &[u8]) -> Vec<u8> {
-    let mut header = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
-    header.extend((format.len() as u32).to_le_bytes());
-    header.extend(format);
+/// The start of a file of unknown length with samples of 16 bits, or of another format of WAV with `bits` bits.
+pub(in crate::audio) fn header(tag: u16, rate: u32, channels: u16, bits: u16) -> Vec<u8> {
+    let block = channels * (bits / 8);
+    let mut header = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0".to_vec();
+    header.extend(tag.to_le_bytes());
+    header.extend(channels.to_le_bytes());
+    header.extend(rate.to_le_bytes());
+    header.extend((rate * u32::from(block)).to_le_bytes());
+    header.extend(block.to_le_bytes());
+    header.extend(bits.to_le_bytes());
     header.extend(b"data\xff\xff\xff\xff");
     header
 }

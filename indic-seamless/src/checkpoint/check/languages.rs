@@ -16,7 +16,7 @@ pub(super) fn check(configs: &Configs, report: &mut CheckReport) {
     };
     summary.map = Some(map.len());
     for (code, &found) in map {
-        let language = code.parse::<Language>().ok().filter(|language| language.code() == code);
+        let language = Language::of_code(code);
         if language.is_none() {
             summary.unknown.push(code.clone());
         }

@@ -117,10 +117,10 @@ impl Cutter {
         self.first += unneeded;
     }
 
-    /// Ends the recording: appends the segment that is still open.
-    pub(super) fn finish(mut self, ended: &mut Vec<SpeechSpan>) {
+    /// Appends the segment that is still open, which ends for `reason`.
+    pub(super) fn finish(mut self, reason: EndReason, ended: &mut Vec<SpeechSpan>) {
         if let Some(open) = self.open.take() {
-            self.close(open.start..open.end, usize::MAX, EndReason::EndOfRecording, ended);
+            self.close(open.start..open.end, usize::MAX, reason, ended);
         }
     }
 

@@ -61,7 +61,7 @@ fn cut(track: &[f32], options: &SegmentationOptions) -> Vec<(SpeechSpan, usize)>
         assert!(cutter.probabilities.len() <= cutter.limits.most + cutter.limits.pause + 50);
         out.extend(cuts.drain(..).map(|cut| (cut, frame + 1)));
     }
-    cutter.finish(&mut cuts);
+    cutter.finish(EndReason::EndOfRecording, &mut cuts);
     out.extend(cuts.into_iter().map(|cut| (cut, track.len())));
     out
 }

@@ -2,7 +2,7 @@
 //!
 //! A chunk of 512 samples, with the 64 before it, gives one probability: the magnitudes of four spectra, four
 //! convolutions, an LSTM cell and a linear head. Only the cell has a state; all before it is computed for many chunks
-//! at a time.
+//! at a time. A second state of the cell starts afresh in long pauses.
 //!
 //! | | |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | convolutions | `[4, 128]`, `[2, 64]`, `[64]`, `[128]` |
 //! | gates of the LSTM | `[512]` |
 
+mod fresh;
 mod layer;
 mod lstm;
 mod spectrum;
@@ -19,8 +20,9 @@ mod weights;
 use std::ops::Range;
 
 use self::{
+    fresh::FreshState,
     layer::{Layer, StridedRows},
-    lstm::LstmState,
+    lstm::{GATES, LstmState},
     spectrum::{BINS, FRAMES, Spectrum},
     weights::SileroWeights,
 };
@@ -34,12 +36,13 @@ pub(super) const BLOCK: usize = 24;
 
 const TAPS: usize = 3;
 
-/// The network and its state.
+/// The network and its states.
 #[derive(Debug, Clone)]
 pub(super) struct Silero {
     weights: &'static SileroWeights,
     spectrum: Spectrum,
     state: LstmState,
+    fresh: FreshState,
     /// Intermediate values of up to [`BLOCK`] chunks.
     buffers: [Vec<f32>; 6],
 }
@@ -59,19 +62,20 @@ impl Silero {
             weights,
             spectrum: Spectrum::new(),
             state: LstmState::default(),
+            fresh: FreshState::default(),
             buffers: widths.map(|width| vec![0.0; BLOCK * width]),
         }
     }
 
     /// Returns to the start of a recording.
     pub(super) fn reset(&mut self) {
-        self.state = LstmState::default();
+        (self.state, self.fresh) = (LstmState::default(), FreshState::default());
     }
 
     /// Appends the probability of each chunk. `samples` are the 64 before the first chunk and then the chunks, at most 24;
     /// chunk `i` is multiplied by `gains[i]`.
     pub(super) fn run(&mut self, samples: &[f32], gains: &[f32], probabilities: &mut Vec<f32>) {
-        let Self { weights, spectrum, state, buffers } = self;
+        let Self { weights, spectrum, state, fresh, buffers } = self;
         let mut buffers = buffers.each_mut().map(Vec::as_mut_slice);
         for buffer in &mut buffers {
             let width = buffer.len() / BLOCK;
@@ -87,7 +91,13 @@ impl Silero {
         linear(&weights.conv3, two, three, true);
         linear(&weights.conv4, three, four, true);
         linear(&weights.input, four, gates, false);
-        weights.lstm.run(state, gates, probabilities);
+        for gates in gates.as_chunks_mut::<GATES>().0 {
+            let mut again = *gates;
+            weights.lstm.run(state, gates, probabilities);
+            if let Some(probability) = probabilities.last_mut() {
+                *probability = fresh.probability(&weights.lstm, &mut again, *probability);
+            }
+        }
     }
 }
 

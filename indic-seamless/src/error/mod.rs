@@ -1,8 +1,11 @@
 //! [`Error`], the one error type of the crate.
 
-use std::{fmt, io, path::PathBuf};
+mod reason;
 
-use crate::transcript::Transcript;
+use std::{io, path::PathBuf};
+
+pub use self::reason::{HubErrorKind, StopReason};
+use crate::{language::Language, transcript::Transcript};
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -104,12 +107,29 @@ pub enum Error {
     },
 
     /// A language that neither this crate nor the checkpoint knows.
-    #[error("unknown language {found:?}; known: {}", known.join(" "))]
+    #[error("unknown language {found:?}; {}", suggestions(similar, known))]
     UnknownLanguage {
         /// What was asked for.
         found: String,
+        /// Languages whose names or codes are similar, the likeliest first. If there are any, the message names these instead
+        /// of all known ones.
+        similar: Vec<Language>,
         /// The known codes.
         known: Vec<String>,
+    },
+
+    /// A known language in a script that the model does not write it in, such as `pa-Arab`.
+    #[error(
+        "language {found:?}: the model writes {} in the script {}, not in {script}; for that, ask for {language}",
+        language.name(), language.script()
+    )]
+    UnsupportedScript {
+        /// What was asked for.
+        found: String,
+        /// The language.
+        language: Language,
+        /// The script that was asked for, by its ISO 15924 code; [`Language::script`] is the other one.
+        script: String,
     },
 
     /// An option has a value that cannot be used.
@@ -295,57 +315,25 @@ pub enum Error {
         /// [`generate`](crate::generation::generate).
         partial: Option<Box<Transcript>>,
     },
+
+    /// An error ended a transcription after a part of the recording had been transcribed.
+    #[error("{cause}, after {} segments", partial.segments.len())]
+    Unfinished {
+        /// The error.
+        #[source]
+        cause: Box<Error>,
+        /// What was finished.
+        partial: Box<Transcript>,
+    },
 }
 
-/// Why work was stopped; the `reason` of [`Error::Stopped`].
-///
-/// ```
-/// assert_eq!(indic_seamless::StopReason::Deadline.to_string(), "deadline exceeded");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StopReason {
-    /// [`CancelToken::cancel`](crate::CancelToken::cancel) was called.
-    Cancelled,
-    /// The deadline has passed.
-    Deadline,
-}
-
-impl fmt::Display for StopReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cancelled => "cancelled",
-            Self::Deadline => "deadline exceeded",
-        })
+/// What [`Error::UnknownLanguage`] says about the languages there are.
+fn suggestions(similar: &[Language], known: &[String]) -> String {
+    if similar.is_empty() {
+        return format!("known: {}", known.join(" "));
     }
-}
-
-/// Why a model could not be downloaded from the hub; the `kind` of [`Error::Hub`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum HubErrorKind {
-    /// The hub requires a token and got none, or does not accept it (401).
-    Unauthorized,
-    /// The account of the token may not read the model: its licence is not accepted yet, or the token lacks the
-    /// permission (403).
-    NotAccepted,
-    /// There is no such model, or it is private.
-    ModelNotFound,
-    /// The model has no such branch, tag or commit.
-    RevisionNotFound,
-    /// The model lacks a file that is needed.
-    FileNotFound,
-    /// Offline mode forbids the download, and the cache does not hold all files.
-    Offline,
-    /// The hub, or the host that stores its files, is out of reach, overloaded or stopped sending.
-    Network,
-    /// The cache cannot be written. A disk that is too full for the model is [`Error::NoSpace`], found before the
-    /// download.
-    Disk,
-    /// Another program holds the lock of a file, and its download makes no progress.
-    Locked,
-    /// Invalid answers: a wrong size or checksum, the page of a proxy instead of a file, a server that is not a hub.
-    InvalidAnswer,
+    let similar: Vec<String> = similar.iter().map(|language| format!("{language} ({})", language.name())).collect();
+    format!("similar: {}", similar.join(", "))
 }
 
 /// The one of `all` whose name is `text`.
@@ -384,5 +372,24 @@ impl Error {
     pub(crate) fn invalid_file<E: ToString>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
         let path = path.into();
         move |reason| Self::InvalidFile { path, reason: reason.to_string() }
+    }
+
+    /// What was transcribed before the error.
+    #[must_use]
+    pub fn partial(&self) -> Option<&Transcript> {
+        match self {
+            Self::Stopped { partial, .. } => partial.as_deref(),
+            Self::Unfinished { partial, .. } => Some(partial),
+            _ => None,
+        }
+    }
+
+    /// The error that ended a transcription, if this is [`Error::Unfinished`]; else this error.
+    #[must_use]
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Unfinished { cause, .. } => cause.cause(),
+            other => other,
+        }
     }
 }

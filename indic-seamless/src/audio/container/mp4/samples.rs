@@ -1,0 +1,204 @@
+//! [`Mp4Samples`]: takes the samples of the sound track out of an MP4 file.
+
+use std::collections::VecDeque;
+
+use symphonia::core::{
+    formats::{MediaInfo, Track},
+    packet::Packet,
+    units::{Duration, Timestamp},
+};
+
+use super::{
+    TOP,
+    boxes::next_box,
+    movie::{Movie, Part},
+    table::{Run, Sample, Table, runs},
+};
+use crate::{
+    audio::{
+        container::layout::Layout,
+        demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
+        error::AudioError,
+        fault::Fault,
+        scan::Reader,
+        source::AudioSource,
+    },
+    damage::DamageKind,
+};
+
+/// Takes samples out of the table of the movie, then out of its fragments.
+pub(super) struct Mp4Samples {
+    pub(super) reader: Reader<AudioSource>,
+    pub(super) movie: Movie,
+    /// The sound track, as the decoder wants it.
+    pub(super) track: Track,
+    pub(super) layout: Option<Layout>,
+    /// What is heard, if that is more than one part.
+    pub(super) parts: VecDeque<Part>,
+    pub(super) table: Option<Table>,
+    /// Where the next box is that may be a fragment.
+    pub(super) next_box: u64,
+    pub(super) runs: VecDeque<Run>,
+    /// When the next fragment starts, if it does not say so.
+    pub(super) time: u64,
+    /// How many more bytes are handed out: no more than the file has, so that a table that points to the same bytes again
+    /// and again costs no more than one that does not.
+    pub(super) budget: u64,
+    /// Whether it was said that samples are missing.
+    pub(super) cut: bool,
+    /// Damage before the sample `missed`, which was not handed out yet.
+    pub(super) fault: Option<Fault>,
+    pub(super) missed: Option<Sample>,
+}
+
+impl Mp4Samples {
+    fn sample(&mut self) -> Result<Option<Sample>, DemuxError> {
+        let length = self.reader.length();
+        loop {
+            if let Some(run) = self.runs.front_mut() {
+                match run.next(length) {
+                    Some(sample) => return Ok(Some(sample)),
+                    None => drop(self.runs.pop_front()),
+                }
+                continue;
+            }
+            if let (Some(table), Some(sound)) = (&mut self.table, self.movie.sound()) {
+                match table.next(sound, self.layout.as_ref(), length) {
+                    Some(sample) => return Ok(Some(sample)),
+                    None => self.end_table(),
+                }
+                continue;
+            }
+            if !self.movie.fragmented || !self.next_fragment()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Goes through the table again for the next part.
+    fn end_table(&mut self) {
+        self.table = None;
+        if self.parts.len() > 1 {
+            self.parts.pop_front();
+            self.table = Some(Table::default());
+            self.budget = self.reader.length();
+        }
+    }
+
+    /// Reads the next fragment, or finds where it may be. `false` where there is none.
+    fn next_fragment(&mut self) -> Result<bool, AudioError> {
+        let reader = &mut self.reader;
+        let length = reader.length();
+        reader.goto(self.next_box)?;
+        while let Some(header) = next_box(reader, length)? {
+            if let Some(size) = header.cut.filter(|_| TOP.contains(&&header.kind) && &header.kind != b"mdat") {
+                self.fault = Some(Fault::cut(&format!("bytes of box {}", header.name()), length - header.at, size));
+            }
+            if &header.kind == b"moof" {
+                let body = reader.data(header.end - header.body)?;
+                self.next_box = header.end;
+                self.runs = runs(header, &body, self.track.id, &self.movie.defaults, &mut self.time).into();
+                return Ok(true);
+            }
+            reader.goto(header.end)?;
+        }
+        // Faults behind the last fragment are found once.
+        let before = std::mem::replace(&mut self.next_box, length);
+        if (1..8).contains(&reader.left()) {
+            self.fault = Some(Fault::cut("bytes of a box header", reader.left(), 8));
+            return Ok(false);
+        }
+        // Behind bytes that are no box there may be more fragments.
+        if !reader.find(*b"moof")? {
+            return Ok(false);
+        }
+        let at = reader.pos().saturating_sub(4);
+        self.fault = Some(Fault::new(DamageKind::Corrupt, format!("no box before byte {at}")));
+        self.next_box = at;
+        Ok(at > before)
+    }
+
+    /// Fits a sample into the part that is heard. `None` where it is outside.
+    fn place(&self, sample: Sample) -> Option<i64> {
+        let Some(part) = self.parts.front() else { return i64::try_from(sample.time).ok() };
+        let heard = sample.time.saturating_add(sample.duration) > part.from && sample.time < part.to;
+        // Packets of codecs are not divided.
+        let start = if self.is_plain() { sample.time.max(part.from) } else { sample.time };
+        let time = i64::try_from(start).ok()?;
+        heard.then(|| time.saturating_sub_unsigned(part.from).saturating_add_unsigned(part.at))
+    }
+
+    /// Whether a unit of time is a sample.
+    fn is_plain(&self) -> bool {
+        self.layout.as_ref().is_some_and(|layout| layout.frames == 1)
+    }
+
+    /// Leaves out the plain samples in `data` that are outside of the part that is heard.
+    fn trim(&self, sample: Sample, data: &mut Vec<u8>) {
+        let (Some(part), Some(layout), true) = (self.parts.front(), &self.layout, self.is_plain()) else { return };
+        let bytes = |samples: u64| usize::try_from(samples.saturating_mul(layout.block)).unwrap_or(usize::MAX);
+        data.truncate(bytes(part.to.saturating_sub(sample.time)));
+        data.drain(..bytes(part.from.saturating_sub(sample.time)).min(data.len()));
+    }
+}
+
+impl Demuxer for Mp4Samples {
+    fn track(&self) -> Option<AudioTrack> {
+        Some(AudioTrack { track: self.track.clone(), media: MediaInfo::default(), alone: self.movie.tracks.len() == 1 })
+    }
+
+    fn next(&mut self) -> Result<Demuxed, DemuxError> {
+        loop {
+            let sample = match self.missed.take() {
+                None => self.sample()?,
+                missed => missed,
+            };
+            // The damage lies before the fragment of the sample.
+            if let Some(fault) = self.fault.take() {
+                self.missed = sample;
+                return Ok(Demuxed::Fault(fault));
+            }
+            let Some(sample) = sample else { return Ok(Demuxed::End) };
+            let Some(time) = self.place(sample) else { continue };
+            let mut data = Vec::new();
+            if sample.at < self.reader.length() {
+                self.reader.goto(sample.at)?;
+                data = self.reader.data(sample.size)?;
+            }
+            let Some(budget) = self.budget.checked_sub(data.len() as u64) else {
+                let reason = "its sample table is longer than the file";
+                (self.table, self.movie.fragmented) = (None, false);
+                self.runs.clear();
+                self.parts.clear();
+                let fault = Fault::new(DamageKind::Corrupt, reason);
+                return Ok(if std::mem::replace(&mut self.cut, true) { Demuxed::End } else { Demuxed::Fault(fault) });
+            };
+            if let Some(layout) = &self.layout {
+                data.truncate(data.len() - data.len() % layout.block as usize);
+            }
+            if (data.len() as u64) < sample.size {
+                let (end, length) = (sample.at.saturating_add(sample.size), self.reader.length());
+                if !std::mem::replace(&mut self.cut, true) {
+                    self.fault = Some(Fault::cut("bytes", length, end));
+                }
+                // What there is of plain samples can be heard.
+                if self.layout.is_none() || data.is_empty() {
+                    continue;
+                }
+            }
+            self.budget = budget;
+            self.trim(sample, &mut data);
+            // Decoders of ADPCM want the number of samples.
+            let duration = match &self.layout {
+                Some(layout) => data.len() as u64 / layout.block * layout.frames,
+                None => sample.duration,
+            };
+            return Ok(Demuxed::Packet(Packet::new(
+                self.track.id,
+                Timestamp::new(time),
+                Duration::new(duration),
+                data,
+            )));
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! [`Survey`]: what a demuxer gives from the start to the end, found out before anything is decoded.
+
+use crate::audio::{
+    demuxer::{DemuxError, Demuxed, Demuxer},
+    error::AudioError,
+    fault::Fault,
+};
+
+/// The most faults that are kept.
+const MAX_FAULTS: usize = 1_000;
+
+/// What a demuxer gives.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) faults: Vec<Fault>,
+    /// The length of all packets in seconds. What is missing between them does not count.
+    pub(super) seconds: f64,
+    /// Samples of the first track, per channel.
+    pub(super) first: u64,
+    pub(super) tracks: usize,
+}
+
+impl Survey {
+    /// Runs through all packets of a demuxer whose time stamps count samples.
+    pub(super) fn of(demuxer: &mut dyn Demuxer) -> Result<Self, AudioError> {
+        let mut survey = Self { tracks: 1, ..Self::default() };
+        let mut rate = rate(demuxer);
+        loop {
+            match demuxer.next() {
+                Ok(Demuxed::Packet(packet)) => {
+                    let samples = packet.dur.get();
+                    survey.seconds += samples as f64 / f64::from(rate);
+                    if survey.tracks == 1 {
+                        survey.first += samples;
+                    }
+                }
+                Ok(Demuxed::NewTracks) => {
+                    survey.tracks += 1;
+                    rate = self::rate(demuxer);
+                }
+                Ok(Demuxed::Fault(fault)) if survey.faults.len() < MAX_FAULTS => survey.faults.push(fault),
+                Ok(Demuxed::Fault(_)) => {}
+                Ok(Demuxed::End) => return Ok(survey),
+                Err(DemuxError::Read(error)) => return Err(error.into()),
+                Err(DemuxError::Other(error)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The rate of the track by its headers, in Hz.
+fn rate(demuxer: &dyn Demuxer) -> u32 {
+    demuxer.track().and_then(|track| track.rate()).unwrap_or(0).max(1)
+}

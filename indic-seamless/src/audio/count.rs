@@ -8,8 +8,6 @@ use crate::damage::DamageKind;
 /// How much came out of a track.
 #[derive(Debug, Default)]
 pub(super) struct Count {
-    pub(super) packets: u64,
-    pub(super) bytes: u64,
     /// The end of the last packet, in the track's time base.
     pub(super) end: u64,
     /// Decoded samples per channel, including those that are not heard.
@@ -21,8 +19,6 @@ pub(super) struct Count {
 impl Count {
     /// Counts a packet in.
     pub(super) fn packet(&mut self, packet: &Packet) {
-        self.packets += 1;
-        self.bytes += packet.data.len() as u64;
         let end = packet.pts.saturating_add(packet.dur).get();
         self.end = self.end.max(u64::try_from(end).unwrap_or(0));
     }

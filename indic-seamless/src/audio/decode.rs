@@ -41,7 +41,6 @@ pub(super) struct Decoder {
 struct TrackDecoder {
     track: AudioTrack,
     codec: Codec,
-    trusts_padding: bool,
     starts_late: bool,
     count: Count,
     interleaved: Vec<f32>,
@@ -201,13 +200,11 @@ impl Decoder {
 
 impl TrackDecoder {
     fn new(demuxer: &dyn Demuxer, container: &dyn Container, sink: &mut SampleSink) -> Result<Self, AudioError> {
-        let mut track = demuxer.track().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))?;
-        container.correct(&mut track.track);
+        let track = demuxer.track().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))?;
         let codec = Codec::new(&track.track)?;
         sink.start(container.edit(&track), codec.pre_skip());
-        let (trusts_padding, starts_late) = (container.trusts_padding(&track), container.starts_late());
         let (count, interleaved) = (Count::default(), Vec::new());
-        Ok(Self { track, codec, trusts_padding, starts_late, count, interleaved })
+        Ok(Self { track, codec, starts_late: container.starts_late(), count, interleaved })
     }
 
     fn decode(&mut self, mut packet: Packet, sink: &mut SampleSink, strict: bool) -> Result<(), AudioError> {
@@ -217,7 +214,7 @@ impl TrackDecoder {
         self.count.packet(&packet);
         // Whether this packet is the last one is not known yet. The sink holds its padding back, and keeps it if more
         // packets follow.
-        let padding = if self.trusts_padding { packet.trim_end } else { Ticks::ZERO };
+        let padding = packet.trim_end;
         packet.dur = packet.dur.saturating_add(packet.trim_end);
         packet.trim_end = Ticks::ZERO;
         let at_s = self.track.seconds_at(packet.pts);

@@ -21,7 +21,7 @@ use crate::damage::{Damage, DamageKind};
 const MAX_PADDING_S: usize = 60;
 /// Samples of codecs that only reach full scale, 1, or a little more: beyond this the decoder went astray.
 const LOUDEST: f32 = 16.0;
-/// The most places that are listed. Beyond, one more of a kind only counts as damage.
+/// The most places of damage that are listed.
 const MAX_DAMAGE: usize = 1_000;
 
 /// Collects a recording.

@@ -3,19 +3,19 @@
 use symphonia::{
     core::{
         codecs::audio::well_known::CODEC_ID_AAC,
-        formats::{FormatOptions, FormatReader, Track},
+        formats::{FormatOptions, Track},
     },
     default::formats::AdtsReader,
 };
 
 use super::{
     Container,
-    frame_demuxer::{FrameDemuxer, FrameKind},
-    frames::{Form, Frame},
+    frame_demuxer::{FrameDemuxer, FrameKind, first_track},
+    frames::{Form, Frame, first_frame},
     survey::Survey,
 };
 use crate::audio::{
-    demuxer::{self, AudioTrack, Demuxer},
+    demuxer::{AudioTrack, Demuxer},
     error::AudioError,
     fault::Fault,
     source::AudioSource,
@@ -23,8 +23,6 @@ use crate::audio::{
 
 /// The samples of a frame, per channel and at the rate in its header.
 const SAMPLES_EACH: u32 = 1024;
-/// How far to look for the first frame of a stream that starts in the middle of one.
-const SEARCH: usize = 1 << 16;
 
 /// A stream of AAC frames.
 pub(super) struct Adts {
@@ -37,13 +35,7 @@ impl Container for Adts {
     }
 
     fn first_frame(source: &mut AudioSource) -> Result<Option<u64>, AudioError> {
-        let head = source.peek(0, SEARCH)?;
-        let frame = |at: usize| AdtsFrames::parse(head.get(at..)?);
-        let found = (0..head.len()).find(|&at| {
-            let Some(first) = frame(at) else { return false };
-            frame(at + first.size).is_some_and(|second| second.form == first.form)
-        });
-        Ok(found.map(|at| at as u64))
+        first_frame(source, AdtsFrames::parse)
     }
 
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
@@ -82,10 +74,6 @@ impl FrameKind for AdtsFrames {
     }
 
     fn track(frame: &[u8]) -> Result<Track, AudioError> {
-        let mut source = AudioSource::from_bytes(frame.to_vec());
-        // If it knew the length, the demuxer would guess a duration.
-        source.forbid_seeking();
-        let reader = AdtsReader::try_new(demuxer::stream(source), FormatOptions::default())?;
-        reader.tracks().first().cloned().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))
+        first_track(frame, |stream| Ok(Box::new(AdtsReader::try_new(stream, FormatOptions::default())?)))
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Container,
     layout::Layout,
-    samples::{self, Samples},
+    samples::{self, Region},
 };
 use crate::audio::{
     demuxer::{AudioTrack, Demuxer},
@@ -17,12 +17,7 @@ use crate::audio::{
 const MAX_FORMAT: u32 = 1 << 10;
 
 /// An AIFF file.
-pub(super) struct Aiff {
-    layout: Layout,
-    start: u64,
-    length: u64,
-    faults: Vec<Fault>,
-}
+pub(super) struct Aiff(Region);
 
 impl Container for Aiff {
     fn sniff(head: &[u8]) -> bool {
@@ -55,22 +50,19 @@ impl Container for Aiff {
         let (start, declared) = data.ok_or_else(|| AudioError::NoAudio("there is no chunk with samples".to_owned()))?;
         scan.goto(start)?;
         let present = scan.left();
-        let (length, fault) = match declared {
+        let found = match declared {
             0 if present > 0 => samples::to_the_end(present, layout.block),
             declared => samples::measure(declared, present, layout.block),
         };
-        if length < layout.block {
-            return Err(samples::no_samples(fault.as_ref()));
-        }
-        Ok(Self { layout, start, length, faults: fault.into_iter().collect() })
+        Region::of_file(layout, start, found).map(Self)
     }
 
     fn faults(&self) -> &[Fault] {
-        &self.faults
+        self.0.faults()
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
-        Ok(Box::new(Samples::new(source, self.layout.clone(), self.start, Some(self.length))?))
+        self.0.open(source)
     }
 
     fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {

@@ -3,7 +3,7 @@
 use super::{
     Container,
     layout::Layout,
-    samples::{self, Samples},
+    samples::{self, Region},
 };
 use crate::audio::{
     demuxer::{AudioTrack, Demuxer},
@@ -17,13 +17,7 @@ use crate::audio::{
 const UNKNOWN: u32 = u32::MAX;
 
 /// An AU file or pipe.
-pub(super) struct Au {
-    layout: Layout,
-    start: u64,
-    /// The bytes of the samples; `None` for everything up to the end of a pipe.
-    length: Option<u64>,
-    faults: Vec<Fault>,
-}
+pub(super) struct Au(Region);
 
 impl Container for Au {
     fn sniff(head: &[u8]) -> bool {
@@ -64,26 +58,23 @@ impl Container for Au {
         let start = u64::from(start);
         if is_pipe {
             let length = (!unknown).then_some(declared.into());
-            return Ok(Self { layout, start, length, faults: Vec::new() });
+            return Ok(Self(Region::of_pipe(layout, start, length)));
         }
         scan.goto(start)?;
         let present = scan.left();
-        let (length, fault) = match unknown {
+        let found = match unknown {
             true => samples::to_the_end(present, layout.block),
             false => samples::measure(declared.into(), present, layout.block),
         };
-        if length < layout.block {
-            return Err(samples::no_samples(fault.as_ref()));
-        }
-        Ok(Self { layout, start, length: Some(length), faults: fault.into_iter().collect() })
+        Region::of_file(layout, start, found).map(Self)
     }
 
     fn faults(&self) -> &[Fault] {
-        &self.faults
+        self.0.faults()
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
-        Ok(Box::new(Samples::new(source, self.layout.clone(), self.start, self.length)?))
+        self.0.open(source)
     }
 
     fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {

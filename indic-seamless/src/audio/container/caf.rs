@@ -80,7 +80,7 @@ impl Container for Caf {
             Ok(size) => samples::measure(size, present, block),
         };
         if length < block {
-            return Err(samples::no_samples(fault.as_ref()));
+            return Err(samples::no_samples(fault));
         }
         let sizes = match &codec {
             Codec::Samples(_) => Vec::new(),

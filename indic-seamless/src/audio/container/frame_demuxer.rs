@@ -6,16 +6,18 @@ use std::{
 };
 
 use symphonia::core::{
-    formats::{MediaInfo, Track},
+    formats::{FormatReader, MediaInfo, Track},
+    io::MediaSourceStream,
     packet::Packet,
     units::{Duration, Timestamp},
 };
 
 use super::frames::{Form, Frame, FrameReader, Step};
 use crate::audio::{
-    demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
+    demuxer::{self, AudioTrack, DemuxError, Demuxed, Demuxer},
     error::AudioError,
     fault::Fault,
+    source::AudioSource,
 };
 
 /// A kind of frames.
@@ -125,6 +127,18 @@ impl<K: FrameKind, R: Read + Seek + Send + Sync> Demuxer for FrameDemuxer<K, R> 
             Step::End => Ok(self.missing().map_or(Demuxed::End, Demuxed::Fault)),
         }
     }
+}
+
+/// The track that one of Symphonia's demuxers, which `open` opens, finds in a frame.
+pub(super) fn first_track(
+    frame: &[u8],
+    open: impl FnOnce(MediaSourceStream<'static>) -> Result<Box<dyn FormatReader>, AudioError>,
+) -> Result<Track, AudioError> {
+    let mut source = AudioSource::from_bytes(frame.to_vec());
+    // If it knew the length, the demuxer would guess a duration.
+    source.forbid_seeking();
+    let reader = open(demuxer::stream(source))?;
+    reader.tracks().first().cloned().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))
 }
 
 /// The length by the description, in samples, with all that is to be removed.

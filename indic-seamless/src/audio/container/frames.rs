@@ -5,7 +5,10 @@ use std::io::{self, Read, Seek};
 use symphonia::core::codecs::audio::AudioCodecId;
 
 use super::{tags, window::Window};
-use crate::{audio::fault::Fault, damage::DamageKind};
+use crate::{
+    audio::{error::AudioError, fault::Fault, source::AudioSource},
+    damage::DamageKind,
+};
 
 /// Enough bytes to parse any header of a frame or a tag.
 const HEAD: usize = 32;
@@ -13,6 +16,9 @@ const HEAD: usize = 32;
 const SHORTEST: usize = 4;
 /// How far to look ahead for a frame at once.
 const SEARCH: usize = 4096;
+
+/// How far to look for the first frame of a stream that starts in the middle of one.
+const FIRST: usize = 1 << 16;
 
 /// What is the same in all frames of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +39,21 @@ pub(super) struct Frame {
     pub(super) skip: usize,
     /// Samples per channel.
     pub(super) samples: u32,
+}
+
+/// Where, near the start, two frames of the same form follow each other: a recording of a radio stream starts anywhere in a
+/// frame.
+pub(super) fn first_frame(
+    source: &mut AudioSource,
+    parse: fn(&[u8]) -> Option<Frame>,
+) -> Result<Option<u64>, AudioError> {
+    let head = source.peek(0, FIRST)?;
+    let frame = |at: usize| parse(head.get(at..)?);
+    let found = (0..head.len()).find(|&at| {
+        let Some(first) = frame(at) else { return false };
+        frame(at + first.size).is_some_and(|second| second.form == first.form)
+    });
+    Ok(found.map(|at| at as u64))
 }
 
 /// What comes next in a stream.

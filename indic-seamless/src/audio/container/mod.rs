@@ -28,8 +28,6 @@ mod wav;
 mod wave;
 mod window;
 
-use symphonia::core::formats::Track;
-
 pub(super) use self::{unknown::unknown, wav::header as wav_header};
 
 use super::{
@@ -84,9 +82,6 @@ pub(super) trait Container: Send + Sync {
     /// Opens the demuxer for the `source` that was walked.
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError>;
 
-    /// Corrects what the demuxer says about the track that is decoded.
-    fn correct(&self, _track: &mut Track) {}
-
     /// The part of the track that is heard.
     fn edit(&self, _track: &AudioTrack) -> Edit {
         Edit::default()
@@ -96,11 +91,6 @@ pub(super) trait Container: Send + Sync {
     /// there is nothing else, a late first time stamp means that the start of a stream was missed.
     fn starts_late(&self) -> bool {
         false
-    }
-
-    /// Whether the padding that the demuxer states for the end is to be removed.
-    fn trusts_padding(&self, _track: &AudioTrack) -> bool {
-        true
     }
 
     /// The length that the headers promise, in seconds.

@@ -3,27 +3,24 @@
 use symphonia::{
     core::{
         codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3},
-        formats::{FormatOptions, FormatReader, Track},
+        formats::{FormatOptions, Track},
     },
     default::formats::MpaReader,
 };
 
 use super::{
     Container,
-    frame_demuxer::{FrameDemuxer, FrameKind, promised_samples},
-    frames::{Form, Frame},
+    frame_demuxer::{FrameDemuxer, FrameKind, first_track, promised_samples},
+    frames::{Form, Frame, first_frame},
     survey::Survey,
 };
 use crate::audio::{
-    demuxer::{self, AudioTrack, Demuxer},
+    demuxer::{AudioTrack, Demuxer},
     edit::{Edit, Span},
     error::AudioError,
     fault::Fault,
     source::AudioSource,
 };
-
-/// How far to look for the first frame of a stream that starts in the middle of one.
-const SEARCH: usize = 1 << 16;
 
 /// A stream of MPEG audio frames.
 pub(super) struct Mpeg {
@@ -35,16 +32,8 @@ impl Container for Mpeg {
         parse(head).is_some() || is_free_format(head)
     }
 
-    /// Where, near the start, two frames of the same kind follow each other: a recording of a radio stream starts
-    /// anywhere in a frame.
     fn first_frame(source: &mut AudioSource) -> Result<Option<u64>, AudioError> {
-        let head = source.peek(0, SEARCH)?;
-        let frame = |at: usize| parse(head.get(at..)?);
-        let found = (0..head.len()).find(|&at| {
-            let Some(first) = frame(at) else { return false };
-            frame(at + first.size).is_some_and(|second| second.form == first.form)
-        });
-        Ok(found.map(|at| at as u64))
+        first_frame(source, parse)
     }
 
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
@@ -92,11 +81,7 @@ impl FrameKind for Mpa {
     }
 
     fn track(frame: &[u8]) -> Result<Track, AudioError> {
-        let mut source = AudioSource::from_bytes(frame.to_vec());
-        // If it knew the length, the demuxer would guess a duration.
-        source.forbid_seeking();
-        let reader = MpaReader::try_new(demuxer::stream(source), FormatOptions::default())?;
-        reader.tracks().first().cloned().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))
+        first_track(frame, |stream| Ok(Box::new(MpaReader::try_new(stream, FormatOptions::default())?)))
     }
 
     /// Whether it holds a Xing, Info or VBRI tag instead of audio.

@@ -126,13 +126,46 @@ pub(super) fn to_the_end(present: u64, block: u64) -> (u64, Option<Fault>) {
     (present, (rest > 0).then(|| half_sample(rest, block)))
 }
 
-/// The fault of a file without any sample.
-pub(super) fn no_samples(promised: Option<&Fault>) -> AudioError {
+/// The error for a file without any sample.
+pub(super) fn no_samples(promised: Option<Fault>) -> AudioError {
     match promised {
-        Some(Fault { kind: DamageKind::CutShort, reason }) => {
-            AudioError::Damaged(Fault::new(DamageKind::CutShort, reason))
-        }
+        Some(cut) if cut.kind == DamageKind::CutShort => AudioError::Damaged(cut),
         _ => AudioError::NoAudio("its data chunk is empty".to_owned()),
+    }
+}
+
+/// Where the samples of a file or a pipe are, and how they are packed.
+#[derive(Debug)]
+pub(super) struct Region {
+    layout: Layout,
+    /// The first byte.
+    start: u64,
+    /// The bytes; `None` for everything up to the end of a pipe.
+    length: Option<u64>,
+    faults: Vec<Fault>,
+}
+
+impl Region {
+    /// Samples of a file, of which there are as many as [`measure`] or [`to_the_end`] found.
+    pub(super) fn of_file(layout: Layout, start: u64, found: (u64, Option<Fault>)) -> Result<Self, AudioError> {
+        let (length, fault) = found;
+        if length < layout.block {
+            return Err(no_samples(fault));
+        }
+        Ok(Self { layout, start, length: Some(length), faults: fault.into_iter().collect() })
+    }
+
+    /// Samples that arrive in a pipe.
+    pub(super) fn of_pipe(layout: Layout, start: u64, length: Option<u64>) -> Self {
+        Self { layout, start, length, faults: Vec::new() }
+    }
+
+    pub(super) fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    pub(super) fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
+        Ok(Box::new(Samples::new(source, self.layout.clone(), self.start, self.length)?))
     }
 }
 

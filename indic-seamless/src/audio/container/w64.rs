@@ -3,7 +3,7 @@
 use super::{
     Container,
     layout::Layout,
-    samples::{self, Samples},
+    samples::{self, Region},
     wave::WaveFormat,
 };
 use crate::audio::{
@@ -24,12 +24,7 @@ const HEADER: u64 = 24;
 const MAX_FORMAT: u64 = 1 << 17;
 
 /// A Wave64 file.
-pub(super) struct Wave64 {
-    layout: Layout,
-    start: u64,
-    length: u64,
-    faults: Vec<Fault>,
-}
+pub(super) struct Wave64(Region);
 
 impl Container for Wave64 {
     fn sniff(head: &[u8]) -> bool {
@@ -52,16 +47,12 @@ impl Container for Wave64 {
             match (&name, layout.take()) {
                 ([b'd', b'a', b't', b'a', ..], Some(layout)) if wave => {
                     let layout: Layout = layout;
-                    let (length, fault) = match body {
+                    let found = match body {
                         0 => samples::to_the_end(present, layout.block),
                         body if body >= i64::MAX as u64 - (1 << 16) => samples::to_the_end(present, layout.block),
                         body => samples::measure(body, present, layout.block),
                     };
-                    if length < layout.block {
-                        return Err(samples::no_samples(fault.as_ref()));
-                    }
-                    let faults = fault.into_iter().collect();
-                    return Ok(Self { layout, start: scan.pos(), length, faults });
+                    return Region::of_file(layout, scan.pos(), found).map(Self);
                 }
                 ([b'f', b'm', b't', b' ', ..], _) if wave && body <= MAX_FORMAT => {
                     layout = match WaveFormat::parse(&scan.data(body)?, false)? {
@@ -81,11 +72,11 @@ impl Container for Wave64 {
     }
 
     fn faults(&self) -> &[Fault] {
-        &self.faults
+        self.0.faults()
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
-        Ok(Box::new(Samples::new(source, self.layout.clone(), self.start, Some(self.length))?))
+        self.0.open(source)
     }
 
     fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {

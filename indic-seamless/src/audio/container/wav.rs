@@ -1,17 +1,13 @@
 //! RIFF WAVE, and its variants for large files, RF64 and BW64: where the samples are, and how long the data really is.
 
-use symphonia::core::formats::Track;
-
 use super::{
     Container,
-    layout::Layout,
     mpeg::Mpeg,
-    samples::{self, Samples},
+    samples::{self, Region},
     tags,
     wave::WaveFormat,
 };
 use crate::audio::{
-    count::Count,
     demuxer::{AudioTrack, Demuxer},
     edit::Edit,
     error::AudioError,
@@ -35,14 +31,7 @@ const CHUNKS: [&[u8; 4]; 25] = [
 
 /// A WAV file or pipe.
 pub(super) enum Wav {
-    Samples {
-        layout: Layout,
-        /// The first byte of the data.
-        start: u64,
-        /// The bytes of the data; `None` for everything up to the end of a pipe.
-        length: Option<u64>,
-        faults: Vec<Fault>,
-    },
+    Samples(Region),
     /// A recording of MP3 frames.
     Mp3(Mpeg),
 }
@@ -79,62 +68,39 @@ impl Container for Wav {
         };
         if is_pipe {
             let length = Some(declared).filter(|&length| !is_placeholder(length));
-            return Ok(Self::Samples { layout, start, length, faults: Vec::new() });
+            return Ok(Self::Samples(Region::of_pipe(layout, start, length)));
         }
         let (length, fault) = measure(&mut scan, declared, layout.block)?;
-        if length < layout.block {
-            return Err(samples::no_samples(fault.as_ref().filter(|_| present > 0)));
-        }
-        Ok(Self::Samples { layout, start, length: Some(length), faults: fault.into_iter().collect() })
+        // Where nothing follows the header, nothing was cut.
+        let fault = fault.filter(|_| present > 0);
+        Region::of_file(layout, start, (length, fault)).map(Self::Samples)
     }
 
     fn faults(&self) -> &[Fault] {
         match self {
-            Self::Samples { faults, .. } => faults,
+            Self::Samples(region) => region.faults(),
             Self::Mp3(mpeg) => mpeg.faults(),
         }
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
         match self {
-            Self::Samples { layout, start, length, .. } => {
-                Ok(Box::new(Samples::new(source, layout.clone(), *start, *length)?))
-            }
+            Self::Samples(region) => region.open(source),
             Self::Mp3(mpeg) => mpeg.open(source),
-        }
-    }
-
-    fn correct(&self, track: &mut Track) {
-        if let Self::Mp3(mpeg) = self {
-            mpeg.correct(track);
         }
     }
 
     fn edit(&self, track: &AudioTrack) -> Edit {
         match self {
-            Self::Samples { .. } => Edit::default(),
+            Self::Samples(_) => Edit::default(),
             Self::Mp3(mpeg) => mpeg.edit(track),
-        }
-    }
-
-    fn trusts_padding(&self, track: &AudioTrack) -> bool {
-        match self {
-            Self::Samples { .. } => true,
-            Self::Mp3(mpeg) => mpeg.trusts_padding(track),
         }
     }
 
     fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {
         match self {
-            Self::Samples { .. } => track.seconds(),
+            Self::Samples(_) => track.seconds(),
             Self::Mp3(mpeg) => mpeg.promised_seconds(track),
-        }
-    }
-
-    fn check(&self, track: &AudioTrack, count: &Count) -> Result<(), AudioError> {
-        match self {
-            Self::Samples { .. } => Ok(()),
-            Self::Mp3(mpeg) => mpeg.check(track, count),
         }
     }
 }

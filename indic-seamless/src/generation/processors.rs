@@ -41,7 +41,7 @@ use crate::{
 ///
 /// # fn main() -> indic_seamless::Result<()> {
 /// let transcriber = Transcriber::demo()?;
-/// let recording = Waveform::open("../examples/audio/hindi-1.wav")?;
+/// let recording = Waveform::open("examples/audio/hindi-1.wav")?;
 /// let first = transcriber.transcribe(&recording, Language::ENGLISH)?;
 /// // The first two tokens are the prompt.
 /// let ban = Arc::new(Ban(first.segments[0].tokens[2]));

@@ -58,6 +58,7 @@ mod backend;
 mod cancel;
 pub mod checkpoint;
 mod damage;
+pub mod engine;
 mod error;
 pub mod features;
 mod format;
@@ -67,6 +68,7 @@ mod language;
 mod memory;
 pub mod model;
 pub mod nn;
+mod scheduler;
 mod script;
 pub mod segmentation;
 #[cfg(feature = "service")]
@@ -85,9 +87,9 @@ pub use format::OutputFormat;
 pub use generation::{EarlyStopping, GenerationConfig, LogitsContext, LogitsProcessor, TokenEvent};
 pub use kernels::{ISA_VARIABLE, Isa};
 pub use language::Language;
+pub use scheduler::{ModelDecoder, Priority};
 pub use transcriber::{
-    LanguageScore, ModelDecoder, Progress, Retry, Segmentation, TranscribeOptions, Transcriber, TranscriberBuilder,
-    TranscriptStream,
+    LanguageScore, Progress, Retry, Segmentation, TranscribeOptions, Transcriber, TranscriberBuilder, TranscriptStream,
 };
 pub use transcript::{Alternative, EndReason, Flag, Segment, Timings, Transcript, Word};
 

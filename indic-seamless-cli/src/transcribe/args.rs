@@ -162,7 +162,7 @@ pub(crate) struct Search {
     /// When a looping segment is decoded again without repeats: auto (where recordings are cut), always or never
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub(crate) retry: Retry,
-    /// Segments per batch [default: up to 40 s of speech, at most 16 segments, both divided by the beams]
+    /// Segments that are decoded at a time [default: up to 80 s of speech]
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<NonZeroUsize>,
 }

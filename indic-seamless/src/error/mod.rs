@@ -1,9 +1,12 @@
 //! [`Error`], the one error type of the crate.
 
+mod make;
 mod reason;
 
 use std::{io, path::PathBuf};
 
+pub(crate) use self::make::by_name;
+use self::make::suggestions;
 pub use self::reason::{HubErrorKind, StopReason};
 use crate::{language::Language, transcript::Transcript};
 
@@ -316,6 +319,15 @@ pub enum Error {
         partial: Option<Box<Transcript>>,
     },
 
+    /// An [`Engine`](crate::engine::Engine) has no room for another recording.
+    #[error("{running} recordings are being transcribed and {waiting} are waiting: there is no room for another one")]
+    Busy {
+        /// Recordings that are being transcribed.
+        running: usize,
+        /// Recordings that wait.
+        waiting: usize,
+    },
+
     /// An error ended a transcription after a part of the recording had been transcribed.
     #[error("{cause}, after {} segments", partial.segments.len())]
     Unfinished {
@@ -327,53 +339,7 @@ pub enum Error {
     },
 }
 
-/// What [`Error::UnknownLanguage`] says about the languages there are.
-fn suggestions(similar: &[Language], known: &[String]) -> String {
-    if similar.is_empty() {
-        return format!("known: {}", known.join(" "));
-    }
-    let similar: Vec<String> = similar.iter().map(|language| format!("{language} ({})", language.name())).collect();
-    format!("similar: {}", similar.join(", "))
-}
-
-/// The one of `all` whose name is `text`.
-///
-/// # Errors
-///
-/// [`Error::InvalidOption`] with all names.
-pub(crate) fn by_name<T: Copy>(
-    option: &'static str,
-    text: &str,
-    all: impl IntoIterator<Item = T>,
-    name: fn(T) -> &'static str,
-) -> Result<T> {
-    let mut names = Vec::new();
-    for one in all {
-        if name(one) == text {
-            return Ok(one);
-        }
-        names.push(name(one));
-    }
-    let wanted = match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        _ => names.concat(),
-    };
-    Err(Error::InvalidOption { option, found: text.to_owned(), wanted })
-}
-
 impl Error {
-    /// An [`Error::Io`], for use in `map_err`.
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::Io { action, path, source }
-    }
-
-    /// An [`Error::InvalidFile`], for use in `map_err`.
-    pub(crate) fn invalid_file<E: ToString>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
-        let path = path.into();
-        move |reason| Self::InvalidFile { path, reason: reason.to_string() }
-    }
-
     /// What was transcribed before the error.
     #[must_use]
     pub fn partial(&self) -> Option<&Transcript> {

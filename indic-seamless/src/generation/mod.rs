@@ -21,7 +21,7 @@ pub use config::{EarlyStopping, GenerationConfig};
 pub(crate) use guard::{NO_REPEAT, is_loop, most_tokens};
 pub(crate) use limits::{Limits, PROMPT};
 pub use processors::{LogitsContext, LogitsProcessor};
-pub(crate) use steps::Steps;
+pub(crate) use steps::{Feed, Next, Steps};
 
 use crate::{cancel::CancelToken, error::Result};
 
@@ -68,7 +68,7 @@ impl Hypothesis {
 /// A token that the search has just accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenEvent {
-    /// The clip in the batch.
+    /// The number of the clip: in a transcription among those of the recording, from 0.
     pub item: usize,
     /// The number of the token after the prompt, from 0.
     pub step: usize,
@@ -109,10 +109,11 @@ pub fn generate(
     processors: &[Arc<dyn LogitsProcessor>],
     observer: &mut Observer<'_>,
 ) -> Result<Vec<Vec<Hypothesis>>> {
-    let mut steps = Steps::new(prompts, config, processors)?;
+    let mut steps = Steps::new(prompts, config, processors, 0)?;
+    let mut logits = Vec::new();
     while !steps.ended() {
         observer.cancel.check()?;
-        steps.advance(decoder, observer.on_token)?;
+        steps.advance(decoder, &mut logits, observer.on_token)?;
     }
     Ok(steps.results())
 }

@@ -69,7 +69,7 @@ pub struct LogitsContext<'a> {
     pub tokens: &'a [u32],
     /// The length of the prompt; in a transcription 2, the start token and the language.
     pub prompt_len: usize,
-    /// The clip in the batch, as in [`TokenEvent::item`](super::TokenEvent::item).
+    /// The number of the clip, as in [`TokenEvent::item`](super::TokenEvent::item).
     pub item: usize,
 }
 
@@ -100,12 +100,19 @@ pub(super) struct Processors {
     built_in: Vec<Box<dyn LogitsProcessor>>,
     custom: Vec<Arc<dyn LogitsProcessor>>,
     prompt_len: usize,
+    /// The number of the first item.
+    first_item: usize,
 }
 
 impl Processors {
     /// Those that `config` asks for, then `custom`, for prompts of `prompt_len` tokens.
-    pub(super) fn new(config: &GenerationConfig, custom: &[Arc<dyn LogitsProcessor>], prompt_len: usize) -> Self {
-        Self { built_in: built_in::of(config, prompt_len), custom: custom.to_vec(), prompt_len }
+    pub(super) fn new(
+        config: &GenerationConfig,
+        custom: &[Arc<dyn LogitsProcessor>],
+        prompt_len: usize,
+        first_item: usize,
+    ) -> Self {
+        Self { built_in: built_in::of(config, prompt_len), custom: custom.to_vec(), prompt_len, first_item }
     }
 
     /// Whether no score is ever changed.
@@ -119,7 +126,7 @@ impl Processors {
     ///
     /// [`Error::InvalidScore`] for NaN or plus infinity from a custom processor.
     pub(super) fn process(&self, item: usize, tokens: &[u32], scores: &mut [f32]) -> Result<()> {
-        let context = LogitsContext { tokens, prompt_len: self.prompt_len, item };
+        let context = LogitsContext { tokens, prompt_len: self.prompt_len, item: self.first_item + item };
         self.built_in.iter().for_each(|processor| processor.process(&context, scores));
         for processor in &self.custom {
             processor.process(&context, scores);

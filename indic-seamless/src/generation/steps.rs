@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 
 /// The input of the next decoder step: hypothesis `i` continues the present hypothesis `parents[i]` with `tokens[i]`.
 #[derive(Debug, Default)]
-pub(super) struct Next {
-    pub(super) parents: Vec<usize>,
-    pub(super) tokens: Vec<u32>,
+pub(crate) struct Next {
+    pub(crate) parents: Vec<usize>,
+    pub(crate) tokens: Vec<u32>,
 }
 
 /// A way to choose tokens.
@@ -32,21 +32,27 @@ pub(super) trait Search: Send {
 pub(crate) struct Steps {
     search: Box<dyn Search>,
     next: Feed,
-    logits: Vec<f32>,
+    first_item: usize,
 }
 
-enum Feed {
+/// What the decoder is to be fed next.
+pub(crate) enum Feed {
+    /// The prompts of all items, row after row.
     Prompts(Vec<u32>),
+    /// A token for each hypothesis.
     Tokens(Next),
+    /// Nothing: the search has ended.
     Nothing,
 }
 
 impl Steps {
-    /// Prepares the search that [`generate`](super::generate) describes.
+    /// Prepares the search that [`generate`](super::generate) describes. Processors and listeners are told numbers of items from
+    /// `first_item` on.
     pub(crate) fn new(
         prompts: &[Vec<u32>],
         config: &GenerationConfig,
         processors: &[Arc<dyn LogitsProcessor>],
+        first_item: usize,
     ) -> Result<Self> {
         config.check()?;
         let length = prompts.first().map_or(0, Vec::len);
@@ -57,7 +63,7 @@ impl Steps {
                 wanted: "one length of at least 1".to_owned(),
             });
         }
-        let processors = Processors::new(config, processors, length);
+        let processors = Processors::new(config, processors, length, first_item);
         // Without a token to choose, greedy search returns the prompts as they are.
         let search: Box<dyn Search> = if config.num_beams == 1 || config.max_new_tokens == 0 {
             Box::new(greedy::Greedy::new(prompts, config, processors))
@@ -65,7 +71,7 @@ impl Steps {
             Box::new(beam::Beams::new(prompts, config, processors))
         };
         let next = if config.max_new_tokens == 0 { Feed::Nothing } else { Feed::Prompts(prompts.concat()) };
-        Ok(Self { search, next, logits: Vec::new() })
+        Ok(Self { search, next, first_item })
     }
 
     /// Whether the search has ended.
@@ -73,19 +79,32 @@ impl Steps {
         matches!(self.next, Feed::Nothing)
     }
 
+    /// What the decoder is to be fed next.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.next
+    }
+
+    /// Lets the search choose tokens by the logits after those that were fed, `[hypotheses, vocabulary]`, which it may change.
+    pub(crate) fn choose(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Result<()> {
+        let first = self.first_item;
+        let mut numbered = |event: TokenEvent| on_token(TokenEvent { item: first + event.item, ..event });
+        self.next = self.search.advance(logits, &mut numbered)?.map_or(Feed::Nothing, Feed::Tokens);
+        Ok(())
+    }
+
     /// Runs one decoder step and lets the search choose tokens. Does nothing once the search has [`ended`](Self::ended).
-    pub(crate) fn advance(
+    pub(super) fn advance(
         &mut self,
         decoder: &mut dyn StepDecoder,
+        logits: &mut Vec<f32>,
         on_token: &mut dyn FnMut(TokenEvent),
     ) -> Result<()> {
         match &self.next {
-            Feed::Prompts(prompts) => decoder.prompt(prompts, &mut self.logits)?,
-            Feed::Tokens(Next { parents, tokens }) => decoder.step(parents, tokens, &mut self.logits)?,
+            Feed::Prompts(prompts) => decoder.prompt(prompts, logits)?,
+            Feed::Tokens(Next { parents, tokens }) => decoder.step(parents, tokens, logits)?,
             Feed::Nothing => return Ok(()),
         }
-        self.next = self.search.advance(&mut self.logits, on_token)?.map_or(Feed::Nothing, Feed::Tokens);
-        Ok(())
+        self.choose(logits, on_token)
     }
 
     /// The best hypotheses of each item, best first.

@@ -202,28 +202,44 @@ fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
     lanes::replace(scores, |s| exp(s * scale - max))
 }
 
-/// Multi-head attention of `queries: [rows, time, hidden]` over the rows of `keys` and `values` that `index` lists.
-pub(crate) fn attend(
-    queries: &[f32],
-    keys: &[f32],
-    values: &[f32],
-    index: &KeyRows,
-    [time, hidden, heads]: [usize; 3],
-) -> Vec<f32> {
+/// What some of the queries attend to.
+pub(crate) struct Attended<'a> {
+    /// `[n, hidden]`
+    pub(crate) keys: &'a [f32],
+    /// `[n, hidden]`
+    pub(crate) values: &'a [f32],
+    /// Which of the keys.
+    pub(crate) index: &'a KeyRows,
+    /// Queries for each of the index's rows.
+    pub(crate) time: usize,
+}
+
+impl Attended<'_> {
+    /// The keys that a query sees.
+    fn rows(&self, query: usize) -> &[u32] {
+        let rows = &self.index.rows[query / self.time];
+        let unseen = if self.index.causal { self.time - 1 - query % self.time } else { 0 };
+        &rows[..rows.len() - unseen]
+    }
+}
+
+/// Multi-head attention of `queries: [n, hidden]`, of which each group attends to keys of its own, one group behind the other.
+pub(crate) fn attend(queries: &[f32], groups: &[Attended<'_>], hidden: usize, heads: usize) -> Vec<f32> {
     let mut y = vec![0.0; queries.len()];
     if y.is_empty() {
         return y;
     }
+    let of_group = |group: &'_ Attended<'_>| group.index.rows.len() * group.time;
+    let places: Vec<(&Attended<'_>, usize)> =
+        groups.iter().flat_map(|group| (0..of_group(group)).map(move |query| (group, query))).collect();
     // Tasks of some heads each, even of a single row: a thread that has nothing to do for as long falls asleep, and is
     // missing when the next product begins.
-    let tasks_per_row = [4, 2, 1].into_iter().find(|tasks| heads % tasks == 0).unwrap_or(1);
+    let tasks_per_row = [4, 2, 1].into_iter().find(|&tasks| heads.is_multiple_of(tasks)).unwrap_or(1);
     let columns = hidden / tasks_per_row;
     let arch = arch();
     y.par_chunks_mut(columns).zip(queries.par_chunks(columns)).enumerate().for_each(|(task, (y, q))| {
-        let row = task / tasks_per_row;
-        let unseen = if index.causal { time - 1 - row % time } else { 0 };
-        let rows = &index.rows[row / time];
-        let rows = &rows[..rows.len() - unseen];
+        let (group, query) = places[task / tasks_per_row];
+        let (keys, values, rows) = (group.keys, group.values, group.rows(query));
         let first = task % tasks_per_row * columns;
         arch.dispatch(AttendHeads { q, keys, values, rows, y, head: hidden / heads, hidden, first });
     });

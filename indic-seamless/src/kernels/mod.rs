@@ -27,7 +27,7 @@ pub use self::{
 };
 pub(crate) use self::{
     activation::glu,
-    attention::{KeyRows, RelativeAttention, attend, relative_attention},
+    attention::{Attended, KeyRows, RelativeAttention, attend, relative_attention},
     depthwise::causal_depthwise,
     finite::{first_invalid_score, first_non_finite},
     isa::{arch, vectorise},

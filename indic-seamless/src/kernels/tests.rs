@@ -209,5 +209,14 @@ fn decoder_attention() {
             }
         }
     }
-    assert_close(&attend(&q, &k, &v, &index, [time, hidden, heads]), &wanted);
+    let (keys, values) = (&k[..], &v[..]);
+    let whole = Attended { keys, values, index: &index, time };
+    assert_close(&attend(&q, &[whole], hidden, heads), &wanted);
+
+    // Each row in a group of its own, the second one with one query.
+    let [first, second] = [0, 1].map(|row| KeyRows { rows: vec![index.rows[row].clone()], causal: true });
+    let groups = [Attended { keys, values, index: &first, time }, Attended { keys, values, index: &second, time: 1 }];
+    let queries = [&q[..time * hidden], &q[(2 * time - 1) * hidden..]].concat();
+    let wanted = [&wanted[..time * hidden], &wanted[(2 * time - 1) * hidden..]].concat();
+    assert_close(&attend(&queries, &groups, hidden, heads), &wanted);
 }

@@ -18,7 +18,7 @@ use burn::{
 pub(crate) use self::encoder::{Advanced, Encoding};
 use self::{
     config::ModelConfig,
-    decoder::{DecoderState, TextDecoder},
+    decoder::{DecoderState, Feed, TextDecoder},
     encoder::{Inspect, SpeechEncoder},
 };
 use crate::{
@@ -144,6 +144,13 @@ impl SpeechToText {
         self.decode_inspected(state, tokens, &mut |_, _| {})
     }
 
+    /// [`decode`](Self::decode) for several decodings at once, which read the weights once for all: the outputs for all new
+    /// tokens, one decoding behind the other, `[1, tokens, hidden]`; of a single decoding `[hypotheses, time, hidden]`. They do
+    /// not depend on which decodings are fed together, but for rounding.
+    pub fn decode_together(&self, feeds: &mut [Feed<'_>]) -> Tensor<3> {
+        self.text_decoder.forward(&self.shared.weight, feeds, &mut |_, _| {})
+    }
+
     /// [`decode`](Self::decode), showing `inspect` the hidden states: number 0 is the embedding, number `i` the output of
     /// layer `i`, the last one normalised.
     pub fn decode_inspected(
@@ -152,7 +159,7 @@ impl SpeechToText {
         tokens: &[u32],
         inspect: &mut dyn FnMut(usize, &Tensor<3>),
     ) -> Tensor<3> {
-        self.text_decoder.forward(&self.shared.weight, state, tokens, inspect)
+        self.text_decoder.forward(&self.shared.weight, &mut [Feed { state, tokens }], inspect)
     }
 
     /// How the last layer's cross-attention looks at the encoder's output while the decoder reads `tokens` of one hypothesis:
@@ -173,7 +180,7 @@ impl SpeechToText {
     /// ```
     pub fn cross_attention(&self, encoded: &Encoded, tokens: &[u32]) -> Tensor<3> {
         let mut state = self.start(encoded, 1, tokens.len());
-        self.text_decoder.cross_attention(&self.shared.weight, &mut state, tokens)
+        self.text_decoder.cross_attention(&self.shared.weight, Feed { state: &mut state, tokens })
     }
 
     /// The scores of all tokens: `[rows, time, hidden] -> [rows, time, vocabulary]`.

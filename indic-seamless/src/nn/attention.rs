@@ -72,34 +72,61 @@ impl RelativeAttention<'_> {
     }
 }
 
-/// Multi-head attention of `queries: [rows, time, hidden]` over the rows of `keys` and `values` `[n, hidden]` that `index`
-/// lists, scores divided by `sqrt(head)`: `[rows, time, hidden]`.
-pub(crate) fn attend(
-    queries: Tensor<3>,
-    keys: &Tensor<2>,
-    values: &Tensor<2>,
-    index: &KeyRows,
-    heads: usize,
-) -> Tensor<3> {
-    let [rows, time, hidden] = queries.dims();
-    if let (Some(q), Some(k), Some(v)) = (FlexView::view(&queries), FlexView::view(keys), FlexView::view(values)) {
-        let y = kernels::attend(q.as_slice(), k.as_slice(), v.as_slice(), index, [time, hidden, heads]);
-        return FlexView::tensor(y, [rows, time, hidden], &queries);
+/// Keys and values that some rows of queries attend to.
+pub(crate) struct Attended<'a> {
+    /// `[n, hidden]`
+    pub(crate) keys: &'a Tensor<2>,
+    /// `[n, hidden]`
+    pub(crate) values: &'a Tensor<2>,
+    /// Which of the keys each row of queries sees.
+    pub(crate) index: &'a KeyRows,
+    /// Queries for each of the index's rows.
+    pub(crate) time: usize,
+}
+
+/// Multi-head attention of `queries: [.., .., hidden]`, scores divided by `sqrt(head)`, in the same shape. Each of `groups` has
+/// `index.rows · time` queries, one group behind the other.
+pub(crate) fn attend(queries: &Tensor<3>, groups: &[Attended<'_>], heads: usize) -> Tensor<3> {
+    let shape @ [.., hidden] = queries.dims();
+    let view = |group: &Attended<'_>| Some((FlexView::view(group.keys)?, FlexView::view(group.values)?));
+    if let (Some(q), Some(views)) = (FlexView::view(queries), groups.iter().map(view).collect::<Option<Vec<_>>>()) {
+        let groups = groups.iter().zip(&views).map(|(&Attended { index, time, .. }, (keys, values))| {
+            kernels::Attended { keys: keys.as_slice(), values: values.as_slice(), index, time }
+        });
+        let groups: Vec<_> = groups.collect();
+        return FlexView::tensor(kernels::attend(q.as_slice(), &groups, hidden, heads), shape, queries);
     }
-    let device = queries.device();
-    let longest = index.rows.iter().map(Vec::len).max().unwrap_or(0);
-    let padded = index.rows.iter().flat_map(|row| (0..longest).map(|i| row.get(i).map_or(0, |&r| r as i32)));
-    let gather = Tensor::<1, Int>::from_data(TensorData::new(padded.collect(), [rows * longest]), &device);
-    let head = hidden / heads;
-    let split = |x: Tensor<2>| x.select(0, gather.clone()).reshape([rows, longest, heads, head]).swap_dims(1, 2);
-    let mask = |row: &Vec<u32>, i: usize| {
-        let visible = row.len() - if index.causal { time - 1 - i } else { 0 };
-        (0..longest).map(move |key| if key < visible { 0.0 } else { MASKED })
+    let queries = queries.clone().reshape([1, shape[0] * shape[1], hidden]);
+    let mut first = 0;
+    let of_group = |group: &Attended<'_>| {
+        let (rows, time) = (group.index.rows.len(), group.time);
+        let queries = queries.clone().narrow(1, first, rows * time).reshape([rows, time, hidden]);
+        first += rows * time;
+        group.plain(queries, heads).reshape([1, rows * time, hidden])
     };
-    let mask: Vec<f32> = index.rows.iter().flat_map(|row| (0..time).flat_map(move |i| mask(row, i))).collect();
-    let mask = Tensor::<4>::from_data(TensorData::new(mask, [rows, 1, time, longest]), &device);
-    let queries = queries.reshape([rows, time, heads, head]).swap_dims(1, 2);
-    let scores = queries.matmul(split(keys.clone()).swap_dims(2, 3)) / (head as f64).sqrt();
-    let weights = activation::softmax(scores + mask, 3);
-    weights.matmul(split(values.clone())).swap_dims(1, 2).reshape([rows, time, hidden])
+    Tensor::cat(groups.iter().map(of_group).collect(), 1).reshape(shape)
+}
+
+impl Attended<'_> {
+    /// The attention of `queries: [rows, time, hidden]` in plain Burn operations.
+    fn plain(&self, queries: Tensor<3>, heads: usize) -> Tensor<3> {
+        let [rows, time, hidden] = queries.dims();
+        let (index, device) = (self.index, queries.device());
+        let longest = index.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let padded = index.rows.iter().flat_map(|row| (0..longest).map(|i| row.get(i).map_or(0, |&r| r as i32)));
+        let gather = Tensor::<1, Int>::from_data(TensorData::new(padded.collect(), [rows * longest]), &device);
+        let head = hidden / heads;
+        let split =
+            |x: &Tensor<2>| x.clone().select(0, gather.clone()).reshape([rows, longest, heads, head]).swap_dims(1, 2);
+        let mask = |row: &Vec<u32>, i: usize| {
+            let visible = row.len() - if index.causal { time - 1 - i } else { 0 };
+            (0..longest).map(move |key| if key < visible { 0.0 } else { MASKED })
+        };
+        let mask: Vec<f32> = index.rows.iter().flat_map(|row| (0..time).flat_map(move |i| mask(row, i))).collect();
+        let mask = Tensor::<4>::from_data(TensorData::new(mask, [rows, 1, time, longest]), &device);
+        let queries = queries.reshape([rows, time, heads, head]).swap_dims(1, 2);
+        let scores = queries.matmul(split(self.keys).swap_dims(2, 3)) / (head as f64).sqrt();
+        let weights = activation::softmax(scores + mask, 3);
+        weights.matmul(split(self.values)).swap_dims(1, 2).reshape([rows, time, hidden])
+    }
 }

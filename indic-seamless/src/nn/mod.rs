@@ -14,7 +14,7 @@ mod norm;
 mod weight;
 
 pub(crate) use activation::glu;
-pub(crate) use attention::attend;
+pub(crate) use attention::{Attended, attend};
 pub(crate) use depthwise::causal_depthwise;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
 pub(crate) use linear::Product;

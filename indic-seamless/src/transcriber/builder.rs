@@ -1,15 +1,16 @@
 //! Settings of a transcriber, and loading it.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use rayon::ThreadPool;
 
-use super::{Transcriber, turns::Turns};
+use super::Transcriber;
 use crate::{
     backend::{Backend, Precision},
     checkpoint::{Checkpoint, OnProgress, WeightAccess},
     error::{Error, Result},
     kernels::Isa,
+    scheduler::{Loaded, Scheduler},
 };
 
 /// The most threads: more than any machine has cores.
@@ -110,14 +111,16 @@ impl TranscriberBuilder {
     fn build_from(self, open: impl FnOnce() -> Result<Checkpoint>, progress: OnProgress<'_>) -> Result<Transcriber> {
         let started = Instant::now();
         let device = self.backend.device()?;
-        let turns = Turns::new(thread_pool(self.threads)?);
+        let pool = thread_pool(self.threads)?;
         let checkpoint = open()?;
         Isa::checked()?;
         let precision = self.resolved_precision(&checkpoint)?;
         let model = checkpoint.load(precision, &device, progress)?;
         let load_ms = started.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(dir = %checkpoint.dir().display(), backend = %self.backend, %precision, load_ms, "loaded");
-        Ok(Transcriber { checkpoint, model, backend: self.backend, precision, turns, load_ms })
+        let loaded = Arc::new(Loaded { checkpoint, model });
+        let scheduler = Scheduler::start(Arc::clone(&loaded), pool)?;
+        Ok(Transcriber { loaded, scheduler, backend: self.backend, precision, load_ms })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Detection of the spoken language. Experimental.
 
-use super::{ModelDecoder, Segmentation, Transcriber, read_ahead::first_clip};
+use super::{Segmentation, Transcriber, read_ahead::first_clip};
 use crate::{
     audio::Waveform,
     cancel::CancelToken,
@@ -8,6 +8,7 @@ use crate::{
     features::{FeatureBatch, Features},
     generation::{GenerationConfig, StepDecoder},
     language::Language,
+    scheduler::{Loaded, ModelDecoder},
     segmentation::SegmentationOptions,
 };
 
@@ -56,10 +57,13 @@ impl Transcriber {
         let clip = first_clip(audio, &Segmentation::default())?;
         let most = (SegmentationOptions::default().max_s * f64::from(Waveform::SAMPLE_RATE)) as usize;
         let start = || &audio.samples()[..audio.len().min(most)];
-        let samples = clip.as_ref().map_or_else(start, |clip| &clip.samples);
-        self.in_turn(&CancelToken::new(), || self.language_scores(samples))
+        let samples = clip.map_or_else(|| start().to_vec(), |clip| clip.samples);
+        self.scheduler.call(&CancelToken::new(), move |loaded| loaded.language_scores(&samples))
     }
+}
 
+impl Loaded {
+    /// The score of each language for a clip of speech, best first.
     fn language_scores(&self, samples: &[f32]) -> Result<Vec<LanguageScore>> {
         let features = FeatureBatch::new(&[Features::extract(samples)?], self.checkpoint.padding_value());
         let encoded = self.model.encode(&features);

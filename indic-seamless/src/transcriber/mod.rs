@@ -1,30 +1,29 @@
 //! The main entry point: recordings in, text out.
 //!
 //! Every recording passes through the same stages. It is read and cut into clips on a thread ahead of the model
-//! (`read_ahead`). The clips are gathered into batches (`batch`), encoded and decoded (`decode_clips`), checked and searched
-//! again if necessary (`quality`), and their words are timed (`words`). `session` runs these stages.
+//! (`read_ahead`). The scheduler encodes and searches the clips, some at a time (`flight`, `batch`). What it finds becomes
+//! segments (`segment`): searches that went wrong are repeated (`quality`), and words are timed (`words`). `session` runs
+//! these stages.
 
 mod batch;
 mod builder;
-mod decode_clips;
-mod decoder;
+mod flight;
 mod language;
 mod options;
 mod quality;
 mod queue;
 mod read_ahead;
+mod segment;
 mod session;
 mod short;
 mod stopwatch;
 mod stream;
-mod turns;
 mod words;
 
-use std::{path::Path, thread};
+use std::{path::Path, sync::Arc, thread};
 
 pub use self::{
     builder::TranscriberBuilder,
-    decoder::ModelDecoder,
     language::LanguageScore,
     options::{Progress, Retry, Segmentation, TranscribeOptions},
     stream::TranscriptStream,
@@ -32,7 +31,6 @@ pub use self::{
 use self::{
     read_ahead::{Heard, ReadAhead},
     session::Session,
-    turns::Turns,
 };
 use crate::{
     audio::{AudioReader, Waveform, seconds},
@@ -41,6 +39,7 @@ use crate::{
     error::{Error, Result},
     language::Language,
     model::SpeechToText,
+    scheduler::{Loaded, Scheduler},
     segmentation::Clip,
     transcript::Transcript,
 };
@@ -50,8 +49,9 @@ const READING_THREAD: &str = "the reading thread";
 
 /// A loaded model that turns speech into text.
 ///
-/// It can be shared between threads. Concurrent calls take turns at all of its threads, one encoder layer or one decoder step
-/// each. So each call ends within a step of its deadline, and a short recording does not wait for a long one to finish.
+/// It can be shared between threads. Clips of concurrent calls are encoded one after the other and decoded together, which
+/// takes little longer than decoding one. Each call ends within a step of its deadline, and a short recording does not wait for
+/// a long one to finish.
 ///
 /// ```no_run
 /// use indic_seamless::{Language, Transcriber, Waveform};
@@ -66,11 +66,10 @@ const READING_THREAD: &str = "the reading thread";
 /// ```
 #[derive(Debug)]
 pub struct Transcriber {
-    checkpoint: Checkpoint,
-    model: SpeechToText,
+    loaded: Arc<Loaded>,
+    scheduler: Scheduler,
     backend: Backend,
     precision: Precision,
-    turns: Turns,
     load_ms: f64,
 }
 
@@ -118,12 +117,12 @@ impl Transcriber {
 
     /// The checkpoint, with its configuration, languages and tokenizer.
     pub fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
+        &self.loaded.checkpoint
     }
 
     /// The model.
     pub fn model(&self) -> &SpeechToText {
-        &self.model
+        &self.loaded.model
     }
 
     /// Where the model runs.

@@ -6,6 +6,7 @@ use crate::{
     cancel::CancelToken,
     error::{Error, Result, by_name},
     generation::{GenerationConfig, LogitsProcessor, TokenEvent},
+    scheduler::Priority,
     segmentation::SegmentationOptions,
     transcript::Segment,
 };
@@ -32,9 +33,11 @@ pub struct TranscribeOptions<'a> {
     pub processors: Vec<Arc<dyn LogitsProcessor>>,
     /// Which recordings are cut into segments, and how.
     pub segmentation: Segmentation,
-    /// Segments per batch of the decoder; by default up to 40 s of speech, at most 16, both divided by the number of beams.
-    /// A decoder step reads the weights once for the whole batch, which is most of its work. The text does not depend on it.
+    /// The most segments that are decoded at a time; by default as many as make up to 80 s of speech. A decoder step reads the
+    /// weights once for all of them, which is most of its work. The text does not depend on it.
     pub batch_size: Option<usize>,
+    /// How urgent the recording is beside others that this transcriber works on at the same time.
+    pub priority: Priority,
     /// Whether segments list their words, with times and confidence.
     pub words: bool,
     /// Whether a search that went wrong is repeated.
@@ -43,8 +46,8 @@ pub struct TranscribeOptions<'a> {
     pub cancel: CancelToken,
     /// Stops the work at this time.
     pub deadline: Option<Instant>,
-    /// Called for each token that the search accepts. [`TokenEvent::item`] is the index of the segment in its batch; in a
-    /// repeated search it is 0.
+    /// Called for each token that the search accepts. [`TokenEvent::item`] is the number of the clip in the recording; clips are
+    /// searched at the same time.
     pub on_token: Option<&'a mut (dyn FnMut(TokenEvent) + Send)>,
     /// Called for each segment, in order, as soon as it and all before it are finished. When the work is stopped, it is also
     /// called for segments that were finished out of order.
@@ -55,7 +58,7 @@ pub struct TranscribeOptions<'a> {
 
 impl TranscribeOptions<'_> {
     /// Stops the work when it is cancelled or the deadline passes.
-    pub(super) fn cancel_token(&self) -> CancelToken {
+    pub(crate) fn cancel_token(&self) -> CancelToken {
         self.deadline.map_or(self.cancel.clone(), |deadline| self.cancel.with_deadline(deadline))
     }
 }
@@ -67,6 +70,7 @@ impl fmt::Debug for TranscribeOptions<'_> {
             .field("processors", &self.processors.iter().map(|processor| processor.name()).collect::<Vec<_>>())
             .field("segmentation", &self.segmentation)
             .field("batch_size", &self.batch_size)
+            .field("priority", &self.priority)
             .field("words", &self.words)
             .field("retry", &self.retry)
             .field("cancel", &self.cancel)

@@ -1,7 +1,5 @@
 //! Searches that went wrong: how they are recognised, flagged and repeated.
 
-use std::slice;
-
 use super::{
     Retry,
     session::{Session, Task},
@@ -15,12 +13,11 @@ use crate::{
 };
 
 impl Task {
-    /// The search for clips. It stops early where it is clear that it will be repeated.
-    pub(super) fn bounded(&self, clips: &[&Clip]) -> GenerationConfig {
-        let longest = clips.iter().map(|clip| clip.seconds()).fold(0.0, f64::max);
-        // In beam search the limit, which depends on the other clips, would also affect shorter hypotheses.
-        let may = clips.iter().all(|clip| self.retries(clip)) && self.generation.num_beams == 1;
-        let most = if may { most_tokens(longest) + 1 } else { usize::MAX };
+    /// The search for a clip. It stops early where it is clear that it will be repeated.
+    pub(super) fn bounded(&self, clip: &Clip) -> GenerationConfig {
+        // In beam search the limit would also affect shorter hypotheses.
+        let may = self.retries(clip) && self.generation.num_beams == 1;
+        let most = if may { most_tokens(clip.seconds()) + 1 } else { usize::MAX };
         let max_new_tokens = self.generation.max_new_tokens.min(most.max(self.generation.min_new_tokens));
         GenerationConfig { max_new_tokens, ..self.generation.clone() }
     }
@@ -55,11 +52,11 @@ impl Session<'_, '_> {
     pub(super) fn checked(
         &mut self,
         clip: &Clip,
+        number: usize,
         encoded: &Encoded,
         found: Vec<Hypothesis>,
-        generation: &GenerationConfig,
     ) -> Result<(Vec<Hypothesis>, Vec<Flag>)> {
-        let flags = self.task.flags(clip, found.first(), generation);
+        let flags = self.task.flags(clip, found.first(), &self.task.bounded(clip));
         let is_wrong = flags.iter().any(|flag| matches!(flag, Flag::Loop | Flag::RunAway));
         // The first search was already without repetitions: a second one would be the same.
         let is_strict = (1..=NO_REPEAT).contains(&self.task.generation.no_repeat_ngram_size);
@@ -67,8 +64,8 @@ impl Session<'_, '_> {
             return Ok((found, flags));
         }
         tracing::debug!(start = clip.start, end = clip.end, ?flags, "searching again without repetitions");
-        let strict = GenerationConfig { no_repeat_ngram_size: NO_REPEAT, ..self.task.bounded(slice::from_ref(&clip)) };
-        let again = self.search_one(encoded, &strict)?;
+        let strict = GenerationConfig { no_repeat_ngram_size: NO_REPEAT, ..self.task.bounded(clip) };
+        let again = self.search_again(number, encoded, &strict)?;
         if again.is_empty() {
             return Ok((found, flags));
         }

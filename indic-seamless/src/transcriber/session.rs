@@ -1,10 +1,11 @@
 //! A transcription under way: pieces of a recording in, segments out.
 
-use std::{mem, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Progress, Retry, TranscribeOptions, Transcriber,
-    batch::Batching,
+    batch::Window,
+    flight::Flight,
     read_ahead::Heard,
     stopwatch::{Phase, Stopwatch},
 };
@@ -15,7 +16,6 @@ use crate::{
     generation::{GenerationConfig, Limits, LogitsProcessor, TokenEvent},
     language::Language,
     memory,
-    segmentation::Clip,
     transcript::{Segment, Transcript},
 };
 
@@ -25,7 +25,8 @@ pub(super) struct Session<'t, 'o> {
     pub(super) task: Task,
     pub(super) listeners: Listeners<'o>,
     pub(super) position: Position,
-    batching: Batching,
+    window: Window,
+    pub(super) flight: Flight,
     pub(super) stopwatch: Stopwatch,
 }
 
@@ -90,6 +91,7 @@ impl<'t, 'o> Session<'t, 'o> {
             generation,
             processors,
             batch_size,
+            priority,
             words,
             retry,
             on_token,
@@ -102,14 +104,15 @@ impl<'t, 'o> Session<'t, 'o> {
         let memory = memory::available();
         generation.check_within(&limits, memory)?;
         let most_clips = memory.map_or(u64::MAX, |memory| memory / limits.bytes(&generation).max(1));
-        let batching = Batching::new(batch_size, generation.num_beams, most_clips)?;
+        let window = Window::new(batch_size, most_clips)?;
         let prompt = vec![generation.decoder_start_token_id, checkpoint.language_token(language)?];
         Ok(Self {
             transcriber,
             task: Task { language, prompt, generation, processors, retry, words, cancel },
             listeners: Listeners { on_token, on_segment, on_progress },
             position: Position { total_s, ..Position::default() },
-            batching,
+            window,
+            flight: Flight::new(priority),
             stopwatch: Stopwatch::new(transcriber.load_ms),
         })
     }
@@ -143,57 +146,79 @@ impl<'t, 'o> Session<'t, 'o> {
         finished: &mut Vec<Segment>,
         damages: &mut Vec<Damage>,
     ) -> Result<()> {
-        let mut waiting = Vec::new();
+        let outcome = self.submit_pieces(pieces, finished, damages);
+        // What was heard before an error is transcribed.
+        let outcome = match outcome {
+            Err(stopped @ Error::Stopped { .. }) => Err(stopped),
+            Ok(()) => self.land_all(finished),
+            Err(error) => match self.land_all(finished) {
+                Err(stopped @ Error::Stopped { .. }) => Err(stopped),
+                // What follows from it is of no interest, such as a clip that is too short.
+                Ok(()) | Err(_) => Err(error),
+            },
+        };
+        // Segments behind an unfinished one are handed out, too.
+        self.flight.abandon().for_each(|segment| self.give(segment, finished));
+        outcome
+    }
+
+    /// Gives the clips of a recording to the scheduler, and hands segments out as they are finished.
+    fn submit_pieces(
+        &mut self,
+        pieces: impl Iterator<Item = Result<Heard>>,
+        finished: &mut Vec<Segment>,
+        damages: &mut Vec<Damage>,
+    ) -> Result<()> {
         for heard in pieces {
-            let Heard { clips, end_s, damage, caught_up, audio, segmentation } = match heard {
-                Ok(heard) => heard,
-                Err(error @ Error::Stopped { .. }) => return Err(error),
-                // What was heard before the error is transcribed.
-                Err(error) => {
-                    return match self.transcribe_clips(&waiting, finished) {
-                        Err(stopped @ Error::Stopped { .. }) => Err(stopped),
-                        // What follows from it is of no interest, such as a clip that is too short.
-                        Ok(()) | Err(_) => Err(error),
-                    };
-                }
-            };
+            let Heard { clips, end_s, damage, caught_up, audio, segmentation } = heard?;
             self.stopwatch.add(Phase::Audio, audio);
             self.stopwatch.add(Phase::Segmentation, segmentation);
             self.position.read_s = end_s;
             damages.extend(damage);
-            waiting.extend(clips);
-            if self.batching.is_enough(&waiting) || caught_up && !waiting.is_empty() {
-                self.transcribe_clips(&mem::take(&mut waiting), finished)?;
-            } else if waiting.is_empty() {
+            for clip in clips {
+                loop {
+                    let (flying, seconds) = self.flight.size();
+                    if self.window.has_room(flying, seconds, clip.seconds()) {
+                        break;
+                    }
+                    self.land(true, finished)?;
+                }
+                self.submit(clip);
+            }
+            if caught_up {
+                self.land_all(finished)?;
+            }
+            self.land(false, finished)?;
+            if self.flight.start().is_none() {
                 self.progress(self.position.read_s());
             }
         }
-        self.transcribe_clips(&waiting, finished)
+        Ok(())
     }
 
-    /// Transcribes clips in batches and hands their segments out in the order of time.
-    fn transcribe_clips(&mut self, clips: &[Clip], finished: &mut Vec<Segment>) -> Result<()> {
-        // `Some(None)` is a clip without text.
-        let mut done: Vec<Option<Option<Segment>>> = vec![None; clips.len()];
-        let mut given = 0;
-        for batch in self.batching.batches(clips) {
-            let together: Vec<&Clip> = batch.iter().map(|&place| &clips[place]).collect();
-            match self.decode(&together) {
-                Ok(segments) => batch.iter().zip(segments).for_each(|(&place, segment)| done[place] = Some(segment)),
-                Err(error) => {
-                    // Segments behind an unfinished one are handed out, too.
-                    done.into_iter().flatten().flatten().for_each(|segment| self.give(segment, finished));
-                    return Err(error);
-                }
-            }
-            while let Some(segment) = done.get_mut(given).and_then(Option::take) {
-                segment.into_iter().for_each(|segment| self.give(segment, finished));
-                given += 1;
-            }
-            let read_s = self.position.read_s();
-            self.progress(clips.get(given).map_or(read_s, |next| next.start));
+    /// Waits until all clips that were given to the scheduler are done.
+    fn land_all(&mut self, finished: &mut Vec<Segment>) -> Result<()> {
+        while self.flight.start().is_some() {
+            self.land(true, finished)?;
         }
-        self.batching.widen();
+        Ok(())
+    }
+
+    /// Takes in what the scheduler tells and hands segments out in the order of time. Waits for news if `wait` says so.
+    fn land(&mut self, wait: bool, finished: &mut Vec<Segment>) -> Result<()> {
+        let (mut more, mut any) = (self.hear(wait)?, false);
+        while more {
+            more = self.hear(false)?;
+        }
+        while let Some(segment) = self.flight.next() {
+            segment.into_iter().for_each(|segment| self.give(segment, finished));
+            self.window.widen();
+            any = true;
+        }
+        if any {
+            let read_s = self.position.read_s();
+            self.progress(self.flight.start().unwrap_or(read_s));
+        }
         Ok(())
     }
 

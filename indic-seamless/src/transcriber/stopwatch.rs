@@ -1,6 +1,6 @@
 //! Where the time of a transcription goes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::transcript::Timings;
 
@@ -38,14 +38,6 @@ impl Stopwatch {
             Phase::Generation => &mut timings.generation_ms,
             Phase::Total => &mut timings.total_ms,
         } += time.as_secs_f64() * 1000.0;
-    }
-
-    /// Does the work of a phase and measures it.
-    pub(super) fn time<T>(&mut self, phase: Phase, work: impl FnOnce() -> T) -> T {
-        let started = Instant::now();
-        let done = work();
-        self.add(phase, started.elapsed());
-        done
     }
 
     /// Counts the new tokens of a segment.

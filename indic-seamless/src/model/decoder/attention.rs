@@ -5,8 +5,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::Rows;
-use crate::nn::{Linear, LinearConfig, Storage, attend};
+use crate::nn::{Attended, Linear, LinearConfig, Storage, attend};
 
 /// Attention with keys and values that are cached.
 #[derive(Module, Debug)]
@@ -38,14 +37,8 @@ impl DecoderAttention {
         self.q_proj.forward(x)
     }
 
-    /// Attention of `queries: [rows, time, hidden]` to the rows of `keys` and `values` that `index` lists.
-    pub(super) fn attend(
-        &self,
-        queries: Tensor<3>,
-        (keys, values): (&Tensor<2>, &Tensor<2>),
-        index: &Rows,
-        heads: usize,
-    ) -> Tensor<3> {
-        self.out_proj.forward(&attend(queries, keys, values, index, heads))
+    /// Attention of `queries` to the keys and values of their groups, one behind the other.
+    pub(super) fn attend(&self, queries: &Tensor<3>, groups: &[Attended<'_>], heads: usize) -> Tensor<3> {
+        self.out_proj.forward(&attend(queries, groups, heads))
     }
 }

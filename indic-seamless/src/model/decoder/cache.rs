@@ -6,7 +6,7 @@ use super::Rows;
 
 /// Positions that a cache has room for at first. It doubles when they are used up: a search may be allowed thousands of
 /// tokens, and takes twenty.
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 32;
 
 /// Keys and values of one layer's cross-attention: those of item `i` are rows `i · T' ..`, `[items · T', hidden]`.
 #[derive(Debug, Clone)]
@@ -75,6 +75,13 @@ impl DecoderState {
         self.len
     }
 
+    /// Bytes of keys and values.
+    pub(crate) fn bytes(&self) -> u64 {
+        let size = |keys: &Tensor<2>| 2 * keys.shape().num_elements() * size_of::<f32>();
+        let own = self.own.iter().filter_map(|own| own.keys.as_ref());
+        (self.cross.iter().map(|cross| size(&cross.keys)).sum::<usize>() + own.map(size).sum::<usize>()) as u64
+    }
+
     /// Whether no token has been fed yet.
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -121,8 +128,14 @@ impl DecoderState {
         &self.cross[layer]
     }
 
-    /// Stores the newest keys and values of a layer, `[hypotheses, time, hidden]`, and returns all of them.
-    pub(super) fn store(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<2>, Tensor<2>) {
+    /// The keys and values of the tokens so far, once there is one.
+    pub(super) fn own(&self, layer: usize) -> Option<(&Tensor<2>, &Tensor<2>)> {
+        let OwnKeys { keys, values } = &self.own[layer];
+        Some((keys.as_ref()?, values.as_ref()?))
+    }
+
+    /// Stores the newest keys and values of a layer, `[hypotheses, time, hidden]`.
+    pub(super) fn store(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) {
         let (slots, len) = (self.slots, self.len);
         let room = len.next_power_of_two().max(BLOCK).min(self.capacity);
         let own = &mut self.own[layer];
@@ -142,8 +155,9 @@ impl DecoderState {
                 let at_time = new.clone().narrow(1, i, 1).reshape([rows, hidden]);
                 all.slice_assign([start..start + rows, 0..hidden], at_time)
             });
-            cache.insert(all).clone()
+            *cache = Some(all);
         };
-        (store(&mut own.keys, keys), store(&mut own.values, values))
+        store(&mut own.keys, keys);
+        store(&mut own.values, values);
     }
 }

@@ -5,7 +5,7 @@ use burn::{
     tensor::{Device, Tensor, activation},
 };
 
-use super::{DecoderConfig, DecoderState, Rows, attention::DecoderAttention};
+use super::{DecoderConfig, attention::DecoderAttention, together::Part};
 use crate::nn::{Activation, LayerNorm, Linear, LinearConfig, Storage};
 
 /// `fc2(activation(fc1(x)))`
@@ -45,46 +45,34 @@ impl DecoderLayer {
         }
     }
 
-    /// `[rows, time, hidden] -> [rows, time, hidden]`; the keys and values of `x` go into layer `number` of `state`.
-    pub(super) fn forward(
-        &self,
-        x: Tensor<3>,
-        state: &mut DecoderState,
-        number: usize,
-        own: &Rows,
-        encoder: &Rows,
-        heads: usize,
-    ) -> Tensor<3> {
-        let x = self.attend_own(x, state, number, own, heads);
+    /// `x`, in its shape, through layer `number`. It has the tokens of all `parts`, one part behind the other; their keys and
+    /// values go into the states of the parts.
+    pub(super) fn forward(&self, x: Tensor<3>, parts: &mut [Part<'_>], number: usize, heads: usize) -> Tensor<3> {
+        let x = self.attend_own(x, parts, number, heads);
         let y = self.cross_attention_layer_norm.forward(&x);
-        let (queries, cross) = (self.cross_attention.queries(&y), state.cross(number));
-        let x = x + self.cross_attention.attend(queries, (&cross.keys, &cross.values), encoder, heads);
+        let groups: Vec<_> = parts.iter().map(|part| part.encoder_keys(number)).collect();
+        let x = x + self.cross_attention.attend(&self.cross_attention.queries(&y), &groups, heads);
         let y = self.ffn_layer_norm.forward(&x);
         x + self.ffn.fc2.forward(&self.ffn.fc1.forward_activated(&y, self.ffn.activation))
     }
 
     /// The first third of [`forward`](Self::forward).
-    fn attend_own(&self, x: Tensor<3>, state: &mut DecoderState, number: usize, own: &Rows, heads: usize) -> Tensor<3> {
+    fn attend_own(&self, x: Tensor<3>, parts: &mut [Part<'_>], number: usize, heads: usize) -> Tensor<3> {
         let y = self.self_attn_layer_norm.forward(&x);
         let [queries, keys, values] = self.self_attn.queries_keys_values(&y);
-        let (keys, values) = state.store(number, keys, values);
-        x + self.self_attn.attend(queries, (&keys, &values), own, heads)
+        Part::store_all(parts, number, &keys, &values);
+        drop((keys, values));
+        let groups: Vec<_> = parts.iter().map(|part| part.own_keys(number)).collect();
+        x + self.self_attn.attend(&queries, &groups, heads)
     }
 
     /// The weights of the cross-attention of the only hypothesis, for `x: [1, time, hidden]`: `[heads, time, T']`.
-    pub(super) fn cross_weights(
-        &self,
-        x: Tensor<3>,
-        state: &mut DecoderState,
-        number: usize,
-        own: &Rows,
-        heads: usize,
-    ) -> Tensor<3> {
-        let x = self.attend_own(x, state, number, own, heads);
+    pub(super) fn cross_weights(&self, x: Tensor<3>, part: &mut Part<'_>, number: usize, heads: usize) -> Tensor<3> {
+        let x = self.attend_own(x, std::slice::from_mut(part), number, heads);
         let queries = self.cross_attention.queries(&self.cross_attention_layer_norm.forward(&x));
         let [_, time, hidden] = queries.dims();
-        let keys = state.cross(number).keys.clone();
-        let positions = state.encoder_rows().rows[0].len();
+        let encoder = part.encoder_keys(number);
+        let (keys, positions) = (encoder.keys.clone(), encoder.index.rows[0].len());
         let head = hidden / heads;
         let split = |x: Tensor<2>, rows: usize| x.reshape([rows, heads, head]).swap_dims(0, 1);
         let queries = split(queries.squeeze_dim(0), time);

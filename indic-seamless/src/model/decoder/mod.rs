@@ -4,6 +4,7 @@ mod attention;
 mod cache;
 mod layer;
 mod positions;
+mod together;
 
 use burn::{
     module::Module,
@@ -11,10 +12,12 @@ use burn::{
 };
 
 pub use attention::DecoderAttention;
+pub(crate) use cache::BLOCK;
 pub use cache::DecoderState;
 pub use layer::{DecoderFeedForward, DecoderLayer};
+pub use together::Feed;
 
-use self::cache::CrossKeys;
+use self::{cache::CrossKeys, together::Part};
 use super::Encoded;
 use crate::nn::{Activation, KeyRows, LayerNorm, Storage, Weight};
 
@@ -76,22 +79,20 @@ impl TextDecoder {
         DecoderState::new(cross, time, &encoded.lengths, hypotheses, capacity)
     }
 
-    /// Feeds `time` new tokens to each hypothesis of `state`: `tokens` is `[hypotheses, time]`, row after row; the result
-    /// `[hypotheses, time, hidden]`, normalised. `embedding` is `[vocabulary, hidden]`.
+    /// Feeds new tokens to the hypotheses of each of `feeds`; the result has the outputs for them, normalised, in the order of
+    /// the tokens: `[hypotheses, time, hidden]` of a single feed, else `[1, tokens, hidden]`. `embedding` is
+    /// `[vocabulary, hidden]`.
     pub fn forward(
         &self,
         embedding: &Weight,
-        state: &mut DecoderState,
-        tokens: &[u32],
+        feeds: &mut [Feed<'_>],
         inspect: &mut dyn FnMut(usize, &Tensor<3>),
     ) -> Tensor<3> {
-        let mut x = self.embed(embedding, state, tokens);
+        let (mut x, mut parts) = self.embed(embedding, feeds);
         inspect(0, &x);
-        let own = state.own_rows();
-        let encoder = state.encoder_rows();
         let last = self.layers.len();
         for (number, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, state, number, &own, &encoder, self.heads);
+            x = layer.forward(x, &mut parts, number, self.heads);
             if number + 1 < last {
                 inspect(number + 1, &x);
             }
@@ -100,30 +101,35 @@ impl TextDecoder {
         inspect(last, &x);
         x
     }
-}
 
-impl TextDecoder {
-    /// Counts the tokens in and returns their embeddings with positions, `[hypotheses, time, hidden]`.
-    fn embed(&self, embedding: &Weight, state: &mut DecoderState, tokens: &[u32]) -> Tensor<3> {
-        let rows = state.hypotheses();
-        let time = tokens.len() / rows.max(1);
+    /// Counts the tokens in and returns their embeddings with positions.
+    fn embed<'a>(&self, embedding: &Weight, feeds: &'a mut [Feed<'_>]) -> (Tensor<3>, Vec<Part<'a>>) {
         let device = embedding.device();
-        let positions = positions::encode(tokens, time, state.len(), self.padding, self.hidden);
-        let positions = Tensor::<2>::from_data(TensorData::new(positions, [rows * time, self.hidden]), &device);
-        state.append(time);
-        (embedding.rows(tokens) * self.scale + positions).reshape([rows, time, self.hidden])
+        let (mut tokens, mut positions) = (Vec::new(), Vec::new());
+        let mut parts = Vec::with_capacity(feeds.len());
+        for Feed { state, tokens: new } in feeds {
+            let time = new.len() / state.hypotheses().max(1);
+            positions.extend(positions::encode(new, time, state.len(), self.padding, self.hidden));
+            tokens.extend_from_slice(new);
+            parts.push(Part::new(state, time));
+        }
+        let shape = match parts.as_slice() {
+            [only] => [only.hypotheses(), only.time(), self.hidden],
+            _ => [1, tokens.len(), self.hidden],
+        };
+        let positions = Tensor::<2>::from_data(TensorData::new(positions, [tokens.len(), self.hidden]), &device);
+        ((embedding.rows(&tokens) * self.scale + positions).reshape(shape), parts)
     }
 
-    /// The weights of the last layer's cross-attention for the tokens of the only hypothesis of `state`:
-    /// `[heads, time, T']`.
-    pub(super) fn cross_attention(&self, embedding: &Weight, state: &mut DecoderState, tokens: &[u32]) -> Tensor<3> {
-        let mut x = self.embed(embedding, state, tokens);
-        let (own, encoder) = (state.own_rows(), state.encoder_rows());
+    /// The weights of the last layer's cross-attention for the tokens of a single hypothesis: `[heads, time, T']`.
+    pub(super) fn cross_attention(&self, embedding: &Weight, feed: Feed<'_>) -> Tensor<3> {
+        let mut feeds = [feed];
+        let (mut x, mut parts) = self.embed(embedding, &mut feeds);
         let last = self.layers.len().saturating_sub(1);
         for (number, layer) in self.layers.iter().enumerate().take(last) {
-            x = layer.forward(x, state, number, &own, &encoder, self.heads);
+            x = layer.forward(x, &mut parts, number, self.heads);
         }
-        self.layers[last].cross_weights(x, state, last, &own, self.heads)
+        self.layers[last].cross_weights(x, &mut parts[0], last, self.heads)
     }
 }
 

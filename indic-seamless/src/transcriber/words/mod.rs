@@ -2,7 +2,7 @@
 
 mod timing;
 
-use std::ops::Range;
+use std::{ops::Range, time::Instant};
 
 use super::{
     session::{Session, Task},
@@ -14,6 +14,7 @@ use crate::{
     features::FRAME_SHIFT,
     generation::{Hypothesis, align},
     model::Encoded,
+    scheduler::Loaded,
     segmentation::Clip,
     text::WordTokens,
     transcript::Word,
@@ -22,7 +23,7 @@ use crate::{
 impl Session<'_, '_> {
     /// The words of a hypothesis and when they are spoken.
     pub(super) fn words(&mut self, clip: &Clip, encoded: &Encoded, best: &Hypothesis) -> Result<Vec<Word>> {
-        let checkpoint = &self.transcriber.checkpoint;
+        let checkpoint = self.transcriber.checkpoint();
         let prompt = self.task.prompt.len();
         let mut words = checkpoint.tokenizer().words(&best.tokens)?;
         // The prompt is not text, whatever its tokens.
@@ -56,11 +57,16 @@ impl Session<'_, '_> {
     /// [`SpeechToText::cross_attention`](crate::model::SpeechToText::cross_attention).
     fn cross_attention(&mut self, encoded: &Encoded, tokens: &[u32]) -> Result<(Vec<f32>, usize)> {
         let Self { transcriber, task: Task { cancel, .. }, stopwatch, .. } = self;
-        let attention = || {
-            let weights = transcriber.model.cross_attention(encoded, tokens).mean_dim(0);
+        let (encoded, tokens) = (encoded.clone(), tokens.to_vec());
+        let attention = move |loaded: &Loaded| {
+            let started = Instant::now();
+            let weights = loaded.model.cross_attention(&encoded, &tokens).mean_dim(0);
             let [_, _, positions] = weights.dims();
-            (weights.into_data().try_into_vec::<f32>().unwrap_or_default(), positions)
+            let weights = weights.into_data().try_into_vec::<f32>().unwrap_or_default();
+            Ok((weights, positions, started.elapsed()))
         };
-        transcriber.in_turn(cancel, || Ok(stopwatch.time(Phase::Generation, attention)))
+        let (weights, positions, time) = transcriber.scheduler.call(cancel, attention)?;
+        stopwatch.add(Phase::Generation, time);
+        Ok((weights, positions))
     }
 }

@@ -1,0 +1,157 @@
+//! Times many clients of one model, and prints a JSON object: requests a second, and the median and 95th percentile of the time
+//! for an answer.
+//!
+//! Run with:
+//!
+//! ```text
+//! cargo run --release --example clients -- --model DIR --audio ten-seconds.wav --precision int8 --new-tokens 32 1 2 4 8 16
+//! ```
+//!
+//! All clients of a number send a request at the same time, and the next one when all are answered. With `--behind LONG` a
+//! request is sent in the middle of the transcription of a long recording instead, and timed beside one that is alone and the
+//! encoding of 20 s.
+
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use indic_seamless::{
+    GenerationConfig, Isa, Language, Precision, Result, Retry, Segmentation, TranscribeOptions, Transcriber, Waveform,
+};
+use serde_json::{Value, json};
+
+#[derive(Parser)]
+struct Args {
+    /// Folder of a checkpoint
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// What each client sends
+    #[arg(long, value_name = "FILE")]
+    audio: PathBuf,
+    /// A long recording to send it behind
+    #[arg(long, value_name = "FILE")]
+    behind: Option<PathBuf>,
+    #[arg(long, default_value = "auto")]
+    precision: Precision,
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    threads: usize,
+    #[arg(long, default_value = "hin")]
+    lang: Language,
+    /// Rounds of requests
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    rounds: usize,
+    /// Exactly so many tokens are searched for each clip
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    new_tokens: usize,
+    /// Numbers of clients
+    clients: Vec<usize>,
+}
+
+fn main() -> ExitCode {
+    match measure(&Args::parse()) {
+        Ok(result) => {
+            println!("{result:#}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(args: &Args) -> Result<Value> {
+    let transcriber = Transcriber::builder().precision(args.precision).threads(args.threads).build(&args.model)?;
+    let audio = Waveform::open(&args.audio)?;
+    // The first request touches all weights.
+    send(args, &transcriber, &audio, Segmentation::None)?;
+    let measured = match &args.behind {
+        None => args.clients.iter().map(|&clients| together(args, &transcriber, &audio, clients)).collect(),
+        Some(long) => behind(args, &transcriber, &audio, &Waveform::open(long)?),
+    };
+    Ok(json!({
+        "precision": transcriber.precision().name(),
+        "isa": Isa::checked()?.name(),
+        "threads": args.threads,
+        "audio_s": audio.duration().as_secs_f64(),
+        "new_tokens": args.new_tokens,
+        "measured": measured?,
+    }))
+}
+
+/// Sends a recording and returns the time for the answer.
+fn send(args: &Args, transcriber: &Transcriber, audio: &Waveform, segmentation: Segmentation) -> Result<Duration> {
+    let base = transcriber.checkpoint().generation().clone();
+    let new_tokens = args.new_tokens;
+    let options = TranscribeOptions {
+        generation: Some(GenerationConfig { min_new_tokens: new_tokens, max_new_tokens: new_tokens, ..base }),
+        segmentation,
+        retry: Retry::Never,
+        ..TranscribeOptions::default()
+    };
+    let started = Instant::now();
+    transcriber.transcribe_with(audio, args.lang, options)?;
+    Ok(started.elapsed())
+}
+
+fn together(args: &Args, transcriber: &Transcriber, audio: &Waveform, clients: usize) -> Result<Value> {
+    let start = Barrier::new(clients);
+    let client = || {
+        let send = |_| {
+            start.wait();
+            send(args, transcriber, audio, Segmentation::None)
+        };
+        (0..args.rounds).map(send).collect::<Result<Vec<_>>>()
+    };
+    let started = Instant::now();
+    let times = thread::scope(|scope| {
+        let threads: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
+        let times = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panic!("a client panicked")));
+        times.collect::<Result<Vec<_>>>()
+    });
+    let seconds = started.elapsed().as_secs_f64();
+    let times = sorted(times?.concat());
+    Ok(json!({
+        "clients": clients,
+        "requests_per_s": (clients * args.rounds) as f64 / seconds,
+        "round_s": seconds / args.rounds as f64,
+        "median_s": at(&times, 0.5),
+        "p95_s": at(&times, 0.95),
+    }))
+}
+
+fn behind(args: &Args, transcriber: &Transcriber, short: &Waveform, long: &Waveform) -> Result<Value> {
+    let alone = (0..args.rounds).map(|_| send(args, transcriber, short, Segmentation::None)).collect::<Result<_>>()?;
+    let times = thread::scope(|scope| {
+        let long = scope.spawn(|| send(args, transcriber, long, Segmentation::default()));
+        thread::sleep(Duration::from_secs(3));
+        let mut times = Vec::new();
+        while !long.is_finished() && times.len() < args.rounds {
+            times.push(send(args, transcriber, short, Segmentation::None)?);
+            thread::sleep(Duration::from_secs(1));
+        }
+        Ok::<_, indic_seamless::Error>((times, long.join().unwrap_or_else(|_| panic!("the long one panicked"))?))
+    });
+    let (times, whole) = times?;
+    Ok(json!({
+        "alone_s": at(&sorted(alone), 0.5),
+        "behind_s": at(&sorted(times.clone()), 0.5),
+        "behind_most_s": at(&sorted(times), 1.0),
+        "long_s": whole.as_secs_f64(),
+    }))
+}
+
+fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {
+    times.sort();
+    times
+}
+
+fn at(times: &[Duration], part: f64) -> Option<f64> {
+    let place = (times.len().max(1) - 1) as f64 * part;
+    times.get(place.round() as usize).map(Duration::as_secs_f64)
+}

@@ -1,0 +1,368 @@
+//! [`Engine`]: many recordings at a time on one model.
+//!
+//! ```
+//! use indic_seamless::{AudioOptions, Language, TranscribeOptions, Transcriber, engine::Engine};
+//!
+//! # fn main() -> indic_seamless::Result<()> {
+//! let engine = Engine::new(Transcriber::demo()?);
+//! let submit = |path: &'static str| {
+//!     engine.submit(move || AudioOptions::new().reader(path), Language::HINDI, TranscribeOptions::default())
+//! };
+//! let both = [submit("examples/audio/hindi-1.wav")?, submit("examples/audio/hindi-2.flac")?];
+//! let [first, second] = both.map(|transcription| transcription.wait());
+//! assert_eq!(first?.text, "कृपया आज का मौसम");
+//! assert_eq!(second?.text, "आठ पाँच दो");
+//! # Ok(())
+//! # }
+//! ```
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, channel},
+    },
+    thread,
+};
+
+use crate::{
+    audio::AudioReader,
+    cancel::CancelToken,
+    error::{Error, Result, StopReason},
+    language::Language,
+    scheduler::Priority,
+    transcriber::{Progress, TranscribeOptions, Transcriber},
+    transcript::{Segment, Transcript},
+};
+
+/// Limits of an [`Engine`].
+///
+/// ```
+/// use indic_seamless::engine::EngineOptions;
+///
+/// let options = EngineOptions { recordings: 4, ..EngineOptions::default() };
+/// assert_eq!(options.queue, usize::MAX);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Recordings that are transcribed at a time; 16 by default, as many as a decoder step has room for. Each has a thread that
+    /// reads it and one that waits for the model.
+    pub recordings: usize,
+    /// Recordings that may wait beside these; by default any number.
+    pub queue: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { recordings: 16, queue: usize::MAX }
+    }
+}
+
+/// News of a recording.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Update {
+    /// The next segment, in the order of time.
+    Segment(Segment),
+    /// How far the work is.
+    Progress(Progress),
+    /// The result; the last news.
+    Done(Result<Transcript>),
+}
+
+/// Transcribes many recordings at a time on one model.
+///
+/// It opens recordings when it is their turn, so that what waits is small: a path or compressed bytes. Interactive recordings
+/// go before [batches](Priority::Batch), then who came first. Clones share the model and the queue.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    transcriber: Arc<Transcriber>,
+    options: EngineOptions,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Recordings that are being transcribed.
+    running: usize,
+    waiting: VecDeque<Task>,
+}
+
+/// A recording that waits.
+struct Task {
+    priority: Priority,
+    cancel: CancelToken,
+    run: Box<dyn FnOnce(&Transcriber) + Send>,
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Task").field("priority", &self.priority).field("cancel", &self.cancel).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine with default limits.
+    pub fn new(transcriber: impl Into<Arc<Transcriber>>) -> Self {
+        Self::with_options(transcriber, EngineOptions::default())
+    }
+
+    /// An engine with limits. With no `recordings` at a time it takes one.
+    pub fn with_options(transcriber: impl Into<Arc<Transcriber>>, options: EngineOptions) -> Self {
+        Self(Arc::new(Shared { transcriber: transcriber.into(), options, state: Mutex::default() }))
+    }
+
+    /// The model.
+    pub fn transcriber(&self) -> &Transcriber {
+        &self.0.transcriber
+    }
+
+    /// Queues a recording, which `open` opens when it is its turn. Listeners in `options` are replaced: what they would hear
+    /// comes as [`Update`]s.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if the queue is full.
+    pub fn submit(
+        &self,
+        open: impl FnOnce() -> Result<AudioReader> + Send + 'static,
+        language: Language,
+        options: TranscribeOptions<'static>,
+    ) -> Result<Transcription> {
+        let (sender, updates) = channel();
+        // Whoever does not listen any more has cancelled the work.
+        let cancel = self.submit_with(open, language, options, move |update| drop(sender.send(update)))?;
+        Ok(Transcription { updates, cancel })
+    }
+
+    /// [`submit`](Self::submit) with a function that is called for each update, on the thread of the recording. The token that
+    /// is returned cancels the work.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn submit_with(
+        &self,
+        open: impl FnOnce() -> Result<AudioReader> + Send + 'static,
+        language: Language,
+        options: TranscribeOptions<'static>,
+        mut update: impl FnMut(Update) + Send + 'static,
+    ) -> Result<CancelToken> {
+        let (priority, cancel) = (options.priority, options.cancel_token());
+        let stop = cancel.clone();
+        let run = move |transcriber: &Transcriber| {
+            let done = transcribe(transcriber, open, language, options, &stop, &mut update);
+            update(Update::Done(done));
+        };
+        self.put(Task { priority, cancel: cancel.clone(), run: Box::new(run) })?;
+        Ok(cancel)
+    }
+
+    /// Takes a recording up, or lets it wait.
+    fn put(&self, task: Task) -> Result<()> {
+        let mut state = self.0.state();
+        // Who has gone does not count; what is told to them is of no interest to anybody.
+        let all = std::mem::take(&mut state.waiting).into_iter();
+        let (gone, waiting): (VecDeque<Task>, _) = all.partition(|task| task.cancel.is_cancelled());
+        state.waiting = waiting;
+        if state.running < self.0.options.recordings.max(1) {
+            let shared = Arc::clone(&self.0);
+            let thread = thread::Builder::new().name("indic-seamless-recording".to_owned());
+            thread.spawn(move || shared.work(task)).map_err(Error::io("start", "the thread of a recording"))?;
+            state.running += 1;
+        } else if state.waiting.len() < self.0.options.queue {
+            state.waiting.push_back(task);
+        } else {
+            return Err(Error::Busy { running: state.running, waiting: state.waiting.len() });
+        }
+        drop(state);
+        gone.into_iter().for_each(|task| (task.run)(&self.0.transcriber));
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Transcribes a recording, then others as long as some wait.
+    fn work(&self, first: Task) {
+        let mut next = Some(first);
+        while let Some(task) = next {
+            // A bug must cost one recording, not those that wait.
+            if catch_unwind(AssertUnwindSafe(|| (task.run)(&self.transcriber))).is_err() {
+                tracing::error!("a transcription panicked");
+            }
+            next = self.state().next();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is locked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The next recording; without one a thread ends.
+    fn next(&mut self) -> Option<Task> {
+        let urgent = self.waiting.iter().position(|task| task.priority == Priority::Interactive);
+        let next = self.waiting.remove(urgent.unwrap_or(0));
+        if next.is_none() {
+            self.running -= 1;
+        }
+        next
+    }
+}
+
+fn transcribe(
+    transcriber: &Transcriber,
+    open: impl FnOnce() -> Result<AudioReader>,
+    language: Language,
+    options: TranscribeOptions<'static>,
+    cancel: &CancelToken,
+    update: &mut (impl FnMut(Update) + Send),
+) -> Result<Transcript> {
+    cancel.check()?;
+    let audio = open()?;
+    // Both listeners tell the same one.
+    let update = Mutex::new(update);
+    let tell = |news| update.lock().unwrap_or_else(PoisonError::into_inner)(news);
+    let mut on_segment = |segment: &Segment| tell(Update::Segment(segment.clone()));
+    let mut on_progress = |progress| tell(Update::Progress(progress));
+    let TranscribeOptions { generation, processors, segmentation, batch_size, priority, words, retry, .. } = options;
+    let options = TranscribeOptions {
+        generation,
+        processors,
+        segmentation,
+        batch_size,
+        priority,
+        words,
+        retry,
+        cancel: cancel.clone(),
+        deadline: None,
+        on_token: None,
+        on_segment: Some(&mut on_segment),
+        on_progress: Some(&mut on_progress),
+    };
+    transcriber.transcribe_reader(audio, language, options)
+}
+
+/// A recording that waits or is being transcribed: an iterator over its [`Update`]s. Dropping it cancels the work.
+#[derive(Debug)]
+pub struct Transcription {
+    updates: Receiver<Update>,
+    cancel: CancelToken,
+}
+
+impl Transcription {
+    /// Waits for the result.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Transcriber::transcribe_reader`]; [`Error::Stopped`] if it panicked.
+    pub fn wait(mut self) -> Result<Transcript> {
+        let done = self.find_map(|update| match update {
+            Update::Done(done) => Some(done),
+            _ => None,
+        });
+        done.unwrap_or(Err(Error::Stopped { reason: StopReason::Cancelled, partial: None }))
+    }
+
+    /// Stops the work. The last update has the segments that were finished.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Iterator for Transcription {
+    type Item = Update;
+
+    fn next(&mut self) -> Option<Update> {
+        self.updates.recv().ok()
+    }
+}
+
+impl Drop for Transcription {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+#[cfg(all(test, feature = "demo"))]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+    use crate::audio::AudioOptions;
+
+    fn reader() -> Result<AudioReader> {
+        AudioOptions::new().reader("examples/audio/hindi-1.wav")
+    }
+
+    fn engine(recordings: usize, queue: usize) -> Engine {
+        Engine::with_options(Transcriber::demo().expect("model"), EngineOptions { recordings, queue })
+    }
+
+    fn options(priority: Priority) -> TranscribeOptions<'static> {
+        TranscribeOptions { priority, ..TranscribeOptions::default() }
+    }
+
+    /// Submits a recording that waits for a message before it opens, so that others queue behind it.
+    fn block(engine: &Engine) -> (mpsc::Sender<()>, Transcription) {
+        let (go, wait) = mpsc::channel::<()>();
+        let open = move || {
+            let _ = wait.recv();
+            reader()
+        };
+        let transcription = engine.submit(open, Language::HINDI, options(Priority::Interactive)).expect("room");
+        (go, transcription)
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_who_has_gone_does_not_count() {
+        let engine = engine(1, 2);
+        let (go, first) = block(&engine);
+        let submit = || engine.submit(reader, Language::HINDI, options(Priority::Interactive));
+        let (second, third) = (submit().expect("room"), submit().expect("room"));
+        assert!(matches!(submit(), Err(Error::Busy { running: 1, waiting: 2 })));
+        drop(second);
+        let fourth = submit().expect("room again");
+        go.send(()).expect("a recording waits");
+        for transcription in [first, third, fourth] {
+            assert_eq!(transcription.wait().expect("text").text, "कृपया आज का मौसम");
+        }
+    }
+
+    #[test]
+    fn interactive_recordings_go_first() {
+        let engine = engine(1, usize::MAX);
+        let (go, _first) = block(&engine);
+        let (told, order) = mpsc::channel();
+        for (number, priority) in [Priority::Batch, Priority::Interactive, Priority::Batch].into_iter().enumerate() {
+            let told = told.clone();
+            let open = move || {
+                told.send(number).expect("the test listens");
+                reader()
+            };
+            engine.submit_with(open, Language::HINDI, options(priority), |_| {}).expect("room");
+        }
+        go.send(()).expect("a recording waits");
+        let order: Vec<usize> = (0..3).map(|_| order.recv_timeout(Duration::from_secs(60)).expect("opened")).collect();
+        assert_eq!(order, [1, 0, 2]);
+    }
+
+    #[test]
+    fn updates_end_with_the_result() {
+        let engine = engine(2, 0);
+        let updates: Vec<Update> =
+            engine.submit(reader, Language::HINDI, options(Priority::Interactive)).expect("room").collect();
+        assert!(updates.iter().any(|update| matches!(update, Update::Segment(_))), "{updates:?}");
+        assert!(matches!(updates.last(), Some(Update::Done(Ok(_)))), "{updates:?}");
+        // A panic ends them, and the engine goes on.
+        let panics = engine.submit(|| panic!("on purpose"), Language::HINDI, options(Priority::Interactive));
+        assert!(matches!(panics.expect("room").wait(), Err(Error::Stopped { .. })));
+        assert!(engine.submit(reader, Language::HINDI, options(Priority::Batch)).expect("room").wait().is_ok());
+    }
+}

@@ -1,0 +1,130 @@
+//! Searches under way, and the steps that they take together.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
+
+use rayon::prelude::*;
+
+use super::{
+    decoder::{check, feed_together, start},
+    job::{Job, News, Times, message},
+    policy::Asks,
+};
+use crate::{
+    error::{Error, Result},
+    generation::{Feed, Next, Steps, TokenEvent},
+    model::{
+        Encoded, SpeechToText,
+        decoder::{DecoderState, Feed as DecoderFeed},
+    },
+};
+
+/// A clip whose tokens are being searched.
+pub(super) struct Search {
+    pub(super) job: Job,
+    pub(super) steps: Steps,
+    state: DecoderState,
+    pub(super) encoded: Encoded,
+    pub(super) times: Times,
+    /// What its clip asked for when it was begun.
+    pub(super) asks: Asks,
+}
+
+/// Why a search ended early.
+pub(super) enum Failure {
+    Error(Error),
+    Panic(String),
+}
+
+impl From<Failure> for News {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Error(error) => Self::Failed(error),
+            Failure::Panic(said) => Self::Panicked(said),
+        }
+    }
+}
+
+impl Search {
+    /// Begins the search of a clip that was encoded.
+    pub(super) fn begin(
+        model: &SpeechToText,
+        job: Job,
+        encoded: Encoded,
+        mut times: Times,
+        asks: Asks,
+    ) -> Result<Self, Box<(Job, Error)>> {
+        let started = Instant::now();
+        let spec = &job.spec;
+        let steps = Steps::new(std::slice::from_ref(&spec.prompt), &spec.generation, &spec.processors, job.number);
+        let steps = match steps {
+            Ok(steps) => steps,
+            Err(error) => return Err(Box::new((job, error))),
+        };
+        let state = start(model, &encoded, &spec.generation, spec.prompt.len());
+        times.generation += started.elapsed();
+        Ok(Self { job, steps, state, encoded, times, asks })
+    }
+
+    /// Bytes of its caches.
+    pub(super) fn bytes(&self) -> u64 {
+        self.state.bytes()
+    }
+
+    /// Orders the hypotheses as the search asks, and returns the tokens that they are fed.
+    fn prepare(&mut self) -> DecoderFeed<'_> {
+        let Self { steps, state, .. } = self;
+        let tokens = match steps.feed() {
+            Feed::Prompts(tokens) => tokens,
+            Feed::Tokens(Next { parents, tokens }) => {
+                state.reorder(parents);
+                tokens
+            }
+            Feed::Nothing => unreachable!("a search that has ended takes no step"),
+        };
+        DecoderFeed { state, tokens }
+    }
+
+    /// Chooses tokens by its `logits`.
+    fn choose(&mut self, logits: &mut [f32], vocabulary: usize) -> Result<(), Failure> {
+        check(logits, vocabulary).map_err(Failure::Error)?;
+        let Self { job, steps, .. } = self;
+        let mut tell = |token: TokenEvent| {
+            if job.tells_tokens {
+                job.tell(News::Token(token));
+            }
+        };
+        // A processor may panic. It must not take the searches of others with it.
+        match catch_unwind(AssertUnwindSafe(|| steps.choose(logits, &mut tell))) {
+            Ok(outcome) => outcome.map_err(Failure::Error),
+            Err(panic) => Err(Failure::Panic(message(&*panic))),
+        }
+    }
+}
+
+/// Takes a step of all searches, none of which has ended. Returns those that failed, by their places.
+pub(super) fn step(model: &SpeechToText, searches: &mut [Search], logits: &mut Vec<f32>) -> Vec<(usize, Failure)> {
+    let started = Instant::now();
+    let mut feeds: Vec<_> = searches.iter_mut().map(Search::prepare).collect();
+    feed_together(model, &mut feeds, logits);
+    let rows: Vec<usize> = feeds.iter().map(|feed| feed.state.hypotheses()).collect();
+    drop(feeds);
+    let all: usize = rows.iter().sum();
+    let vocabulary = logits.len() / all.max(1);
+    let mut left = logits.as_mut_slice();
+    let mut work = Vec::with_capacity(searches.len());
+    for (search, rows) in searches.iter_mut().zip(&rows) {
+        let (own, others) = left.split_at_mut(rows * vocabulary);
+        left = others;
+        work.push((search, own));
+    }
+    let outcomes: Vec<Result<(), Failure>> =
+        work.into_par_iter().map(|(search, logits)| search.choose(logits, vocabulary)).collect();
+    let time = started.elapsed();
+    for (search, rows) in searches.iter_mut().zip(&rows) {
+        search.times.generation += time.mul_f64(*rows as f64 / all.max(1) as f64);
+    }
+    outcomes.into_iter().enumerate().filter_map(|(place, outcome)| Some((place, outcome.err()?))).collect()
+}

@@ -1,0 +1,268 @@
+//! The work of the computing thread, step by step.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Loaded, Source,
+    inbox::{Call, Inbox, Task},
+    job::{Found, Job, News, Times, message},
+    policy::{self, Asks, Next},
+    search::{Search, step},
+};
+use crate::{
+    cancel::CancelToken,
+    error::{Error, Result, StopReason},
+    features::{FeatureBatch, Features},
+    generation::Limits,
+    model::{Advanced, Encoded, Encoding},
+};
+
+/// Positions of the encoder's output for a second of speech.
+const POSITIONS_PER_S: f64 = 6.25;
+
+/// What is under way.
+pub(super) struct Worker<'a> {
+    loaded: &'a Loaded,
+    inbox: &'a Inbox,
+    limits: Limits,
+    calls: VecDeque<Call>,
+    waiting: Vec<Waiting>,
+    encoding: Vec<Underway<'a>>,
+    searches: Vec<Search>,
+    /// Room for the logits of a step.
+    logits: Vec<f32>,
+}
+
+/// A clip that waits for the encoder.
+struct Waiting {
+    job: Job,
+    since: Instant,
+}
+
+/// A clip on its way through the encoder.
+struct Underway<'a> {
+    job: Job,
+    encoding: Encoding<'a>,
+    times: Times,
+    /// What it asked for when it was begun.
+    asks: Asks,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(loaded: &'a Loaded, inbox: &'a Inbox) -> Self {
+        Self {
+            loaded,
+            inbox,
+            limits: Limits::of(loaded.checkpoint.config()),
+            calls: VecDeque::new(),
+            waiting: Vec::new(),
+            encoding: Vec::new(),
+            searches: Vec::new(),
+            logits: Vec::new(),
+        }
+    }
+
+    /// Computes until nothing is left.
+    pub(super) fn work(&mut self) {
+        loop {
+            for task in self.inbox.take() {
+                match task {
+                    Task::Clip(job) => self.waiting.push(Waiting { job: *job, since: Instant::now() }),
+                    Task::Call(call) => self.calls.push_back(call),
+                }
+            }
+            self.drop_stopped();
+            match catch_unwind(AssertUnwindSafe(|| self.advance())) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(panic) => self.fail_all(&message(&*panic)),
+            }
+        }
+    }
+
+    /// Takes one step. `false` if there is nothing to do.
+    fn advance(&mut self) -> bool {
+        if let Some(call) = self.calls.pop_front() {
+            call(self.loaded);
+            return true;
+        }
+        match self.next() {
+            Next::Begin(place) => self.begin(place),
+            Next::Encode(place) => self.encode(place),
+            Next::Step => self.step(),
+            Next::Nothing => return false,
+        }
+        true
+    }
+
+    /// Drops what nobody wants any more.
+    fn drop_stopped(&mut self) {
+        let keep = |job: &Job| match job.stopped() {
+            None => true,
+            Some(reason) => {
+                job.tell(News::Failed(Error::Stopped { reason, partial: None }));
+                false
+            }
+        };
+        self.waiting.retain(|waiting| keep(&waiting.job));
+        self.encoding.retain(|underway| keep(&underway.job));
+        self.searches.retain(|search| keep(&search.job));
+    }
+
+    /// Ends everything after a panic.
+    fn fail_all(&mut self, said: &str) {
+        let waiting = mem::take(&mut self.waiting).into_iter().map(|waiting| waiting.job);
+        let encoding = mem::take(&mut self.encoding).into_iter().map(|underway| underway.job);
+        let searching = mem::take(&mut self.searches).into_iter().map(|search| search.job);
+        waiting.chain(encoding).chain(searching).for_each(|job| job.tell(News::Panicked(said.to_owned())));
+    }
+
+    fn next(&self) -> Next {
+        let now = Instant::now();
+        let waiting: Vec<Asks> = self.waiting.iter().map(|waiting| self.asks(waiting, now)).collect();
+        let encoding: Vec<Asks> = self.encoding.iter().map(|underway| underway.asks).collect();
+        let searching: Vec<Asks> =
+            self.searches.iter().map(|search| Asks { bytes: search.bytes(), ..search.asks }).collect();
+        policy::next(&waiting, &encoding, &searching)
+    }
+
+    fn asks(&self, Waiting { job, since }: &Waiting, now: Instant) -> Asks {
+        let (account, seconds) = (&job.account, job.seconds());
+        let waited_s = now.duration_since(*since).as_secs_f64();
+        let rows = job.spec.generation.num_beams;
+        let positions = match &job.source {
+            Source::Clip(_) => (seconds * POSITIONS_PER_S) as usize + 1,
+            Source::Encoded(encoded) => encoded.lengths.iter().sum(),
+        };
+        Asks {
+            recording: recording(job),
+            key: policy::key(account.priority, account.served_s(), seconds, waited_s),
+            rows,
+            bytes: self.limits.cache_bytes(positions, rows),
+        }
+    }
+
+    /// Takes a waiting clip up.
+    fn begin(&mut self, place: usize) {
+        let waiting = self.waiting.remove(place);
+        let asks = self.asks(&waiting, Instant::now());
+        let Waiting { job, .. } = waiting;
+        job.account.serve(job.seconds());
+        if let Source::Encoded(encoded) = &job.source {
+            let encoded = Encoded::clone(encoded);
+            return self.search(job, encoded, Times::default(), asks);
+        }
+        let mut times = Times::default();
+        match timed(&mut times.features, || self.features(&job)) {
+            Err(error) => job.tell(News::Failed(error)),
+            Ok(features) => {
+                let mut inspect = stops(job.cancel.clone());
+                let model = &self.loaded.model;
+                match timed(&mut times.encoder, || model.start_encoding(&features, &mut inspect)) {
+                    ControlFlow::Continue(encoding) => self.encoding.push(Underway { job, encoding, times, asks }),
+                    ControlFlow::Break(()) => stop(&job),
+                }
+            }
+        }
+    }
+
+    fn features(&self, job: &Job) -> Result<FeatureBatch> {
+        self.loaded.checkpoint.check_unchanged()?;
+        let Source::Clip(clip) = &job.source else { unreachable!("a clip that is not encoded yet") };
+        let features = Features::extract(&clip.samples)?;
+        Ok(FeatureBatch::new(&[features], self.loaded.checkpoint.padding_value()))
+    }
+
+    /// Passes a layer of the encoder.
+    fn encode(&mut self, place: usize) {
+        let Underway { job, encoding, mut times, asks } = self.encoding.remove(place);
+        if let Err(error) = self.loaded.checkpoint.check_unchanged() {
+            return job.tell(News::Failed(error));
+        }
+        let mut inspect = stops(job.cancel.clone());
+        match timed(&mut times.encoder, || encoding.advance(&mut inspect)) {
+            ControlFlow::Continue(Advanced::Layer(encoding)) => {
+                self.encoding.push(Underway { job, encoding, times, asks });
+            }
+            ControlFlow::Continue(Advanced::Done(encoded)) => self.search(job, encoded, times, asks),
+            ControlFlow::Break(()) => stop(&job),
+        }
+    }
+
+    /// Lets a search join the others.
+    fn search(&mut self, job: Job, encoded: Encoded, times: Times, asks: Asks) {
+        match Search::begin(&self.loaded.model, job, encoded, times, asks) {
+            Ok(search) if search.steps.ended() => self.finish(search),
+            Ok(search) => self.searches.push(search),
+            Err(failed) => {
+                let (job, error) = *failed;
+                job.tell(News::Failed(error));
+            }
+        }
+    }
+
+    /// Takes a step of all searches.
+    fn step(&mut self) {
+        let check = || self.loaded.checkpoint.check_unchanged();
+        if let Err(error) = check() {
+            // Each gets an error of its own.
+            let mut first = Some(error);
+            for Search { job, .. } in mem::take(&mut self.searches) {
+                let error = first.take().or_else(|| check().err());
+                job.tell(News::Failed(
+                    error.unwrap_or(Error::Stopped { reason: StopReason::Cancelled, partial: None }),
+                ));
+            }
+            return;
+        }
+        for (place, failure) in step(&self.loaded.model, &mut self.searches, &mut self.logits).into_iter().rev() {
+            self.searches.remove(place).job.tell(failure.into());
+        }
+        let ended: Vec<Search> = self.searches.extract_if(.., |search| search.steps.ended()).collect();
+        ended.into_iter().for_each(|search| self.finish(search));
+    }
+
+    /// Hands the result of a search out.
+    fn finish(&self, search: Search) {
+        let Search { job, steps, encoded, times, .. } = search;
+        // The last step may have read weights after its check.
+        job.tell(match self.loaded.checkpoint.check_unchanged() {
+            Err(error) => News::Failed(error),
+            Ok(()) => {
+                let hypotheses = steps.results().pop().unwrap_or_default();
+                News::Done(Found { encoded, hypotheses, times })
+            }
+        });
+    }
+}
+
+/// An identity for the recording of a clip.
+fn recording(job: &Job) -> usize {
+    Arc::as_ptr(&job.account) as usize
+}
+
+/// Breaks the encoder off when the work is cancelled.
+fn stops<S, T>(cancel: CancelToken) -> impl FnMut(S, &T) -> ControlFlow<()> {
+    move |_, _| if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// Tells the caller of a clip whose encoding was broken off.
+fn stop(job: &Job) {
+    let reason = job.stopped().unwrap_or(StopReason::Cancelled);
+    job.tell(News::Failed(Error::Stopped { reason, partial: None }));
+}
+
+/// Does work and adds its time.
+fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let done = work();
+    *total += started.elapsed();
+    done
+}

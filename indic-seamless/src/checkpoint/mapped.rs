@@ -18,11 +18,14 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WeightAccess {
-    /// Mapped: pages are read when they are needed, and processes share them. The files must not be written to or truncated
-    /// while they are in use. A change is found before the next step and is an error, but a file that is truncated during
-    /// a step ends the process (`SIGBUS`). Replace a checkpoint by renaming, which is always safe.
+    /// Mapped: the pages belong to the page cache of the system, and processes share them. What is not there yet is read ahead by
+    /// many threads while the model is loaded and first used. The files must not be written to or truncated while they are
+    /// in use. A change is found before the next step and is an error, but a file that is truncated during a step ends the
+    /// process (`SIGBUS`). Replace a checkpoint by renaming, which is always safe.
     #[default]
     Map,
+    /// Mapped, and read only when it is needed, page by page.
+    MapLazily,
     /// Read whole into memory, for folders that others may write to at any time, such as shared network drives.
     Copy,
 }
@@ -46,7 +49,7 @@ impl FileBytes {
         let mut file = File::open(path).map_err(Error::io("read", path))?;
         let metadata = file.metadata().map_err(Error::io("read", path))?;
         match access {
-            WeightAccess::Map => {
+            WeightAccess::Map | WeightAccess::MapLazily => {
                 let bytes = map(&file).map_err(Error::io("map", path))?;
                 let mapped = Some((file, path.to_owned(), Stamp::of(&metadata)));
                 Ok(Self { bytes, mapped, in_use: AtomicBool::new(false) })
@@ -60,6 +63,11 @@ impl FileBytes {
 
     pub(super) fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// The file, if it is mapped.
+    pub(super) fn file(&self) -> Option<&File> {
+        self.mapped.as_ref().map(|(file, ..)| file)
     }
 
     /// A part that the model uses in place.

@@ -12,6 +12,7 @@ mod layout;
 mod load;
 mod mapped;
 mod quantize;
+mod read_ahead;
 mod shards;
 mod source;
 mod tokenizer_files;
@@ -193,6 +194,9 @@ impl Checkpoint {
     ///
     /// The first tensor that is missing or has the wrong shape or type.
     pub fn load(&self, precision: Precision, device: &Device, progress: OnProgress<'_>) -> Result<SpeechToText> {
+        if self.source.reads_ahead() {
+            self.weights.read_ahead();
+        }
         load::load(&self.config, &self.weights, precision, device, progress)
     }
 

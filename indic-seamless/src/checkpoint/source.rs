@@ -55,6 +55,11 @@ impl Source {
         self.dir.join(name)
     }
 
+    /// Whether mapped files are to be read ahead.
+    pub(super) fn reads_ahead(&self) -> bool {
+        self.memory.is_none() && self.access == WeightAccess::Map
+    }
+
     pub(super) fn is_in_memory(&self) -> bool {
         self.memory.is_some()
     }

@@ -1,6 +1,6 @@
 //! Tensors by name, from one or several safetensors files.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, fs::File, ops::Range, sync::Arc, thread};
 
 use burn::tensor::{AllocationProperty, Bytes as TensorBytes, DType, TensorData};
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::{
     layout::{INDEX, WEIGHTS},
     mapped::FileBytes,
+    read_ahead::{Parts, read_ahead},
     shards::{ShardIndex, is_needed},
     source::Source,
 };
@@ -54,6 +55,18 @@ const CHUNK: usize = 16 << 20;
 /// Tensors of up to this many bytes are checked for NaN and infinities when they are used in place. Larger ones, the weights
 /// of matrix products, are not read before they are needed; broken numbers in them show in the scores.
 const SMALL: usize = 128 << 10;
+
+/// Reads from a file, for the page cache. What goes wrong shows where the bytes are needed.
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) {
+    let _ = std::os::unix::fs::FileExt::read_at(file, buffer, offset);
+}
+
+/// Reads from a file, for the page cache. What goes wrong shows where the bytes are needed.
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) {
+    let _ = std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
+}
 
 /// The name of the scales of a quantised weight.
 pub(super) fn scale_name(weight: &str) -> String {
@@ -145,6 +158,35 @@ impl Weights {
         let mut files: Vec<_> = self.tensors.values().map(|tensor| &tensor.file).collect();
         files.dedup_by_key(|file| Arc::as_ptr(file));
         files.into_iter().try_for_each(|file| file.content.check_unchanged())
+    }
+
+    /// Reads the tensors of mapped files ahead, on threads of its own. They end when this is dropped.
+    pub(super) fn read_ahead(&self) {
+        let (mut files, mut parts) = (Vec::new(), Parts::new());
+        let mut tensors: Vec<&Stored> = self.tensors.values().collect();
+        tensors.sort_by_key(|tensor| (Arc::as_ptr(&tensor.file), tensor.range.start));
+        let mut last = std::ptr::null();
+        for tensor in tensors {
+            if Arc::as_ptr(&tensor.file) != last {
+                last = Arc::as_ptr(&tensor.file);
+                files.push(tensor.file.content.file().and_then(|file| file.try_clone().ok()));
+            }
+            let bytes = tensor.range.start as u64..tensor.range.end as u64;
+            match parts.last_mut() {
+                Some((file, before)) if *file + 1 == files.len() && before.end == bytes.start => before.end = bytes.end,
+                _ => parts.push((files.len() - 1, bytes)),
+            }
+        }
+        parts.retain(|(file, _)| files[*file].is_some());
+        let alive = Arc::downgrade(&self.source);
+        let read = move |file: usize, buffer: &mut [u8], offset: u64| {
+            if let Some(Some(file)) = files.get(file) {
+                read_at(file, buffer, offset);
+            }
+        };
+        let work = move || read_ahead(&parts, read, || alive.strong_count() > 0);
+        // Without it, pages come when they are needed.
+        let _ = thread::Builder::new().name("indic-seamless-read".to_owned()).spawn(work);
     }
 
     /// Bytes of all tensors that speech-to-text needs.

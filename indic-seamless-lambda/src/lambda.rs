@@ -35,6 +35,10 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// The longest timeout of a function.
 const LONGEST: Duration = Duration::from_secs(900);
 
+/// How long the first event is not asked for, so that loading belongs to the initialisation. The platform ends an initialisation
+/// of ten seconds, and begins it again.
+const INITIALISATION: Duration = Duration::from_millis(8500);
+
 /// Whether this process runs in Lambda, which sets this variable.
 pub(crate) fn is_host() -> bool {
     env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
@@ -46,8 +50,11 @@ pub(crate) async fn run(
 ) -> crate::Result<()> {
     let defaults = Settings { max_body_bytes: MAX_BODY_BYTES, ..Settings::default() };
     let service = Service::start_observed(defaults.with_env()?, load, cloudwatch::print)?;
-    // Loading belongs to the initialisation, which is not part of a request and is in the snapshot.
-    service.ready().await?;
+    // What is left to load is waited for by the first event. A snapshot is taken of a loaded model, however long it takes.
+    let in_time = if is_snapshot() { LONGEST } else { INITIALISATION };
+    if let Ok(ready) = tokio::time::timeout(in_time, service.ready()).await {
+        ready?;
+    }
     let router = crate::router(&service)?;
     let streaming = env::var("INDIC_SEAMLESS_RESPONSE").is_ok_and(|value| value == "streaming");
     let snapshot = Arc::new(Snapshot(service.clone()));
@@ -59,6 +66,11 @@ pub(crate) async fn run(
         async move { answer(event, router, &service, streaming).await.map_err(named) }
     });
     Runtime::new(handler).register_snapstart_resource(snapshot).run().await
+}
+
+/// Whether the platform takes a snapshot after the initialisation.
+fn is_snapshot() -> bool {
+    env::var("AWS_LAMBDA_INITIALIZATION_TYPE").is_ok_and(|kind| kind == "snap-start")
 }
 
 type Answer = FunctionResponse<Value, BodyDataStream>;
@@ -74,6 +86,8 @@ async fn answer(
     streaming: bool,
 ) -> Result<Answer, Error> {
     let (payload, context) = event.into_parts();
+    // If it does not become ready in time, or at all, the router says so.
+    let _ = tokio::time::timeout_at(deadline(&context).into(), service.ready()).await;
     let event = match Event::of(payload)? {
         Event::Http(event) => event,
         #[cfg(feature = "s3")]

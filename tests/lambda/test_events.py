@@ -4,11 +4,16 @@
 """
 
 import json
+import os
+import shutil
 import statistics
 import subprocess
+import tempfile
+import threading
 import time
 import unittest
 import urllib.request
+from pathlib import Path
 
 from support import BINARY, CLIP, GATEWAYS, HINDI, ROOT, Function, emulator, environment, form, free_port, http, rest, text
 
@@ -117,6 +122,46 @@ class Lifecycle(unittest.TestCase):
             self.assertEqual(function.api.asked[:2], ["restore/next", "invocation/next"])
         finally:
             function.stop()
+
+    def test_events_are_asked_for_in_time_however_slow_the_weights(self) -> None:
+        with tempfile.TemporaryDirectory() as model:
+            # Whoever reads it waits until it is written.
+            os.mkfifo(Path(model) / "config.json")
+            started = time.monotonic()
+            function = Function(INDIC_SEAMLESS_MODEL=model)
+            try:
+                while not function.api.asked:
+                    self.assertLess(time.monotonic() - started, 9.0)
+                    time.sleep(0.01)
+                # As little as an initialisation may take, so that most models are loaded in it.
+                self.assertGreater(time.monotonic() - started, 8.0)
+                self.assertEqual(function.api.asked, ["invocation/next"])
+                # An event waits for the model as long as it can.
+                function.api.remaining_s = 3.0
+                sent = time.monotonic()
+                answer = function.api.invoke(rest("POST", "/speech-to-text", form(CLIP, target_lang="hin")))
+                self.assertEqual((answer["statusCode"], json.loads(text(answer))["code"]), (503, "not_ready"))
+                self.assertTrue(1.5 < time.monotonic() - sent < 3.0)
+            finally:
+                function.stop()
+
+    def test_an_event_waits_for_the_model(self) -> None:
+        with tempfile.TemporaryDirectory() as model:
+            demo = ROOT / "indic-seamless/demo"
+            for file in demo.iterdir():
+                if file.name != "config.json":
+                    shutil.copy(file, model)
+            config = Path(model) / "config.json"
+            os.mkfifo(config)
+            function = Function(INDIC_SEAMLESS_MODEL=model)
+            try:
+                while not function.api.asked:
+                    time.sleep(0.01)
+                threading.Timer(1.0, lambda: config.write_bytes((demo / "config.json").read_bytes())).start()
+                answer = function.api.invoke(rest("POST", "/speech-to-text", form(CLIP, target_lang="hin")))
+                self.assertEqual(json.loads(text(answer)), {"transcription": HINDI})
+            finally:
+                function.stop()
 
     def test_a_snapshot_is_not_taken_without_a_model(self) -> None:
         function = Function(AWS_LAMBDA_INITIALIZATION_TYPE="snap-start", INDIC_SEAMLESS_MODEL="/nowhere")

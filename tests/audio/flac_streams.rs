@@ -181,3 +181,14 @@ fn a_wrong_checksum_loses_nothing() {
     assert_eq!(found.samples(), samples("hi.flac"));
     assert_eq!(found.damage()[0].kind, DamageKind::Checksum);
 }
+
+#[test]
+fn bounds_how_often_the_rate_changes() {
+    let block = &blocks(1, 40)[0];
+    let frame = |rate| Frame { rate, ..Frame::mono(0, block) }.bytes();
+    let frames = [frame(16_000), frame(32_000)].concat().repeat(600);
+    let found = kept([description(1, 16, 16_000, 0, 16), frames].concat()).expect("a file");
+    // A thousand changes; then only frames of the last rate are decoded.
+    assert_eq!(found.len(), 600 * 40 + 500 * 20);
+    assert!(found.damage().iter().any(|damage| damage.reason.contains("changes")), "{:?}", found.damage());
+}

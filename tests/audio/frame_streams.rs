@@ -145,3 +145,18 @@ fn refuses_free_format_by_name() {
     let found = decode(silence([0xff, 0xfb, 0x00, 0x00], 400, 20));
     assert!(matches!(&found, Err(Error::UnsupportedAudio { found, .. }) if found.contains("free format")), "{found:?}");
 }
+
+#[test]
+fn goes_on_behind_a_packet_that_is_not_supported() {
+    let mut parts = frames(&clip("hi.aac"));
+    // An element that couples channels.
+    parts[10][7] = 0x40;
+    let (found, wanted) = (kept(parts.concat()).expect("a recording"), samples("hi.aac"));
+    assert_eq!(found.samples()[..10 * 1_024], wanted[..10 * 1_024]);
+    assert_eq!(found.len(), wanted.len() - 1_024);
+    assert_eq!(places(&found), [(DamageKind::Corrupt, 64)]);
+    assert!(matches!(decode(parts.concat()), Err(Error::UnsupportedAudio { .. })));
+    // Where all are, it is refused by name.
+    parts.iter_mut().for_each(|frame| frame[7] = 0x40);
+    assert!(matches!(kept(parts.concat()), Err(Error::UnsupportedAudio { .. })));
+}

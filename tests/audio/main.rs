@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/containers.rs"]
+mod containers;
 
 mod damaged;
 mod every_format;
@@ -28,6 +30,8 @@ use indic_seamless::{
     Error,
     audio::{AudioOptions, AudioReader, DamagePolicy, Waveform},
 };
+
+use self::containers::{wav, wav16};
 
 /// Every clip that decodes; `two_hours_of_silence.flac` is over the limit.
 const CLIPS: [&str; 20] = [
@@ -86,37 +90,8 @@ fn damage(bytes: impl Into<Vec<u8>>) -> String {
     }
 }
 
-/// A WAV file with a `fmt ` chunk of these values, and 16 bytes for any extension.
-fn wav(format: u16, channels: u16, rate: u32, bits: u16, data: &[u8]) -> Vec<u8> {
-    let block = channels.wrapping_mul(bits / 8);
-    let mut bytes = b"RIFF\0\0\0\0WAVEfmt ".to_vec();
-    let extra: &[u8] = match format {
-        0xfffe => &[22, 0, bits as u8, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71],
-        6 | 7 => &[0, 0],
-        _ => &[],
-    };
-    bytes.extend((16 + extra.len() as u32).to_le_bytes());
-    bytes.extend(format.to_le_bytes());
-    bytes.extend(channels.to_le_bytes());
-    bytes.extend(rate.to_le_bytes());
-    bytes.extend(rate.wrapping_mul(block.into()).to_le_bytes());
-    bytes.extend(block.to_le_bytes());
-    bytes.extend(bits.to_le_bytes());
-    bytes.extend(extra);
-    bytes.extend(b"data");
-    bytes.extend((data.len() as u32).to_le_bytes());
-    bytes.extend(data);
-    let size = bytes.len() as u32 - 8;
-    bytes[4..8].copy_from_slice(&size.to_le_bytes());
-    bytes
-}
-
 /// Where the length of the data stands in a file by [`wav`] without an extension.
 const DATA_SIZE: Range<usize> = 40..44;
-
-fn wav16(values: &[i16], channels: u16, rate: u32) -> Vec<u8> {
-    wav(1, channels, rate, 16, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())
-}
 
 fn assert_close(found: &[f32], wanted: &[f32], tolerance: f32, what: &str) {
     assert_eq!(found.len(), wanted.len(), "{what}: length");

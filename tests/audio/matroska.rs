@@ -5,16 +5,11 @@ use indic_seamless::{
     audio::{AudioOptions, Waveform},
 };
 
-use crate::{clip, decode, kept, samples};
+use crate::{clip, containers::element, decode, kept, samples};
 
 const CLUSTER: &[u8] = b"\x1f\x43\xb6\x75";
 /// The samples in a block of these files.
 const BLOCK: usize = 1_600;
-
-fn element(id: &[u8], body: &[u8]) -> Vec<u8> {
-    let size = (1 << 56 | body.len() as u64).to_be_bytes();
-    [id, &size, body].concat()
-}
 
 /// An element whose size is not known.
 fn endless(id: &[u8], body: &[u8]) -> Vec<u8> {
@@ -212,4 +207,17 @@ fn reads_laced_frames() {
         .collect();
     let found = decode(file(&track(1, &[]), &clusters(&blocks))).expect("a recording");
     assert_eq!(found.samples(), &samples("hi.wav")[..23_114]);
+}
+
+#[test]
+fn limits_what_compressed_frames_become() {
+    // 256 empty frames, in front of each of which a mebibyte was left out.
+    let start = element(b"\x42\x55", &vec![0; 1 << 20]);
+    let headers = element(b"\x50\x34", &[element(b"\x42\x54", &[3]), start].concat());
+    let mut laced = vec![0x81, 0, 0, 2, 255];
+    laced.extend([0; 255]);
+    let found = kept(file(&track(1, &encodings(&headers)), &clusters(&[(0, element(b"\xa3", &laced))])));
+    let found = found.expect("a recording");
+    assert_eq!(found.len(), 16 << 19);
+    assert!(matches!(found.damage(), [damage] if damage.kind == DamageKind::Corrupt), "{:?}", found.damage());
 }

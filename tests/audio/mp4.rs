@@ -5,16 +5,11 @@ use indic_seamless::{
     audio::{AudioOptions, Waveform},
 };
 
-use crate::{clip, decode, kept, samples};
-
-fn atom(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
-    let body = parts.concat();
-    [&(body.len() as u32 + 8).to_be_bytes(), &kind[..], &body].concat()
-}
-
-fn numbers(numbers: &[u32]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
-}
+use crate::{
+    clip,
+    containers::{atom, numbers},
+    decode, kept, samples,
+};
 
 /// A `QuickTime` track of samples at 16 kHz.
 struct Track {

@@ -5,71 +5,15 @@ use indic_seamless::{
     audio::{AudioOptions, Waveform},
 };
 
-use crate::{clip, damage, decode, kept, samples};
+use crate::{
+    clip,
+    containers::{packets, page, pages, seal},
+    damage, decode, kept, samples,
+};
 
 /// Samples of an Opus packet at 48 kHz, and when they are decoded.
 const PACKET: u64 = 960;
 const PACKET_16K: usize = 320;
-
-/// The pages of a file.
-fn pages(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut rest = bytes;
-    let mut pages = Vec::new();
-    while !rest.is_empty() {
-        let count = usize::from(rest[26]);
-        let size = 27 + count + rest[27..27 + count].iter().map(|&size| usize::from(size)).sum::<usize>();
-        let (page, behind) = rest.split_at(size);
-        pages.push(page.to_vec());
-        rest = behind;
-    }
-    pages
-}
-
-/// Writes the checksum.
-fn seal(mut page: Vec<u8>) -> Vec<u8> {
-    page[22..26].fill(0);
-    let sum = page.iter().fold(0_u32, |sum, &byte| {
-        (0..8).fold(sum ^ u32::from(byte) << 24, |sum, _| sum << 1 ^ if sum >> 31 == 0 { 0 } else { 0x04c1_1db7 })
-    });
-    page[22..26].copy_from_slice(&sum.to_le_bytes());
-    page
-}
-
-/// A page of whole packets.
-fn page(serial: u32, sequence: u32, flags: u8, granule: u64, packets: &[&[u8]]) -> Vec<u8> {
-    let mut page = b"OggS\0".to_vec();
-    page.push(flags);
-    page.extend(granule.to_le_bytes());
-    page.extend(serial.to_le_bytes());
-    page.extend(sequence.to_le_bytes());
-    page.extend([0; 4]);
-    let lacing: Vec<u8> = packets
-        .iter()
-        .flat_map(|packet| [vec![255; packet.len() / 255], vec![(packet.len() % 255) as u8]].concat())
-        .collect();
-    page.push(lacing.len() as u8);
-    page.extend(lacing);
-    page.extend(packets.concat());
-    seal(page)
-}
-
-/// The packets of a file.
-fn packets(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut packets = vec![Vec::new()];
-    for page in pages(bytes) {
-        let mut rest = &page[27 + usize::from(page[26])..];
-        for &size in &page[27..27 + usize::from(page[26])] {
-            let (segment, behind) = rest.split_at(size.into());
-            packets.last_mut().expect("a packet").extend(segment);
-            rest = behind;
-            if size < 255 {
-                packets.push(Vec::new());
-            }
-        }
-    }
-    packets.pop();
-    packets
-}
 
 /// `hi.opus` with five packets on a page, 0.1 s.
 fn opus() -> Vec<Vec<u8>> {
@@ -249,4 +193,28 @@ fn chains_without_end_flags() {
     assert!(found.samples().len().abs_diff(length) <= 2, "{} of {length}", found.samples().len());
     assert_eq!(found.samples()[..whole.len() - 200], whole[..whole.len() - 200]);
     assert_eq!(found.samples()[found.samples().len() - vorbis.len()..], vorbis);
+}
+
+#[test]
+fn keeps_what_lies_before_a_link_that_is_not_supported() {
+    let mut packets = packets(&clip("hi.opus"));
+    // A channel mapping family for ambisonics.
+    packets[0][18] = 2;
+    let packets: Vec<_> = packets.iter().map(Vec::as_slice).collect();
+    let link =
+        [page(9, 0, 2, 0, &packets[..1]), page(9, 1, 0, 0, &packets[1..2]), page(9, 2, 4, 5 * PACKET, &packets[2..7])];
+    let chain = [clip("hi.opus"), link.concat()].concat();
+    let found = kept(chain.clone()).expect("the first link");
+    assert_eq!(found.samples(), samples("hi.opus"));
+    assert!(matches!(found.damage(), [damage] if damage.kind == DamageKind::Corrupt), "{:?}", found.damage());
+    let refused = decode(chain).expect_err("the second link").to_string();
+    assert!(refused.contains("mapping family 2"), "{refused}");
+}
+
+#[test]
+fn says_where_the_start_of_a_link_is_missing() {
+    let found = kept([clip("hi.opus"), pages(&clip("hi_opusenc.opus"))[1..].concat()].concat());
+    let found = found.expect("the first link");
+    assert_eq!(found.samples(), samples("hi.opus"));
+    assert!(matches!(found.damage(), [damage] if damage.kind == DamageKind::Gap), "{:?}", found.damage());
 }

@@ -7,44 +7,15 @@ use indic_seamless::{
     audio::{AudioOptions, PipeFormat},
 };
 
-use crate::{clip, decode, kept, pieces, samples, wav, wav16};
+use crate::{
+    clip,
+    containers::{aiff, au, caf, w64},
+    decode, kept, pieces, samples, wav, wav16,
+};
 
 /// The speech as big-endian samples of 16 bits.
 fn big_endian() -> Vec<u8> {
     clip("hi.wav")[44..].chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect()
-}
-
-fn aiff(kind: &[u8; 4], codec: &[u8], data: &[u8]) -> Vec<u8> {
-    let frames = (data.len() / 2) as u32;
-    let common = [&1_u16.to_be_bytes()[..], &frames.to_be_bytes(), &[0, 16], b"\x40\x0c\xfa\0\0\0\0\0\0\0", codec];
-    let chunk = |tag: &[u8; 4], body: &[u8]| [&tag[..], &(body.len() as u32).to_be_bytes(), body].concat();
-    let sound = chunk(b"SSND", &[&[0; 8], data].concat());
-    [&b"FORM\0\0\0\0"[..], kind, &chunk(b"COMM", &common.concat()), &sound].concat()
-}
-
-fn au(encoding: u32, size: u32, data: &[u8]) -> Vec<u8> {
-    let header = [24, size, encoding, 16_000, 1].map(u32::to_be_bytes).concat();
-    [b".snd", &header[..], data].concat()
-}
-
-fn caf(size: i64, data: &[u8]) -> Vec<u8> {
-    // The kind, no flags, bytes and samples of a packet, channels, bits.
-    let numbers = [0, 2, 1, 1, 16].map(u32::to_be_bytes).concat();
-    let description = [&16_000_f64.to_be_bytes()[..], b"lpcm", &numbers].concat();
-    [&b"caff\0\x01\0\0desc"[..], &32_i64.to_be_bytes(), &description, b"data", &size.to_be_bytes(), &[0; 4], data]
-        .concat()
-}
-
-fn w64(data: &[u8]) -> Vec<u8> {
-    const TAIL: &[u8] = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a";
-    let chunk = |tag: &[u8; 4], body: &[u8]| {
-        let mut chunk = [tag, TAIL, &(body.len() as u64 + 24).to_le_bytes(), body].concat();
-        chunk.resize(chunk.len().next_multiple_of(8), 0);
-        chunk
-    };
-    let riff = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00";
-    let format = &wav16(&[], 1, 16_000)[20..36];
-    [&riff[..], &[0; 8], b"wave", TAIL, &chunk(b"fmt ", format), &chunk(b"data", data)].concat()
 }
 
 #[test]
@@ -138,4 +109,12 @@ fn reads_bare_companded_samples() {
     assert_eq!(alaw, [8.0, -8.0, -32_256.0].map(|value: f32| value / 32_768.0));
     let mulaw = raw(&[0xff, 0, 0x80, 0xff], PipeFormat::Mulaw { rate: 16_000, channels: 2 });
     assert_eq!(mulaw, [-16_062.0, 16_062.0].map(|value: f32| value / 32_768.0));
+}
+
+#[test]
+fn reads_the_first_chunk_of_each_kind() {
+    let big = big_endian();
+    let (whole, half) = (caf(big.len() as i64 + 4, &big), &big[..8_000]);
+    let chunks = &caf(half.len() as i64 + 4, half)[8..];
+    assert_eq!(decode([&whole, chunks].concat()).expect("a recording").samples(), samples("hi.wav"));
 }

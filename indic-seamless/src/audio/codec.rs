@@ -26,6 +26,7 @@ use super::{
     fault::Fault,
     flac::FlacTrack,
     opus::{self, OpusTrack},
+    vorbis,
 };
 use crate::damage::DamageKind;
 
@@ -63,6 +64,9 @@ impl Codec {
         if params.codec == CODEC_ID_FLAC {
             let header = params.extra_data.as_deref().unwrap_or_default();
             return Ok(Self::Flac(Box::new(FlacTrack::new(header)?)));
+        }
+        if params.codec == CODEC_ID_VORBIS {
+            vorbis::check_codebooks(params.extra_data.as_deref().unwrap_or_default())?;
         }
         let core = (params.codec == CODEC_ID_AAC).then(|| aac::core(params)).transpose()?;
         let params = core.as_ref().unwrap_or(params);

@@ -33,8 +33,8 @@ pub(super) struct Decoder {
     policy: DamagePolicy,
     /// The kinds of damage that were noted.
     noted: Vec<DamageKind>,
-    /// The first damage: the error of a recording without any sample.
-    first: Option<Fault>,
+    /// What was wrong first: the error of a recording without any sample.
+    first: Option<AudioError>,
 }
 
 /// The track that is decoded.
@@ -145,25 +145,32 @@ impl Decoder {
             }
         }
         match (self.sink.finish(), self.first.take()) {
-            (Err(AudioError::NoAudio(_)), Some(fault)) => Err(AudioError::Damaged(fault)),
+            (Err(AudioError::NoAudio(_)), Some(error)) => Err(error),
             (ended, _) => ended.map(|()| false),
         }
     }
 
     /// Notes damage and goes on, unless it is to be refused; other errors end the decoding.
+    ///
+    /// What is not supported is damage here, too: of a recording whose headers were understood, it is a packet or a part.
     fn tolerate(&mut self, outcome: Result<(), AudioError>) -> Result<(), AudioError> {
-        match outcome {
-            Err(AudioError::Damaged(fault)) if self.policy == DamagePolicy::Keep => {
-                debug!(reason = fault.reason, at_s = self.sink.now(), "damage");
-                if !self.noted.contains(&fault.kind) {
-                    self.noted.push(fault.kind);
-                }
-                self.first.get_or_insert_with(|| fault.clone());
-                self.sink.note(fault);
-                Ok(())
-            }
-            other => other,
+        let Err(error) = outcome else { return Ok(()) };
+        let fault = match &error {
+            AudioError::Damaged(fault) => fault.clone(),
+            AudioError::Unsupported(reason) => Fault::new(DamageKind::Corrupt, reason),
+            AudioError::NoAudio(reason) if self.track.count.frames > 0 => Fault::new(DamageKind::Corrupt, reason),
+            _ => return Err(error),
+        };
+        if self.policy == DamagePolicy::Refuse {
+            return Err(error);
         }
+        debug!(reason = fault.reason, at_s = self.sink.now(), "damage");
+        if !self.noted.contains(&fault.kind) {
+            self.noted.push(fault.kind);
+        }
+        self.first.get_or_insert(error);
+        self.sink.note(fault);
+        Ok(())
     }
 
     /// What to report when the demuxer fails.

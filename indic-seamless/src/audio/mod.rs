@@ -44,6 +44,7 @@ mod resample;
 mod scan;
 mod sink;
 mod source;
+mod vorbis;
 mod waveform;
 
 pub(crate) use self::waveform::seconds;

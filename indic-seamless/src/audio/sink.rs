@@ -23,6 +23,8 @@ const MAX_PADDING_S: usize = 60;
 const LOUDEST: f32 = 16.0;
 /// The most places of damage that are listed.
 const MAX_DAMAGE: usize = 1_000;
+/// How often the rate may change: for each rate there is a filter, which costs more than the few samples of a short packet.
+const MAX_RATE_CHANGES: usize = 1_000;
 
 /// Collects a recording.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub(super) struct SampleSink {
     /// Whether any sample was finished.
     heard: bool,
     resampler: Option<(u32, Resampler)>,
+    rate_changes: usize,
     /// Samples from `released` on are removed if nothing follows.
     held: Vec<f32>,
     released: usize,
@@ -91,6 +94,7 @@ impl SampleSink {
             damages: 0,
             heard: false,
             resampler: None,
+            rate_changes: 0,
             held: Vec::new(),
             released: 0,
             seconds: 0.0,
@@ -123,13 +127,17 @@ impl SampleSink {
         if !RATES.contains(&rate) {
             return Err(AudioError::damaged(format!("it decodes to {rate} Hz")));
         }
+        if self.resampler.as_ref().is_some_and(|(now, _)| *now != rate) {
+            if self.rate_changes == MAX_RATE_CHANGES {
+                return Err(AudioError::damaged(format!("its rate changes more than {MAX_RATE_CHANGES} times")));
+            }
+            self.rate_changes += 1;
+            self.flush();
+        }
         self.check_samples(interleaved, spec, strict)?;
         let count = interleaved.len() / channels;
         self.seen += count;
         self.track.at(rate);
-        if self.resampler.as_ref().is_some_and(|(now, _)| *now != rate) {
-            self.flush();
-        }
 
         let skip = self.track.skip.min(count as u64);
         self.track.skip -= skip;

@@ -136,16 +136,17 @@ impl Chunks {
             let Ok(body) = u64::try_from(size) else {
                 // Only the samples may have an unknown size, up to the end.
                 if [a, b, c, d] == *b"data" {
-                    chunks.data = Some((start + 4, size));
+                    chunks.data.get_or_insert((start + 4, size));
                 }
                 break;
             };
+            // Of each there is one: what follows the samples by mistake is not looked at.
             match &[a, b, c, d] {
-                b"desc" => chunks.description = scan.try_bytes()?,
-                b"kuki" => chunks.cookie = scan.data(body.min(MAX_COOKIE))?,
+                b"desc" if chunks.description.is_none() => chunks.description = scan.try_bytes()?,
+                b"kuki" if chunks.cookie.is_empty() => chunks.cookie = scan.data(body.min(MAX_COOKIE))?,
                 // The number of edits stands before the samples.
-                b"data" => chunks.data = Some((start + 4, size)),
-                b"pakt" => {
+                b"data" if chunks.data.is_none() => chunks.data = Some((start + 4, size)),
+                b"pakt" if chunks.heard.is_none() => {
                     let _packets = scan.try_bytes::<8>()?;
                     let heard = scan.try_bytes()?.map(u64::from_be_bytes);
                     let priming = scan.try_bytes()?.map(u32::from_be_bytes);

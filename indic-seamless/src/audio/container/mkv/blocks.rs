@@ -1,6 +1,6 @@
 //! [`Blocks`]: takes the frames of the sound track out of the blocks of a Matroska file.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use symphonia::core::{
     formats::{MediaInfo, Track},
@@ -64,6 +64,8 @@ const SKIPPED: [u32; 23] = [
 const MAX_NUMBER: u64 = 8;
 /// The largest block of which a part is decoded.
 const MAX_CUT: u64 = 1 << 24;
+/// The most bytes that the compressed frames of a block may become.
+const MAX_UNPACKED: usize = 1 << 24;
 
 /// Takes frames out of blocks, whatever the elements around them say about their own size. At damage it goes on at the next
 /// cluster.
@@ -193,6 +195,7 @@ impl Blocks {
             (true, _) if flags & 6 == 0 => vec![data],
             (true, _) => return,
         };
+        let mut room = MAX_UNPACKED;
         for (index, frame) in frames.into_iter().enumerate() {
             let bytes = match encoding::frame(&self.sound.encodings, frame) {
                 Ok(bytes) => bytes,
@@ -205,6 +208,14 @@ impl Blocks {
                     continue;
                 }
             };
+            if let Cow::Owned(bytes) = &bytes {
+                let Some(left) = room.checked_sub(bytes.len()) else {
+                    let reason = format!("a block of more than {MAX_UNPACKED} bytes when it is decompressed");
+                    self.fault = Some(Fault::new(DamageKind::Corrupt, reason));
+                    return;
+                };
+                room = left;
+            }
             let nanoseconds = start + i128::from(self.sound.frame) * index as i128;
             let time = Timestamp::new(i64::try_from(nanoseconds).unwrap_or(i64::MAX));
             self.pack(&bytes, time);

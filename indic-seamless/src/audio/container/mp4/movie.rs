@@ -226,7 +226,9 @@ impl Track {
             let length = u64::try_from(in_track(length.saturating_add(1))).unwrap_or(u64::MAX);
             let to = if open { u64::MAX } else { from.saturating_add(length) };
             match parts.last_mut() {
-                Some(last) if last.to >= from && last.from <= from && last.at + (from - last.from) >= at => {
+                Some(last)
+                    if last.to >= from && last.from <= from && last.at.saturating_add(from - last.from) >= at =>
+                {
                     last.to = to;
                 }
                 _ => parts.push(Part { from, to, at }),

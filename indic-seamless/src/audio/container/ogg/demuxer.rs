@@ -1,7 +1,7 @@
 //! [`OggDemuxer`]: takes the packets of a stream out of an Ogg file, link after link.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     io::{Read, Seek},
     mem,
 };
@@ -33,6 +33,8 @@ const LARGEST: usize = 1 << 24;
 pub(super) struct OggDemuxer<R> {
     pages: PageReader<R>,
     stream: Option<Stream>,
+    /// The streams of which a page was found, whatever is in them.
+    serials: HashSet<u32>,
     /// What was found and not passed on.
     queue: VecDeque<Demuxed>,
     /// Whether a track was announced.
@@ -61,8 +63,15 @@ impl<R: Read + Seek> OggDemuxer<R> {
     /// Reads up to the first page with audio.
     pub(super) fn new(reader: R) -> Result<Self, AudioError> {
         let pages = PageReader::new(reader)?;
-        let mut ogg =
-            Self { pages, stream: None, queue: VecDeque::new(), announced: false, skipped: false, unsupported: None };
+        let mut ogg = Self {
+            pages,
+            stream: None,
+            serials: HashSet::new(),
+            queue: VecDeque::new(),
+            announced: false,
+            skipped: false,
+            unsupported: None,
+        };
         let mut fault = None;
         while !ogg.announced {
             match ogg.pages.next()? {
@@ -93,8 +102,12 @@ impl<R: Read + Seek> OggDemuxer<R> {
 
     /// Takes in a page.
     fn page(&mut self, page: &Page) {
+        let known = !self.serials.insert(page.serial);
         if page.first {
             self.begin(page);
+        } else if !known && self.announced {
+            let what = format!("page {} is of a stream whose start is missing", page.sequence);
+            self.queue.push_back(Demuxed::Fault(Fault::new(DamageKind::Gap, what)));
         }
         let Some(stream) = self.stream.as_mut().filter(|stream| stream.serial == page.serial) else { return };
         let skipped = mem::take(&mut self.skipped);

@@ -192,9 +192,9 @@ impl Decoder {
         self.sink.ready()
     }
 
-    /// Takes up to `most` decoded samples.
-    pub(super) fn take(&mut self, most: usize) -> Piece {
-        self.sink.take(most)
+    /// Takes up to `most` decoded samples, and the damage up to there. `at_end`, the last samples have all damage.
+    pub(super) fn take(&mut self, most: usize, at_end: bool) -> Piece {
+        self.sink.take(most, at_end)
     }
 }
 

@@ -91,7 +91,7 @@ impl AudioOptions {
             .try_for_each(|chunk| sink.push(&mut chunk.to_vec(), spec, 0, None, true).map(drop))
             .and_then(|()| sink.finish())
             .map_err(|error| error.of(None, supported))?;
-        Ok(Waveform::of(sink.take(usize::MAX).samples))
+        Ok(Waveform::of(sink.take(usize::MAX, true).samples))
     }
 
     /// Opens a file to be decoded piece by piece; [`AudioReader`] has an example.

@@ -120,10 +120,10 @@ impl AudioReader {
             let Some(decoder) = &mut self.decoder else { return self.error.take().map(Err) };
             let waits = decoder.waits();
             if decoder.ready() >= PIECE || waits && decoder.ready() > 0 {
-                return Some(Ok(decoder.take(PIECE)));
+                return Some(Ok(decoder.take(PIECE, self.ended)));
             }
             if self.ended {
-                let piece = decoder.take(PIECE);
+                let piece = decoder.take(PIECE, true);
                 if piece.is_empty() && piece.damage.is_empty() {
                     // This closes the file.
                     self.decoder = None;

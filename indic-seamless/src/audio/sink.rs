@@ -198,15 +198,19 @@ impl SampleSink {
         self.out.len()
     }
 
-    /// Takes up to `most` samples off the start, fewer where time jumps, and the damage so far.
-    pub(super) fn take(&mut self, most: usize) -> Piece {
+    /// Takes up to `most` samples off the start, fewer where time jumps, and the damage up to there. `at_end`, the last samples
+    /// have all damage.
+    pub(super) fn take(&mut self, most: usize, at_end: bool) -> Piece {
         self.ahead = self.clock.ahead_at(self.taken, self.ahead);
         let until_jump = self.clock.next_jump(self.taken).map_or(usize::MAX, |jump| jump - self.taken);
         let rest = self.out.split_off(self.out.len().min(most).min(until_jump));
         let samples = mem::replace(&mut self.out, rest);
         let start = seconds(self.taken) + self.ahead;
         self.taken += samples.len();
-        Piece { start, samples, damage: mem::take(&mut self.damage) }
+        let end = start + seconds(samples.len());
+        let all = at_end && self.out.is_empty();
+        let count = if all { self.damage.len() } else { self.damage.partition_point(|damage| damage.at_s < end) };
+        Piece { start, samples, damage: self.damage.drain(..count).collect() }
     }
 
     /// Passes on the first `count` of the samples held back.
@@ -254,6 +258,9 @@ impl SampleSink {
         if !self.heard {
             return Err(AudioError::NoAudio("no sample".to_owned()));
         }
+        // Padding that was removed in the end.
+        let end_s = self.clock.time(seconds(self.taken + self.out.len()));
+        self.damage.iter_mut().for_each(|damage| damage.at_s = damage.at_s.min(end_s));
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::{
     container::{self, Container, Walk},
     count::Count,
     demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
-    edit::Span,
+    edit::{Edit, Span},
     error::AudioError,
     fault::Fault,
     options::{AudioOptions, DamagePolicy},
@@ -97,12 +97,8 @@ impl Decoder {
     pub(super) fn advance(&mut self) -> Result<bool, AudioError> {
         let item = guarded(|| self.demuxer.next());
         match item {
-            Ok(Demuxed::Packet(packet)) => {
-                let strict = self.policy == DamagePolicy::Refuse;
-                let decoded = self.track.decode(packet, &mut self.sink, strict);
-                self.tolerate(decoded)?;
-                Ok(true)
-            }
+            Ok(Demuxed::Packet(packet)) => self.decode(packet, Edit::default()),
+            Ok(Demuxed::Part(packet, heard)) => self.decode(packet, heard),
             Ok(Demuxed::Fault(fault)) => {
                 self.tolerate(Err(self.sink.locate(AudioError::Damaged(fault))))?;
                 Ok(true)
@@ -130,6 +126,14 @@ impl Decoder {
                 self.end()
             }
         }
+    }
+
+    /// Decodes what is heard of a packet.
+    fn decode(&mut self, packet: Packet, heard: Edit) -> Result<bool, AudioError> {
+        let strict = self.policy == DamagePolicy::Refuse;
+        let decoded = self.track.decode(packet, heard, &mut self.sink, strict);
+        self.tolerate(decoded)?;
+        Ok(true)
     }
 
     fn end_track(&mut self) -> Result<(), AudioError> {
@@ -202,12 +206,19 @@ impl TrackDecoder {
     fn new(demuxer: &dyn Demuxer, container: &dyn Container, sink: &mut SampleSink) -> Result<Self, AudioError> {
         let track = demuxer.track().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))?;
         let codec = Codec::new(&track.track)?;
-        sink.start(container.edit(&track), codec.pre_skip());
+        let edit = container.edit(&track);
+        sink.start(edit, if edit.done { 0 } else { codec.pre_skip() });
         let (count, interleaved) = (Count::default(), Vec::new());
         Ok(Self { track, codec, starts_late: container.starts_late(), count, interleaved })
     }
 
-    fn decode(&mut self, mut packet: Packet, sink: &mut SampleSink, strict: bool) -> Result<(), AudioError> {
+    fn decode(
+        &mut self,
+        mut packet: Packet,
+        heard: Edit,
+        sink: &mut SampleSink,
+        strict: bool,
+    ) -> Result<(), AudioError> {
         if packet.track_id != self.track.track.id {
             return Ok(());
         }
@@ -217,16 +228,20 @@ impl TrackDecoder {
         let padding = packet.trim_end;
         packet.dur = packet.dur.saturating_add(packet.trim_end);
         packet.trim_end = Ticks::ZERO;
-        let at_s = self.track.seconds_at(packet.pts);
-        let stamp = at_s.map(|at_s| Stamp { at_s, starts_late: self.starts_late });
         let spec = self.decode_packet(&packet).map_err(|error| sink.locate(error))?;
+        self.count.frames += (self.interleaved.len() / spec.channels.max(1)) as u64;
+        self.count.rate = spec.rate;
+        let skipped_s = heard.cut(&mut self.interleaved, spec.channels, spec.rate);
+        if self.interleaved.is_empty() && heard != Edit::default() {
+            return Ok(());
+        }
+        let at_s = self.track.seconds_at(packet.pts).map(|at_s| at_s + skipped_s);
+        let stamp = at_s.map(|at_s| Stamp { at_s, starts_late: self.starts_late });
         let padding = match self.track.track.time_base {
             Some(base) => Span::of(padding.get(), Some(base)).samples(spec.rate),
             None => padding.get(),
         };
-        self.count.frames += sink.push(&mut self.interleaved, spec, padding, stamp, strict)?;
-        self.count.rate = spec.rate;
-        Ok(())
+        sink.push(&mut self.interleaved, spec, padding, stamp, strict)
     }
 
     /// Decodes a packet; a decoder that panics is replaced.

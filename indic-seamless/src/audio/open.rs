@@ -88,7 +88,7 @@ impl AudioOptions {
         let chunk = channels.saturating_mul(4096).max(1);
         interleaved
             .chunks(chunk)
-            .try_for_each(|chunk| sink.push(&mut chunk.to_vec(), spec, 0, None, true).map(drop))
+            .try_for_each(|chunk| sink.push(&mut chunk.to_vec(), spec, 0, None, true))
             .and_then(|()| sink.finish())
             .map_err(|error| error.of(None, supported))?;
         Ok(Waveform::of(sink.take(usize::MAX, true).samples))

@@ -108,8 +108,8 @@ impl SampleSink {
         self.track = Trim { edit, pre_skip, ..Trim::default() };
     }
 
-    /// Takes in interleaved samples, of which the last `padding` per channel are removed if nothing follows. Returns the
-    /// number of samples per channel. Samples that are not finite are an error, as `strict` asks for, or silence.
+    /// Takes in interleaved samples, of which the last `padding` per channel are removed if nothing follows. Samples that are
+    /// not finite are an error, as `strict` asks for, or silence.
     pub(super) fn push(
         &mut self,
         interleaved: &mut [f32],
@@ -117,7 +117,7 @@ impl SampleSink {
         padding: u64,
         stamp: Option<Stamp>,
         strict: bool,
-    ) -> Result<u64, AudioError> {
+    ) -> Result<(), AudioError> {
         let Spec { rate, channels, .. } = spec;
         self.mixer.check(channels)?;
         if !RATES.contains(&rate) {
@@ -154,7 +154,7 @@ impl SampleSink {
         if held - release > MAX_PADDING_S * rate as usize {
             return Err(AudioError::damaged(format!("it leaves out more than {MAX_PADDING_S} s of audio")));
         }
-        Ok(count as u64)
+        Ok(())
     }
 
     /// Makes silence of samples that cannot be, or refuses them.

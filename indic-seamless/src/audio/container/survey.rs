@@ -27,7 +27,7 @@ impl Survey {
         let mut rate = rate(demuxer);
         loop {
             match demuxer.next() {
-                Ok(Demuxed::Packet(packet)) => {
+                Ok(Demuxed::Packet(packet) | Demuxed::Part(packet, _)) => {
                     let samples = packet.dur.get();
                     survey.seconds += samples as f64 / f64::from(rate);
                     if survey.tracks == 1 {

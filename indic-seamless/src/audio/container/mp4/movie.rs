@@ -69,6 +69,13 @@ pub(super) struct Part {
     pub(super) at: u64,
 }
 
+impl Part {
+    /// When its last sample ends.
+    pub(super) fn end(&self) -> u64 {
+        self.at.saturating_add(self.to.saturating_sub(self.from))
+    }
+}
+
 impl Movie {
     /// Reads the `moov` box.
     pub(super) fn read<S: Read + Seek>(reader: &mut Reader<S>, moov: BoxHeader) -> Result<Self, AudioError> {
@@ -208,29 +215,39 @@ impl Track {
     }
 
     /// The parts that are heard, one after the other; none without an edit list. Of several parts that follow each other
-    /// in the track as in time, one is made.
+    /// in the track as in time, one is made. A single part is as long as it can be: lengths are only exact to the movie's unit,
+    /// often a millisecond.
     pub(super) fn parts(&self, movie: &Movie) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         let mut now = 0_u64;
         if movie.scale == 0 {
             return parts;
         }
-        let in_track = |length: u64| u128::from(length) * u128::from(self.scale) / u128::from(movie.scale);
+        let in_track = |length: u64| {
+            let ticks = u128::from(length) * u128::from(self.scale) / u128::from(movie.scale);
+            u64::try_from(ticks).unwrap_or(u64::MAX)
+        };
+        let unit = u64::from(self.scale).div_ceil(movie.scale);
         for &(length, start) in &self.edits {
-            let at = u64::try_from(in_track(now)).unwrap_or(u64::MAX);
+            let at = in_track(now);
             now = now.saturating_add(length);
             let Ok(from) = u64::try_from(start) else { continue };
-            // The length is only exact to the movie's unit, often a millisecond. 0 means "to the end". In a fragmented
-            // file it is not the whole length, which its writer did not know.
+            // 0 means "to the end". In a fragmented file it is not the whole length, which its writer did not know.
             let open = length == 0 || movie.fragmented;
-            let length = u64::try_from(in_track(length.saturating_add(1))).unwrap_or(u64::MAX);
-            let to = if open { u64::MAX } else { from.saturating_add(length) };
+            let to = if open { u64::MAX } else { from.saturating_add(in_track(length)) };
             match parts.last_mut() {
-                Some(last) if last.to >= from && last.from <= from && last.at + (from - last.from) >= at => {
+                Some(last)
+                    if last.to.saturating_add(unit) >= from
+                        && last.from <= from
+                        && last.at + (from - last.from) >= at =>
+                {
                     last.to = to;
                 }
                 _ => parts.push(Part { from, to, at }),
             }
+        }
+        if let [part] = &mut parts[..] {
+            part.to = part.to.saturating_add(unit);
         }
         parts
     }
@@ -243,7 +260,7 @@ impl Track {
             [] => Part { from: 0, to: u64::MAX, at: 0 },
             [part] => *part,
             // The demuxer leaves out what is not heard.
-            _ => return Edit::default(),
+            _ => return Edit { done: true, ..Edit::default() },
         };
         let mut keep = (part.to < u64::MAX).then(|| part.to - part.from);
         // In some files the sample table says how much of the last packet is padding, in others the edit list.

@@ -16,6 +16,7 @@ mod plain_samples;
 mod reader;
 mod refused;
 mod resampling;
+mod tracks;
 mod values;
 
 use std::{

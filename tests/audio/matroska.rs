@@ -11,7 +11,7 @@ const CLUSTER: &[u8] = b"\x1f\x43\xb6\x75";
 /// The samples in a block of these files.
 const BLOCK: usize = 1_600;
 
-fn element(id: &[u8], body: &[u8]) -> Vec<u8> {
+pub(super) fn element(id: &[u8], body: &[u8]) -> Vec<u8> {
     let size = (1 << 56 | body.len() as u64).to_be_bytes();
     [id, &size, body].concat()
 }
@@ -22,7 +22,7 @@ fn endless(id: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// The entry of a track of sound with samples of 16 bits at 16 kHz, and what `more` says.
-fn track(number: u8, more: &[u8]) -> Vec<u8> {
+pub(super) fn track(number: u8, more: &[u8]) -> Vec<u8> {
     let audio = [element(b"\xb5", &16_000_f32.to_be_bytes()), element(b"\x62\x64", &[16])].concat();
     let parts = [
         element(b"\xd7", &[number]),
@@ -33,26 +33,26 @@ fn track(number: u8, more: &[u8]) -> Vec<u8> {
     element(b"\xae", &[&parts.concat(), more].concat())
 }
 
-fn block(number: u8, time: i16, data: &[u8]) -> Vec<u8> {
+pub(super) fn block(number: u8, time: i16, data: &[u8]) -> Vec<u8> {
     let [t0, t1] = time.to_be_bytes();
     element(b"\xa3", &[&[0x80 | number, t0, t1, 0], data].concat())
 }
 
 /// A cluster for each of the blocks, in milliseconds.
-fn clusters(blocks: &[(u16, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn clusters(blocks: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let cluster = |(time, block): &(u16, Vec<u8>)| {
         element(CLUSTER, &[&element(b"\xe7", &time.to_be_bytes()), &block[..]].concat())
     };
     blocks.iter().flat_map(cluster).collect()
 }
 
-fn file(tracks: &[u8], clusters: &[u8]) -> Vec<u8> {
+pub(super) fn file(tracks: &[u8], clusters: &[u8]) -> Vec<u8> {
     let segment = [&element(b"\x16\x54\xae\x6b", tracks), clusters].concat();
     [element(b"\x1a\x45\xdf\xa3", &element(b"\x42\x82", b"matroska")), element(b"\x18\x53\x80\x67", &segment)].concat()
 }
 
 /// Blocks of a tenth of a second with the speech of a clip.
-fn speech() -> Vec<Vec<u8>> {
+pub(super) fn speech() -> Vec<Vec<u8>> {
     clip("hi.wav")[44..].chunks(2 * BLOCK).map(<[u8]>::to_vec).collect()
 }
 

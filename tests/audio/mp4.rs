@@ -12,12 +12,12 @@ pub(super) fn atom(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     [&(body.len() as u32 + 8).to_be_bytes(), &kind[..], &body].concat()
 }
 
-fn numbers(numbers: &[u32]) -> Vec<u8> {
+pub(super) fn numbers(numbers: &[u32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
 }
 
 /// A `QuickTime` track of samples at 16 kHz.
-struct Track {
+pub(super) struct Track {
     kind: &'static [u8; 4],
     channels: u16,
     bits: u16,
@@ -25,13 +25,15 @@ struct Track {
     more: Vec<u8>,
     /// Length in milliseconds and start in samples; -1 for a pause.
     edits: Vec<(u32, i32)>,
-    enabled: bool,
+    pub(super) enabled: bool,
+    /// Three letters.
+    pub(super) language: &'static [u8; 3],
     data: Vec<u8>,
 }
 
 impl Track {
-    fn new(kind: &'static [u8; 4], bits: u16, data: Vec<u8>) -> Self {
-        Self { kind, channels: 1, bits, more: Vec::new(), edits: Vec::new(), enabled: true, data }
+    pub(super) fn new(kind: &'static [u8; 4], bits: u16, data: Vec<u8>) -> Self {
+        Self { kind, channels: 1, bits, more: Vec::new(), edits: Vec::new(), enabled: true, language: b"und", data }
     }
 
     /// The box, for data at byte `at` of the file.
@@ -51,10 +53,11 @@ impl Track {
         );
         let edits = self.edits.iter().map(|&(length, start)| numbers(&[length, start.cast_unsigned(), 1 << 16]));
         let list = [numbers(&[0, self.edits.len() as u32]), edits.collect::<Vec<_>>().concat()].concat();
+        let language = self.language.iter().fold(0, |sum, letter| sum << 5 | u32::from(letter - 0x60));
         let media = atom(
             b"mdia",
             &[
-                &atom(b"mdhd", &[&numbers(&[0, 0, 0, 16_000, count, 0])]),
+                &atom(b"mdhd", &[&numbers(&[0, 0, 0, 16_000, count, language << 16])]),
                 &atom(b"hdlr", &[&[0; 8], b"soun", &[0; 13]]),
                 &atom(b"minf", &[&table]),
             ],
@@ -66,7 +69,7 @@ impl Track {
 }
 
 /// A file without a `ftyp` box, as old cameras write it: the data first.
-fn movie(tracks: &[Track]) -> Vec<u8> {
+pub(super) fn movie(tracks: &[Track]) -> Vec<u8> {
     let data: Vec<&[u8]> = tracks.iter().map(|track| &track.data[..]).collect();
     let mut at = 8 + 8;
     let mut boxes = vec![atom(b"mvhd", &[&numbers(&[0, 0, 0, 1_000, 0]), &[0; 80]])];
@@ -79,7 +82,7 @@ fn movie(tracks: &[Track]) -> Vec<u8> {
 }
 
 /// The speech as samples of 16 bits.
-fn speech() -> Vec<u8> {
+pub(super) fn speech() -> Vec<u8> {
     clip("hi.wav").split_off(44)
 }
 

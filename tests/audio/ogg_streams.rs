@@ -36,7 +36,7 @@ fn seal(mut page: Vec<u8>) -> Vec<u8> {
 }
 
 /// A page of whole packets.
-fn page(serial: u32, sequence: u32, flags: u8, granule: u64, packets: &[&[u8]]) -> Vec<u8> {
+pub(super) fn page(serial: u32, sequence: u32, flags: u8, granule: u64, packets: &[&[u8]]) -> Vec<u8> {
     let mut page = b"OggS\0".to_vec();
     page.push(flags);
     page.extend(granule.to_le_bytes());
@@ -54,7 +54,7 @@ fn page(serial: u32, sequence: u32, flags: u8, granule: u64, packets: &[&[u8]]) 
 }
 
 /// The packets of a file.
-fn packets(bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn packets(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut packets = vec![Vec::new()];
     for page in pages(bytes) {
         let mut rest = &page[27 + usize::from(page[26])..];

@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Channel to use, from 0 [default: the average of all]
     #[arg(long, value_name = "N", conflicts_with = "channels")]
     channel: Option<usize>,
+    /// Sound track to use, from 1, of a recording with several, such as a film in several languages [default: the default one]
+    #[arg(long, value_name = "N")]
+    track: Option<NonZeroUsize>,
     /// What becomes of several channels: "average", or "split" for calls with a speaker on each: each is transcribed apart, and
     /// the text says who speaks, from 1
     #[arg(long, value_enum, default_value = "average", value_name = "HOW")]
@@ -92,6 +95,10 @@ impl Args {
             .max_duration(Duration::MAX)
             .damage(self.damage)
             .start(self.start.unwrap_or_default());
+        let options = match self.track {
+            Some(number) => options.track(number.get()),
+            None => options,
+        };
         match self.duration {
             Some(duration) => options.duration(duration),
             None => options,

@@ -59,7 +59,7 @@ impl Decoder {
     /// Finds out what `source` is and walks over its headers; nothing is decoded yet.
     pub(super) fn new(mut source: AudioSource, hint: Option<&str>, options: &AudioOptions) -> Result<Self, AudioError> {
         guarded(|| {
-            let Walk { format, container } = container::walk(&mut source, hint)?;
+            let Walk { format, container } = container::walk(&mut source, hint, options.track)?;
             let policy = options.damage;
             if let (DamagePolicy::Refuse, Some(fault)) = (policy, container.faults().first()) {
                 return Err(AudioError::Damaged(fault.clone()));

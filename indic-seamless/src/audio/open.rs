@@ -49,6 +49,7 @@ impl AudioOptions {
     ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set,
     /// - [`Error::NoAudio`] where it has no audio track, channel or sample,
     /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`](super::Channel::Only),
+    /// - [`Error::NoSuchTrack`] where it does not have the [`AudioOptions::track`],
     /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
     /// - [`Error::InvalidSample`] where it holds NaN or an infinity and
     ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set.

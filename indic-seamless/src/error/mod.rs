@@ -1,9 +1,11 @@
 //! [`Error`], the one error type of the crate.
 
+mod named;
 mod reason;
 
 use std::{io, path::PathBuf};
 
+pub(crate) use self::named::by_name;
 pub use self::reason::{HubErrorKind, StopReason};
 use crate::{language::Language, transcript::Transcript};
 
@@ -93,6 +95,18 @@ pub enum Error {
         wanted: usize,
         /// How many channels there are.
         found: usize,
+    },
+
+    /// The recording does not have the sound track.
+    #[error("{source_name}: sound track {wanted} wanted, but there are: {found}")]
+    NoSuchTrack {
+        /// The recording.
+        source_name: String,
+        /// The track asked for, from 1.
+        wanted: usize,
+        /// The sound tracks that there are, each with its number, codec and language as far as they are known, and which is
+        /// the default.
+        found: String,
     },
 
     /// A sample is not a finite number.
@@ -334,31 +348,6 @@ fn suggestions(similar: &[Language], known: &[String]) -> String {
     }
     let similar: Vec<String> = similar.iter().map(|language| format!("{language} ({})", language.name())).collect();
     format!("similar: {}", similar.join(", "))
-}
-
-/// The one of `all` whose name is `text`.
-///
-/// # Errors
-///
-/// [`Error::InvalidOption`] with all names.
-pub(crate) fn by_name<T: Copy>(
-    option: &'static str,
-    text: &str,
-    all: impl IntoIterator<Item = T>,
-    name: fn(T) -> &'static str,
-) -> Result<T> {
-    let mut names = Vec::new();
-    for one in all {
-        if name(one) == text {
-            return Ok(one);
-        }
-        names.push(name(one));
-    }
-    let wanted = match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        _ => names.concat(),
-    };
-    Err(Error::InvalidOption { option, found: text.to_owned(), wanted })
 }
 
 impl Error {

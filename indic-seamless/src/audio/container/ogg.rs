@@ -3,6 +3,7 @@
 mod demuxer;
 mod mapping;
 mod pages;
+mod streams;
 mod timeline;
 mod vorbis;
 
@@ -20,6 +21,8 @@ use crate::audio::{
 
 /// An Ogg file.
 pub(super) struct Ogg {
+    /// The number of the sound stream, if it is not the default one.
+    number: Option<usize>,
     survey: Survey,
 }
 
@@ -35,7 +38,11 @@ impl Container for Ogg {
     }
 
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
-        Ok(Self { survey: Survey::of(&mut OggDemuxer::new(source)?)? })
+        Self::of(source, None)
+    }
+
+    fn walk_track(source: &mut AudioSource, number: usize) -> Result<Self, AudioError> {
+        Self::of(source, Some(number))
     }
 
     fn faults(&self) -> &[Fault] {
@@ -43,10 +50,17 @@ impl Container for Ogg {
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
-        Ok(Box::new(OggDemuxer::new(source)?))
+        Ok(Box::new(OggDemuxer::new(source, self.number)?))
     }
 
     fn promised_seconds(&self, _track: &AudioTrack) -> Option<f64> {
         Some(self.survey.seconds)
+    }
+}
+
+impl Ogg {
+    /// Walks over a file, for a sound stream by its number or the default one.
+    fn of(source: &mut AudioSource, number: Option<usize>) -> Result<Self, AudioError> {
+        Ok(Self { number, survey: Survey::of(&mut OggDemuxer::new(source, number)?)? })
     }
 }

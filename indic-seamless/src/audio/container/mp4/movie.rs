@@ -2,8 +2,12 @@
 
 use std::io::{Read, Seek};
 
-use super::boxes::{BoxHeader, Numbers, next_box};
+use super::{
+    boxes::{BoxHeader, Numbers, next_box},
+    entry::Entry,
+};
 use crate::audio::{
+    container::label::{self, TrackLabel},
     edit::{Edit, Span},
     error::AudioError,
     scan::Reader,
@@ -32,6 +36,8 @@ pub(super) struct Movie {
 pub(super) struct Track {
     pub(super) id: u32,
     pub(super) enabled: bool,
+    /// A code of ISO 639-2, packed into 15 bits; smaller numbers are `QuickTime`'s own.
+    language: u16,
     pub(super) handler: [u8; 4],
     /// Units of time in a second.
     pub(super) scale: u32,
@@ -86,10 +92,28 @@ impl Movie {
         Ok(movie)
     }
 
-    /// The sound track to decode: the first that is enabled, else the first.
-    pub(super) fn sound(&self) -> Option<&Track> {
-        let mut sound = self.tracks.iter().filter(|track| &track.handler == b"soun");
-        sound.clone().find(|track| track.enabled).or_else(|| sound.next())
+    /// Sound track `number`, counted from 1; without a number the default one: the first that is enabled, else the first.
+    pub(super) fn sound(&self, number: Option<usize>) -> Option<&Track> {
+        let mut sound = self.sounds();
+        match number {
+            Some(number) => sound.nth(number.checked_sub(1)?),
+            None => self.sounds().find(|track| track.enabled).or_else(|| sound.next()),
+        }
+    }
+
+    /// The sound tracks, for people.
+    pub(super) fn labels(&self) -> Vec<TrackLabel> {
+        let default = self.sound(None).map(|track| track.id);
+        let label = |track: &Track| TrackLabel {
+            codec: label::codec(&Entry::parse(&track.entries).map(|Entry { params, layout }| (params, layout))),
+            language: track.language(),
+            default: Some(track.id) == default,
+        };
+        self.sounds().map(label).collect()
+    }
+
+    fn sounds(&self) -> impl Iterator<Item = &Track> {
+        self.tracks.iter().filter(|track| &track.handler == b"soun")
     }
 
     fn boxes<S: Read + Seek>(&mut self, reader: &mut Reader<S>, end: u64, depth: usize) -> Result<(), AudioError> {
@@ -139,14 +163,19 @@ impl Track {
     fn read<S: Read + Seek>(&mut self, reader: &mut Reader<S>, header: BoxHeader) -> Result<(), AudioError> {
         let size = header.end - header.body;
         let head = match &header.kind {
-            b"tkhd" | b"mdhd" | b"hdlr" => reader.data(size.min(32))?,
+            b"tkhd" | b"mdhd" | b"hdlr" => reader.data(size.min(36))?,
             b"stsd" => reader.data(size.min(MAX_ENTRY))?,
             b"elst" | b"stts" | b"stsc" | b"stsz" | b"stz2" | b"stco" | b"co64" => reader.data(size)?,
             _ => return Ok(()),
         };
         let mut numbers = Numbers(&head);
         match &header.kind {
-            b"mdhd" => self.scale = scale(&head),
+            b"mdhd" => {
+                self.scale = scale(&head);
+                // Behind the length.
+                numbers.skip(if head.first() == Some(&1) { 32 } else { 20 });
+                self.language = numbers.u16();
+            }
             b"tkhd" => {
                 let flags = numbers.u32();
                 self.enabled = flags & 1 == 1;
@@ -207,6 +236,14 @@ impl Track {
             }
         }
         Ok(())
+    }
+
+    /// The language as a code of three letters, if there is one.
+    fn language(&self) -> Option<String> {
+        // 1 is "a".
+        let letter = |shift: u16| char::from_u32(0x60 + u32::from(self.language >> shift & 31));
+        let code: String = [10, 5, 0].into_iter().filter_map(letter).collect();
+        (self.language >= 0x400 && self.language < 1 << 15 && code != "und").then_some(code)
     }
 
     /// The length of all samples in the table, in units of the track.

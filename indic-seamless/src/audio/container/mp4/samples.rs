@@ -35,6 +35,8 @@ const LEAD_IN_S: u64 = 1;
 pub(super) struct Mp4Samples {
     pub(super) reader: Reader<AudioSource>,
     pub(super) movie: Movie,
+    /// The number of the sound track, if it is not the default one.
+    pub(super) number: Option<usize>,
     /// The sound track, as the decoder wants it.
     pub(super) track: Track,
     pub(super) layout: Option<Layout>,
@@ -67,7 +69,7 @@ impl Mp4Samples {
                 }
                 continue;
             }
-            if let (Some(table), Some(sound)) = (&mut self.table, self.movie.sound()) {
+            if let (Some(table), Some(sound)) = (&mut self.table, self.movie.sound(self.number)) {
                 match table.next(sound, self.layout.as_ref(), length) {
                     Some(sample) => return Ok(Some(sample)),
                     None => self.end_table(),

@@ -41,6 +41,15 @@ impl Mapping {
         StreamInfo::parse(block).map(Self::Flac)
     }
 
+    /// What the codec is called.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Opus(_) => "Opus",
+            Self::Vorbis(..) => "Vorbis",
+            Self::Flac(_) => "FLAC",
+        }
+    }
+
     /// Takes in a header that follows the first. `false` means that the packet is audio.
     pub(super) fn take_header(&mut self, packet: &[u8]) -> bool {
         match self {

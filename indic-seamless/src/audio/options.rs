@@ -156,4 +156,10 @@ impl AudioOptions {
         self.duration = Some(duration);
         self
     }
+
+    /// How much is used of a recording of this length.
+    pub(super) fn used_of(&self, length: Duration) -> Duration {
+        let left = length.saturating_sub(self.start);
+        self.duration.map_or(left, |duration| duration.min(left))
+    }
 }

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indic_seamless::{Error, Result, Transcriber};
+use indic_seamless::{Error, Result, Transcriber, audio::PipeFormat};
 
 pub(crate) use self::args::Args;
 use self::{
@@ -137,7 +137,11 @@ fn bar(args: &Args, todo: &[(usize, &Path)]) -> RunBar {
     RunBar::new(files.len(), move |place| {
         // What cannot be opened fails when its turn comes.
         let file = files.get(place).filter(|file| !is_pipe(file))?;
-        audio.reader(file).ok()?.duration_hint().map(|length| length.as_secs_f64())
+        let length = match format {
+            PipeFormat::Detect => audio.length_hint(file).ok()?,
+            raw => audio.raw_reader(file, raw).ok()?.duration_hint(),
+        };
+        length.map(|length| length.as_secs_f64())
     })
 }
 

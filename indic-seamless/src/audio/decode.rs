@@ -50,7 +50,7 @@ struct TrackDecoder {
 ///
 /// Symphonia's demuxers and decoders index, assert and calculate with what the bytes say, and panic at a few invalid
 /// values, which flipped bits can produce. No state outlives such a panic: what panicked is not used again.
-fn guarded<T, E: From<AudioError>>(step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+pub(super) fn guarded<T, E: From<AudioError>>(step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     panic::catch_unwind(panic::AssertUnwindSafe(step))
         .unwrap_or_else(|_| Err(AudioError::damaged("the decoder cannot make sense of it").into()))
 }

@@ -105,7 +105,11 @@ pub(super) fn open(mut input: impl Read + Send + 'static, format: PipeFormat) ->
             match container::sniff(&head) {
                 Some(row) if row.streams() => head,
                 // It may start with a tag.
-                None if !head.is_empty() && !head.starts_with(b"ID3") => return Err(container::unknown(&head)),
+                None if !head.is_empty() && !head.starts_with(b"ID3") => {
+                    let more = container::HEAD.saturating_sub(head.len()) as u64;
+                    input.by_ref().take(more).read_to_end(&mut head).map_err(AudioError::Io)?;
+                    return Err(container::unknown(&head));
+                }
                 _ => return keep(head, input, MAX_KEPT).map(AudioSource::from_bytes),
             }
         }

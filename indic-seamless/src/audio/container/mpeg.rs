@@ -11,8 +11,8 @@ use symphonia::{
 use super::{
     Container,
     frame_demuxer::{FrameDemuxer, FrameKind, first_track, promised_samples},
-    frames::{Form, Frame, first_frame},
-    survey::Survey,
+    frames::{self, Form, Frame, first_frame},
+    survey::{self, Survey},
 };
 use crate::audio::{
     demuxer::{AudioTrack, Demuxer},
@@ -32,6 +32,10 @@ impl Container for Mpeg {
         parse(head).is_some() || is_free_format(head)
     }
 
+    fn starts(bytes: &[u8]) -> Option<bool> {
+        Some(frames::starts(bytes, parse))
+    }
+
     fn first_frame(source: &mut AudioSource) -> Result<Option<u64>, AudioError> {
         first_frame(source, parse)
     }
@@ -49,6 +53,15 @@ impl Container for Mpeg {
 
     fn faults(&self) -> &[Fault] {
         &self.survey.faults
+    }
+
+    fn estimate(source: &mut AudioSource) -> Result<Option<f64>, AudioError> {
+        let first = FrameDemuxer::<Mpa, _>::new(&mut *source)?.track();
+        // The description in the first frame.
+        match first.and_then(|track| track.seconds()) {
+            Some(seconds) => Ok(Some(seconds)),
+            None => survey::estimate(source, FrameDemuxer::<Mpa, _>::new).map(Some),
+        }
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {

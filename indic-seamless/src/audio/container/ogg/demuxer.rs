@@ -78,6 +78,17 @@ impl<R: Read + Seek> OggDemuxer<R> {
         Ok(ogg)
     }
 
+    /// The number of the stream, the time of its first packet in samples, and their rate in Hz.
+    pub(super) fn first(&self) -> (u32, u64, u32) {
+        let serial = self.stream.as_ref().map_or(0, |stream| stream.serial);
+        let first = self.queue.iter().find_map(|item| match item {
+            Demuxed::Packet(packet) => u64::try_from(packet.pts.get()).ok(),
+            _ => None,
+        });
+        let rate = self.stream.as_ref().map_or(0, |stream| stream.mapping.rate());
+        (serial, first.unwrap_or(0), rate)
+    }
+
     /// Why there is no audio.
     fn nothing(&self, fault: Option<Fault>) -> AudioError {
         if let Err(error) = self.sounds.check() {

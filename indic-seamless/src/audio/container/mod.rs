@@ -242,6 +242,9 @@ containers! {
     }
 }
 
+/// What a walk over a recording gives, if anything of it can be decoded.
+type Walked = Result<Box<dyn Container>, AudioError>;
+
 /// A container: its description, and its [`Container`] as functions.
 pub(super) struct Row {
     format: AudioFormat,
@@ -250,7 +253,7 @@ pub(super) struct Row {
     starts: fn(&[u8]) -> Option<bool>,
     streams: fn() -> bool,
     estimate: fn(&mut AudioSource) -> Result<Option<f64>, AudioError>,
-    walk: fn(&mut AudioSource, Option<usize>) -> Result<Box<dyn Container>, AudioError>,
+    walk: fn(&mut AudioSource, Option<usize>) -> Walked,
 }
 
 impl Row {

@@ -57,9 +57,10 @@ impl Container for Mpeg {
 
     fn estimate(source: &mut AudioSource) -> Result<Option<f64>, AudioError> {
         let first = FrameDemuxer::<Mpa, _>::new(&mut *source)?.track();
-        // The description in the first frame.
-        match first.and_then(|track| track.seconds()) {
-            Some(seconds) => Ok(Some(seconds)),
+        let (head, length) = (source.peek(0, 256)?, source.length());
+        // The first frame may describe the others. A file can be joined of several, or cut.
+        match first.and_then(|track| track.seconds()).zip(described_bytes(&head)) {
+            Some((seconds, bytes)) => Ok(Some(seconds * length as f64 / f64::from(bytes))),
             None => survey::estimate(source, FrameDemuxer::<Mpa, _>::new).map(Some),
         }
     }
@@ -108,6 +109,17 @@ impl FrameKind for Mpa {
         let at = |at: usize, tag: &[u8]| frame.get(at..).is_some_and(|rest| rest.starts_with(tag));
         version & 6 == 2 && (at(info_at, b"Xing") || at(info_at, b"Info") || at(36, b"VBRI"))
     }
+}
+
+/// The size of a file by the Xing or Info tag in its first frame.
+fn described_bytes(head: &[u8]) -> Option<u32> {
+    let at = head.windows(4).position(|window| matches!(window, b"Xing" | b"Info"))?;
+    let (flags, fields) =
+        head.get(at + 4..)?.split_first_chunk().map(|(flags, rest)| (u32::from_be_bytes(*flags), rest))?;
+    // The number of frames stands before it.
+    let fields = fields.get(if flags & 1 == 0 { 0 } else { 4 }..)?;
+    let bytes = u32::from_be_bytes(*fields.first_chunk()?);
+    (flags & 2 != 0 && bytes > 0).then_some(bytes)
 }
 
 /// Whether it is the header of a frame whose size is not stated.

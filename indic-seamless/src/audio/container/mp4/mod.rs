@@ -15,7 +15,7 @@ use symphonia::core::{
 use self::{
     boxes::{BoxHeader, next_box},
     entry::Entry,
-    movie::Movie,
+    movie::{Movie, Part},
     samples::Mp4Samples,
     table::Table,
 };
@@ -131,7 +131,7 @@ impl Mp4 {
         track.with_duration(Duration::new(sound.length()));
         let parts = sound.parts(&movie);
         let edit = sound.edit(&parts, &movie);
-        let ticks = parts.last().filter(|part| parts.len() > 1 && part.to < u64::MAX).map(|part| part.end());
+        let ticks = parts.last().filter(|part| parts.len() > 1 && part.to < u64::MAX).map(Part::end);
         let length = ticks.map(|ticks| Span::of(ticks, track.time_base));
         Ok(Self { moov, number, track, layout, edit, length, faults })
     }

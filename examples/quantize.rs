@@ -32,8 +32,7 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let checkpoint = match args.model.as_str() {
         "demo" => Checkpoint::demo()?,
-        // An id on the hub has one slash.
-        id if id.split('/').count() == 2 && !Path::new(id).exists() => {
+        id if HubModel::is_id(id) && !Path::new(id).exists() => {
             Checkpoint::open(HubModel::new(id).download(&mut |_| {})?)?
         }
         dir => Checkpoint::open(dir)?,

@@ -87,10 +87,7 @@ fn load(args: &Args) -> Result<Transcriber> {
     let builder = Transcriber::builder().precision(args.precision).threads(args.threads);
     match args.model.as_str() {
         "demo" => builder.build_demo(),
-        // An id on the hub has one slash.
-        id if id.split('/').count() == 2 && !Path::new(id).exists() => {
-            builder.build(HubModel::new(id).download(&mut |_| {})?)
-        }
+        id if HubModel::is_id(id) && !Path::new(id).exists() => builder.build(HubModel::new(id).download(&mut |_| {})?),
         dir => builder.build(dir),
     }
 }

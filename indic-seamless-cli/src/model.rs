@@ -51,9 +51,8 @@ impl Model {
             return demo();
         }
         let dir = PathBuf::from(name);
-        // An id on the hub has one slash. Anything else, and whatever exists, is a folder.
-        let is_id = name.split('/').count() == 2 && !name.starts_with(['.', '/', '~']);
-        let dir = if dir.exists() || !is_id { dir } else { download(name)? };
+        // Whatever exists is a folder.
+        let dir = if dir.exists() { dir } else { download(name)? };
         Ok(Self::Folder(dir))
     }
 
@@ -118,15 +117,18 @@ fn demo() -> Result<Model> {
     })
 }
 
+/// Downloads a model if the name is an id on the hub; else it is that of a folder, which is missing.
 #[cfg(feature = "hub")]
-fn download(id: &str) -> Result<PathBuf> {
-    crate::fetch::download(&indic_seamless::checkpoint::HubModel::new(id))
+fn download(name: &str) -> Result<PathBuf> {
+    use indic_seamless::checkpoint::HubModel;
+
+    if HubModel::is_id(name) { crate::fetch::download(&HubModel::new(name)) } else { Ok(name.into()) }
 }
 
 #[cfg(not(feature = "hub"))]
-fn download(id: &str) -> Result<PathBuf> {
+fn download(name: &str) -> Result<PathBuf> {
     Err(indic_seamless::Error::MissingFile {
-        dir: id.into(),
+        dir: name.into(),
         wanted: "the checkpoint's folder (this build has no `hub` feature)".to_owned(),
     })
 }

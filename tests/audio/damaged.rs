@@ -1,6 +1,6 @@
 //! Recordings that are cut short or have flipped bits.
 
-use indic_seamless::{DamageKind, Error};
+use indic_seamless::{DamageKind, Error, audio::AudioOptions};
 
 use crate::{CLIPS, COUNTLESS, clip, damage, decode, kept, samples};
 
@@ -46,6 +46,22 @@ fn keeps_what_lies_before_a_cut() {
                     assert!((cut.at_s - end_s).abs() < 0.1, "{name} at {share}%: {} of {end_s} s", cut.at_s);
                 }
                 None => assert!(COUNTLESS.contains(&name), "{name} at {share}%"),
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_lies_within_the_recording() {
+    for name in CLIPS {
+        let bytes = clip(name);
+        for cut in [1, 2, 10, 100, bytes.len() / 10, bytes.len() / 3] {
+            let Ok(reader) = AudioOptions::new().reader_from_bytes(&bytes[..bytes.len() - cut], None) else { continue };
+            for piece in reader.map_while(Result::ok) {
+                let end_s = piece.start + piece.len() as f64 / 16_000.0;
+                for damage in piece.damage {
+                    assert!(damage.at_s <= end_s + 1e-9, "{name} less {cut}: {damage} of {end_s} s");
+                }
             }
         }
     }

@@ -106,6 +106,14 @@ fn takes_unusual_files_as_they_are() {
     assert_eq!(decode([&more[..], &body].concat()).expect("a cue sheet").samples(), wanted);
     more[43] = 0x40;
     assert_eq!(decode([&more[..], &body].concat()).expect("a wrong size").samples(), wanted);
+    // Whatever is behind the end, if all samples are there; text and filling if it is not known.
+    let whole_and = |more: &[u8]| decode([&whole, more].concat()).expect("something behind it").into_samples();
+    assert_eq!(whole_and(&[7, 200, 3, 90, 4, 11, 250, 1, 0, 80, 9]), wanted);
+    let uncounted = [&description(1, 16, 16_000, 0, 1_000)[..], &body].concat();
+    for tail in [&b"-- the end of it --"[..], &[0xff; 99], &[0; 3_000], &[b"TAG", &[200; 125][..]].concat(), &[7, 200]]
+    {
+        assert_eq!(decode([&uncounted, tail].concat()).expect("a tail").samples(), wanted);
+    }
     // Two files in one.
     assert_eq!(decode([&whole[..], &whole].concat()).expect("two files").samples(), [&wanted[..], &wanted].concat());
 }
@@ -165,6 +173,17 @@ fn goes_on_behind_damage() {
     // A frame that was left out is noticed by its number.
     let found = kept(with(3, &[])).expect("a lost frame");
     assert_eq!(found.samples().len(), 7_000);
+    // A wrong bit in the header of the last frame: its samples are missing, whether the file says how many there are or not.
+    for samples in [8_000, 0] {
+        for bit in [0, 1, 3] {
+            let mut last = frames[7].clone();
+            last[bit] ^= 4;
+            let head = description(1, 16, 16_000, samples, 1_000);
+            let found = kept([&head[..], &frames[..7].concat(), &last].concat()).expect("a wrong header");
+            assert_eq!((found.samples(), places(&found).len()), (&wanted[..7_000], 1), "bit {bit}, {samples} samples");
+            assert_eq!(places(&found)[0].1, 438);
+        }
+    }
     // Cut.
     let cut = [&head[..], &frames.concat()].concat();
     let found = kept(&cut[..cut.len() - 1]).expect("a cut file");

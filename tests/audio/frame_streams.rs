@@ -77,6 +77,32 @@ fn skips_what_is_no_audio() {
 }
 
 #[test]
+fn finds_the_start_behind_tags_of_a_wrong_size() {
+    // A picture in it, and bytes that look like frames.
+    let picture =
+        [&b"APIC\0\0\x10\0\0\0"[..], &[0xff, 0xd8, 0xff, 0xe0, 0xff, 0xfb, 0x90, 0xc4, 0xff, 0xf1, 0x50, 0x80]]
+            .concat();
+    let tag = |size: u32, body: &[u8]| {
+        let size = [21, 14, 7, 0].map(|shift| (size >> shift & 0x7f) as u8);
+        [b"ID3\x03\0\0", &size[..], body].concat()
+    };
+    let body = [&picture[..], &[0x55; 4_000]].concat();
+    for name in ["hi.mp3", "short_plain.mp3", "hi.aac", "hi.flac"] {
+        let (bytes, wanted) = (clip(name), samples(name));
+        // Too small, a little and far too large, beyond the end.
+        for size in [0, 100, 4_030, body.len() as u32 + 300, 1 << 20, (1 << 28) - 1] {
+            let found = decode([tag(size, &body), bytes.clone()].concat());
+            assert_eq!(found.unwrap_or_else(|error| panic!("{name}, {size}: {error}")).samples(), wanted, "{size}");
+        }
+        // Another tag behind it.
+        let found = decode([tag(100, &body), tag(12, &[0; 12]), bytes].concat());
+        assert_eq!(found.expect(name).samples(), wanted, "{name}");
+    }
+    let cut = damage(tag(1 << 20, &body));
+    assert!(cut.contains("ID3 tag"), "{cut}");
+}
+
+#[test]
 fn goes_on_behind_junk() {
     for (name, length, at_s) in [("short_plain.mp3", 576, 36), ("hi.aac", 1_024, 64)] {
         let (frames, whole) = (frames(&clip(name)), samples(name));

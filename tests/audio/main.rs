@@ -18,6 +18,7 @@ mod plain_samples;
 mod reader;
 mod refused;
 mod resampling;
+mod tracks;
 mod values;
 
 use std::{

@@ -17,7 +17,7 @@ fn endless(id: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// The entry of a track of sound with samples of 16 bits at 16 kHz, and what `more` says.
-fn track(number: u8, more: &[u8]) -> Vec<u8> {
+pub(super) fn track(number: u8, more: &[u8]) -> Vec<u8> {
     let audio = [element(b"\xb5", &16_000_f32.to_be_bytes()), element(b"\x62\x64", &[16])].concat();
     let parts = [
         element(b"\xd7", &[number]),
@@ -28,26 +28,26 @@ fn track(number: u8, more: &[u8]) -> Vec<u8> {
     element(b"\xae", &[&parts.concat(), more].concat())
 }
 
-fn block(number: u8, time: i16, data: &[u8]) -> Vec<u8> {
+pub(super) fn block(number: u8, time: i16, data: &[u8]) -> Vec<u8> {
     let [t0, t1] = time.to_be_bytes();
     element(b"\xa3", &[&[0x80 | number, t0, t1, 0], data].concat())
 }
 
 /// A cluster for each of the blocks, in milliseconds.
-fn clusters(blocks: &[(u16, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn clusters(blocks: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let cluster = |(time, block): &(u16, Vec<u8>)| {
         element(CLUSTER, &[&element(b"\xe7", &time.to_be_bytes()), &block[..]].concat())
     };
     blocks.iter().flat_map(cluster).collect()
 }
 
-fn file(tracks: &[u8], clusters: &[u8]) -> Vec<u8> {
+pub(super) fn file(tracks: &[u8], clusters: &[u8]) -> Vec<u8> {
     let segment = [&element(b"\x16\x54\xae\x6b", tracks), clusters].concat();
     [element(b"\x1a\x45\xdf\xa3", &element(b"\x42\x82", b"matroska")), element(b"\x18\x53\x80\x67", &segment)].concat()
 }
 
 /// Blocks of a tenth of a second with the speech of a clip.
-fn speech() -> Vec<Vec<u8>> {
+pub(super) fn speech() -> Vec<Vec<u8>> {
     clip("hi.wav")[44..].chunks(2 * BLOCK).map(<[u8]>::to_vec).collect()
 }
 
@@ -184,17 +184,31 @@ fn goes_on_at_the_next_cluster() {
 }
 
 #[test]
-fn leaves_out_padding_at_the_end_only() {
-    // Each block claims that nearly all of it is padding.
-    let padding = element(b"\x75\xa2", &99_000_000_u32.to_be_bytes());
-    let group = |data: &[u8]| {
-        element(b"\xa0", &[element(b"\xa1", &[&[0x81, 0, 0, 0], data].concat()), padding.clone()].concat())
+fn leaves_out_padding() {
+    // Negative padding is at the start.
+    let padded = |milliseconds: &dyn Fn(usize) -> i64| {
+        let group = |(i, data): (usize, &Vec<u8>)| {
+            let padding = element(b"\x75\xa2", &(1_000_000 * milliseconds(i)).to_be_bytes());
+            let block = element(b"\xa1", &[&[0x81, 0, 0, 0], &data[..]].concat());
+            (100 * i as u16, element(b"\xa0", &[block, padding].concat()))
+        };
+        let blocks: Vec<_> = speech().iter().enumerate().map(group).collect();
+        file(&track(1, &[]), &clusters(&blocks))
     };
-    let blocks: Vec<_> = speech().iter().enumerate().map(|(i, data)| (100 * i as u16, group(data))).collect();
-    let found = decode(file(&track(1, &[]), &clusters(&blocks))).expect("a recording");
     let wanted = samples("hi.wav");
-    let last = wanted.len() % BLOCK;
-    assert_eq!(found.samples(), &wanted[..wanted.len() - last]);
+    // At the end, more than the last block has.
+    let last = wanted.len() / BLOCK;
+    let found = decode(padded(&|i| if i == last { 99 } else { 0 })).expect("padding at the end");
+    assert_eq!(found.samples(), &wanted[..last * BLOCK]);
+    // In the middle: what follows keeps its time.
+    let middle = padded(&|i| if i == 4 { 75 } else { 0 });
+    let found = decode(middle.clone()).expect("padding in the middle");
+    assert_eq!(found.samples(), [&wanted[..4 * BLOCK + BLOCK / 4], &wanted[5 * BLOCK..]].concat());
+    assert_eq!(starts(middle), [0.0, 0.5]);
+    let start = padded(&|i| if i == 4 { -75 } else { 0 });
+    let found = decode(start.clone()).expect("padding at the start of a block");
+    assert_eq!(found.samples(), [&wanted[..4 * BLOCK], &wanted[4 * BLOCK + BLOCK / 4 * 3..]].concat());
+    assert_eq!(starts(start), [0.0, 0.475]);
 }
 
 #[test]

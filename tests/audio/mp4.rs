@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A `QuickTime` track of samples at 16 kHz.
-struct Track {
+pub(super) struct Track {
     kind: &'static [u8; 4],
     channels: u16,
     bits: u16,
@@ -20,13 +20,15 @@ struct Track {
     more: Vec<u8>,
     /// Length in milliseconds and start in samples; -1 for a pause.
     edits: Vec<(u32, i32)>,
-    enabled: bool,
+    pub(super) enabled: bool,
+    /// Three letters.
+    pub(super) language: &'static [u8; 3],
     data: Vec<u8>,
 }
 
 impl Track {
-    fn new(kind: &'static [u8; 4], bits: u16, data: Vec<u8>) -> Self {
-        Self { kind, channels: 1, bits, more: Vec::new(), edits: Vec::new(), enabled: true, data }
+    pub(super) fn new(kind: &'static [u8; 4], bits: u16, data: Vec<u8>) -> Self {
+        Self { kind, channels: 1, bits, more: Vec::new(), edits: Vec::new(), enabled: true, language: b"und", data }
     }
 
     /// The box, for data at byte `at` of the file.
@@ -46,10 +48,11 @@ impl Track {
         );
         let edits = self.edits.iter().map(|&(length, start)| numbers(&[length, start.cast_unsigned(), 1 << 16]));
         let list = [numbers(&[0, self.edits.len() as u32]), edits.collect::<Vec<_>>().concat()].concat();
+        let language = self.language.iter().fold(0, |sum, letter| sum << 5 | u32::from(letter - 0x60));
         let media = atom(
             b"mdia",
             &[
-                &atom(b"mdhd", &[&numbers(&[0, 0, 0, 16_000, count, 0])]),
+                &atom(b"mdhd", &[&numbers(&[0, 0, 0, 16_000, count, language << 16])]),
                 &atom(b"hdlr", &[&[0; 8], b"soun", &[0; 13]]),
                 &atom(b"minf", &[&table]),
             ],
@@ -61,7 +64,7 @@ impl Track {
 }
 
 /// A file without a `ftyp` box, as old cameras write it: the data first.
-fn movie(tracks: &[Track]) -> Vec<u8> {
+pub(super) fn movie(tracks: &[Track]) -> Vec<u8> {
     let data: Vec<&[u8]> = tracks.iter().map(|track| &track.data[..]).collect();
     let mut at = 8 + 8;
     let mut boxes = vec![atom(b"mvhd", &[&numbers(&[0, 0, 0, 1_000, 0]), &[0; 80]])];
@@ -74,7 +77,7 @@ fn movie(tracks: &[Track]) -> Vec<u8> {
 }
 
 /// The speech as samples of 16 bits.
-fn speech() -> Vec<u8> {
+pub(super) fn speech() -> Vec<u8> {
     clip("hi.wav").split_off(44)
 }
 
@@ -120,10 +123,64 @@ fn applies_edits() {
     assert_eq!((starts(late.clone())[0], decode(late).expect("a recording").samples()), (5.0, &wanted[160..]));
     // Two parts that were cut out, and a pause between them.
     let parts = edited(&[(256, 0), (1_000, -1), (256, 8_192)]);
-    // The unit of the lengths is a millisecond: a sample of it more is heard.
-    let wanted = [&wanted[..4_112], &wanted[8_192..12_304]].concat();
+    let wanted = [&wanted[..4_096], &wanted[8_192..12_288]].concat();
     assert_eq!(decode(parts.clone()).expect("a recording").samples(), wanted);
     assert_eq!(starts(parts), [0.0, 1.256]);
+}
+
+/// A clip of AAC or Opus with other edits.
+fn with_edits(name: &str, edits: &[(u32, i32)]) -> Vec<u8> {
+    let mut bytes = clip(name);
+    let find = |bytes: &[u8], kind: &[u8; 4]| bytes.windows(4).position(|window| window == kind).expect("a box") - 4;
+    let at = find(&bytes, b"elst");
+    assert!(at > find(&bytes, b"mdat"), "the data comes first: it stays where it is");
+    let size = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
+    let list = edits.iter().map(|&(length, start)| numbers(&[length, start.cast_unsigned(), 1 << 16]));
+    let list = atom(b"elst", &[&numbers(&[0, edits.len() as u32]), &list.collect::<Vec<_>>().concat()]);
+    let old = size(&bytes, at) as usize;
+    bytes.splice(at..at + old, list.iter().copied());
+    for kind in [b"moov", b"trak", b"edts"] {
+        let at = find(&bytes, kind);
+        let new = size(&bytes, at) + list.len() as u32 - old as u32;
+        bytes[at..at + 4].copy_from_slice(&new.to_be_bytes());
+    }
+    bytes
+}
+
+/// Compares samples with those of parts. Encoders put noise where none is heard, and decoders make it anew.
+fn assert_like(found: &[f32], parts: &[&[f32]], what: &str) {
+    let mut rest = found;
+    for part in parts {
+        let (samples, behind) = rest.split_at_checked(part.len()).expect(what);
+        rest = behind;
+        let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        // Samples that are one off correlate less.
+        let likeness = |part: &[f32]| product(samples, part) / (product(samples, samples) * product(part, part)).sqrt();
+        assert!(likeness(part) > 0.99, "{what}: {}", likeness(part));
+        assert!(likeness(&part[1..]) < likeness(part), "{what}");
+    }
+    assert!(rest.is_empty(), "{what}: {} more", rest.len());
+}
+
+#[test]
+fn cuts_encoded_tracks_to_the_sample() {
+    // What the codec adds at the start, in units of the track; units in a sample at 16 kHz.
+    for (name, delay, unit) in [("hi.m4a", 1_024, 1), ("hi_opus.mp4", 312, 3)] {
+        let whole = samples(name);
+        let at = |sample: usize| delay + (sample * unit) as i32;
+        // The middle is cut out.
+        let cut = with_edits(name, &[(256, at(0)), (512, at(8_192))]);
+        let found = decode(cut.clone()).expect(name);
+        assert_like(found.samples(), &[&whole[..4_096], &whole[8_192..16_384]], name);
+        assert_eq!(starts(cut.clone()), [0.0], "{name}");
+        let reader = AudioOptions::new().reader_from_bytes(cut, None).expect(name);
+        assert_eq!(reader.duration_hint().map(|length| length.as_millis()), Some(768), "{name}");
+        // The end comes first, then a pause.
+        let turned = with_edits(name, &[(320, at(16_000)), (1_000, -1), (256, at(4_096))]);
+        let found = decode(turned.clone()).expect(name);
+        assert_like(found.samples(), &[&whole[16_000..21_120], &whole[4_096..8_192]], name);
+        assert_eq!(starts(turned), [0.0, 1.32], "{name}");
+    }
 }
 
 #[test]

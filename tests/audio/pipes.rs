@@ -17,7 +17,7 @@ use indic_seamless::{
     audio::{AudioOptions, AudioReader, DamagePolicy, PipeFormat, Waveform},
 };
 
-use crate::{CLIPS, DATA_SIZE, assert_pieces, clip, common, decode, folder, pieces, wav16};
+use crate::{CLIPS, DATA_SIZE, assert_pieces, clip, common, decode, folder, pieces, wav, wav16};
 
 /// A pipe that gives its bytes in reads of these sizes, over and over, and then ends or breaks.
 struct Dribble {
@@ -132,6 +132,37 @@ fn reads_bare_samples() {
     for (rate, channels) in [(0, 1), (999, 1), (u32::MAX, 1), (16_000, 0), (16_000, 27), (16_000, u16::MAX)] {
         assert!(matches!(raw(&bytes, rate, channels).1, Some(Error::InvalidOption { .. })), "{rate}, {channels}");
     }
+}
+
+#[test]
+fn reads_files_of_bare_samples() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("call.raw");
+    let bytes: Vec<u8> = common::noise(20_000).iter().map(|x| (x * 127.0) as i8 as u8).collect();
+    fs::write(&path, &bytes).expect("a file");
+    let open = |format| AudioOptions::new().raw_reader(&path, format);
+    let (rate, channels) = (8_000, 2);
+    for (format, tag, bits) in [
+        (PipeFormat::Pcm16 { rate, channels }, 1, 16),
+        (PipeFormat::Alaw { rate, channels }, 6, 8),
+        (PipeFormat::Mulaw { rate, channels }, 7, 8),
+    ] {
+        let wanted = decode(wav(tag, channels, rate, bits, &bytes));
+        let reader = open(format).expect("raw samples");
+        // A file is not waited for, and its size tells its length.
+        assert!(!reader.is_live());
+        let seconds = 20_000.0 * 8.0 / f64::from(bits) / 16_000.0;
+        assert_eq!(reader.duration_hint().map(|length| length.as_secs_f64()), Some(seconds));
+        assert_pieces(Ok(reader), &wanted, &format!("{format:?}"));
+    }
+    let part = AudioOptions::new().start(Duration::from_millis(100)).duration(Duration::from_millis(200));
+    let part = part.raw_reader(&path, PipeFormat::Alaw { rate, channels }).expect("raw samples");
+    assert_eq!(part.duration_hint(), Some(Duration::from_millis(200)));
+    assert_eq!(pieces(Ok(part)).0.concat().len(), 3_200);
+    assert!(matches!(open(PipeFormat::Alaw { rate: 0, channels }), Err(Error::InvalidOption { .. })));
+    assert!(matches!(open(PipeFormat::Detect), Err(Error::UnsupportedAudio { .. })));
+    let missing = AudioOptions::new().raw_reader(dir.path().join("no.raw"), PipeFormat::Alaw { rate, channels });
+    assert!(matches!(missing, Err(Error::Io { .. })));
 }
 
 #[test]

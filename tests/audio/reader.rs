@@ -18,6 +18,37 @@ fn recordings() -> Vec<PathBuf> {
 }
 
 #[test]
+fn lengths_are_told_without_reading_it_all() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("recording");
+    let options = AudioOptions::new().max_duration(Duration::MAX);
+    let told = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("a file");
+        options.length_hint(&path).map(|length| length.map(|length| length.as_secs_f64()))
+    };
+    for name in CLIPS {
+        let found = told(&clip(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let exact = options.from_bytes(clip(name), None).expect(name).duration().as_secs_f64();
+        match found {
+            Some(found) => assert!((found - exact).abs() < 0.15, "{name}: {found} for {exact}"),
+            // Live recordings and fragments do not say.
+            None => assert!(options.reader(&path).expect(name).duration_hint().is_none(), "{name}"),
+        }
+    }
+    // Of a long one, a part tells the rest: none of these says how long all of it is.
+    for (name, count) in [("hi.mp3", 20), ("short_plain.mp3", 300), ("hi.aac", 100), ("short_streamed.flac", 100)] {
+        let exact = options.from_bytes(clip(name), None).expect(name).duration().as_secs_f64() * count as f64;
+        let found = told(&clip(name).repeat(count)).expect(name).expect(name);
+        assert!((found / exact - 1.0).abs() < 0.05, "{name}: {found} for {exact}");
+    }
+    let long = fs::read(folder("clips").join("two_hours_of_silence.flac")).expect("a clip");
+    assert_eq!(told(&long).expect("FLAC"), Some(7_200.0));
+    let start = Duration::from_secs(7_000);
+    assert_eq!(options.clone().start(start).length_hint(&path).expect("FLAC"), Some(Duration::from_secs(200)));
+    assert!(matches!(told(b"no audio at all"), Err(Error::UnsupportedAudio { .. })));
+}
+
+#[test]
 fn gives_the_same_samples_piece_by_piece() {
     let options = AudioOptions::new();
     let mut hints = 0;

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use indic_seamless::{
     Error,
-    audio::{AudioOptions, Waveform},
+    audio::{AudioOptions, PipeFormat, Waveform},
 };
 
 use crate::{clip, common, decode, samples, wav16};
@@ -48,6 +48,44 @@ fn names_what_is_not_audio() {
         let bytes: Vec<u8> = common::noise(4_000 + seed).iter().skip(seed).map(|x| (x * 128.0) as i8 as u8).collect();
         assert!(decode(bytes).is_err(), "{seed}");
     }
+}
+
+#[test]
+fn names_what_other_programs_decode() {
+    let packets = |size: usize, lead: usize, cut: usize| {
+        let mut packet = vec![0x47, 0x01, 0x00, 0x1c];
+        packet.resize(188, 0x99);
+        let packet = [vec![0; lead], packet, vec![0; size - lead - 188]].concat();
+        packet.repeat(12).split_off(cut)
+    };
+    let latm = [&[0x56, 0xe0, 40][..], &[7; 40]].concat().repeat(4);
+    let cases: [(Vec<u8>, &str); 12] = [
+        (packets(188, 0, 0), "MPEG transport stream"),
+        (packets(188, 0, 100), "MPEG transport stream"),
+        (packets(192, 4, 0), "MPEG transport stream"),
+        (packets(204, 0, 7), "MPEG transport stream"),
+        (latm, "LATM"),
+        (b"RIFF\0\0\0\0AVI LIST".to_vec(), "AVI"),
+        (b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec(), "Flash"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa".to_vec(), "Windows Media"),
+        (b"\x0b\x77\x33\xa5\x8c\x40\x2f\x84\x2b\xf2\x1b\xd9".to_vec(), "AC-3"),
+        (b"#!AMR\n\x3c\x91\x17\x16\xbe\x66".to_vec(), "AMR-NB"),
+        (b"Creative Voice File\x1a".to_vec(), "Creative Voice"),
+        (b"\x02dss\0\0\0\0\0\0\0\0".to_vec(), "DSS"),
+    ];
+    for (bytes, name) in cases {
+        for found in [decode(bytes.clone()), piped(bytes)] {
+            let error = found.expect_err(name).to_string();
+            assert!(error.contains(name) && error.contains("ffmpeg -i FILE -f wav -"), "{name}: {error}");
+        }
+    }
+}
+
+/// Decodes bytes from a pipe.
+fn piped(bytes: Vec<u8>) -> Result<Waveform, Error> {
+    let reader = AudioOptions::new().reader_from_pipe(std::io::Cursor::new(bytes), PipeFormat::Detect)?;
+    let samples = reader.collect::<Result<Vec<_>, _>>()?.concat();
+    Waveform::from_samples(samples, 16_000)
 }
 
 #[test]

@@ -62,6 +62,20 @@ fn the_standard_input_is_a_recording() {
     let output = run_with_input(&["--pcm", "16000", "--format", "srt"], live[44..].to_vec());
     assert!(stdout(&output).contains("\n\n2\n00:00:0"), "{} {}", stdout(&output), stderr(&output));
 
+    // From a telephone, as A-law: a sign, an exponent and four bits, every other bit inverted.
+    let alaw = |sample: f32| {
+        let (sign, size) = (u8::from(sample >= 0.0) << 7, (sample.abs() * 32_767.0) as u16);
+        let exponent = (size >> 8).checked_ilog2().map_or(0, |log| log as u8 + 1);
+        (sign | exponent << 4 | (size >> (exponent.max(1) + 3) & 15) as u8) ^ 0x55
+    };
+    let telephone: Vec<u8> = clips[0].samples().iter().map(|&sample| alaw(sample)).collect();
+    let arguments = ["--lang", "hin", "--pcm", "alaw,16000,1"];
+    assert_eq!(stdout(&run_with_input(&arguments, telephone.clone())), "कृपया आज का मौसम\n");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("call.al");
+    fs::write(&file, telephone).expect("a file");
+    assert_eq!(stdout(&crate::run(&arguments, &[file])), "कृपया आज का मौसम\n");
+
     let output = run_with_input(&["--lang", "auto"], Vec::new());
     assert_eq!(output.status.code(), Some(2), "it can be read only once");
     let output = run_with_input(&[], Vec::new());

@@ -63,6 +63,16 @@ fn a_part_keeps_the_times_of_the_whole() {
 }
 
 #[test]
+fn a_track_that_there_is_not_is_refused() {
+    let clip = common::example("hindi-1.wav").display().to_string();
+    assert_eq!(json(&["--track", "1", &clip])["text"], WORDS[0]);
+    let output = run(&["--track", "2", &clip]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("sound track 2 wanted, but there are: 1"), "{}", stderr(&output));
+    assert_eq!(run(&["--track", "0", &clip]).status.code(), Some(2));
+}
+
+#[test]
 fn speakers_on_two_channels_are_told_apart() {
     let dir = tempfile::tempdir().expect("a folder");
     let [first, second] = clips();

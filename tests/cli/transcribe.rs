@@ -135,7 +135,7 @@ fn a_bad_file_does_not_stop_the_others() {
 #[test]
 fn wrong_usage_exits_with_2() {
     let clip = clip();
-    let cases: [&[&str]; 20] = [
+    let cases: [&[&str]; 25] = [
         &["--lang", "klingon"],
         &["--lang", "pa-Arab"],
         &["--no-such-option"],
@@ -154,7 +154,12 @@ fn wrong_usage_exits_with_2() {
         &["--batch-size", "0"],
         &["--retry", "often"],
         &["--pcm", "5"],
-        &["--pcm", "16000"],
+        &["--pcm", "alaw"],
+        &["--pcm", "opus,8000"],
+        &["--pcm", "alaw,8000,0"],
+        &["--pcm", "s16,8000,1,1"],
+        &["--pcm", "8000", env!("CARGO_MANIFEST_DIR")],
+        &["--pcm", ",8000"],
         &["-", "-"],
     ];
     for arguments in cases {

@@ -135,6 +135,8 @@ visit('a browser gets the page with a strict policy, others get JSON', {}, async
   assert.deepEqual(codes.sort(), Object.keys(languages).sort());
   assert.equal(await page.locator('#language').inputValue(), 'eng');
   assert.match(await page.locator('#limits').textContent(), /^Up to \d/);
+  const { formats } = await (await fetch(`${BASE}/limits`)).json();
+  assert.equal(await page.locator('#file').getAttribute('accept'), ['audio/*', 'video/*', ...formats.map(name => `.${name}`)].join());
   assert.ok(await page.getByRole('button', { name: 'Transcribe' }).isDisabled());
 });
 

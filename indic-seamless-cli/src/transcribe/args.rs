@@ -1,6 +1,6 @@
 //! The options of `indic-seamless transcribe`.
 
-use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indic_seamless::{
@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Channel to use, from 0 [default: the average of all]
     #[arg(long, value_name = "N", conflicts_with = "channels")]
     channel: Option<usize>,
+    /// Sound track to use, from 1, of a recording with several, such as a film in several languages [default: the default one]
+    #[arg(long, value_name = "N")]
+    track: Option<NonZeroUsize>,
     /// What becomes of several channels: "average", or "split" for calls with a speaker on each: each is transcribed apart, and
     /// the text says who speaks, from 1
     #[arg(long, value_enum, default_value = "average", value_name = "HOW")]
@@ -52,9 +55,10 @@ pub(crate) struct Args {
     /// What happens with damaged recordings: "keep" transcribes all that can be decoded, and warns; "refuse" makes them errors
     #[arg(long, default_value = "keep", value_name = "HOW")]
     damage: DamagePolicy,
-    /// Standard input is raw signed 16-bit little-endian PCM, mono, at HZ
-    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=768_000))]
-    pub(crate) pcm: Option<u32>,
+    /// The recordings, or standard input, are raw samples without a header: s16 (signed, 16 bits, little-endian), alaw or
+    /// mulaw [default: s16], their rate in Hz, and their channels [default: 1], as in 16000 or alaw,8000 or s16,44100,2
+    #[arg(long, value_name = "[FORMAT,]HZ[,CHANNELS]", value_parser = raw_samples)]
+    pub(crate) pcm: Option<PipeFormat>,
     /// What is written for a recording; several, separated by commas, with --output and a folder
     ///
     /// The texts of several recordings that share standard output or a file are one line each: the recording's path, a tab,
@@ -92,6 +96,10 @@ impl Args {
             .max_duration(Duration::MAX)
             .damage(self.damage)
             .start(self.start.unwrap_or_default());
+        let options = match self.track {
+            Some(number) => options.track(number.get()),
+            None => options,
+        };
         match self.duration {
             Some(duration) => options.duration(duration),
             None => options,
@@ -99,7 +107,7 @@ impl Args {
     }
 
     pub(crate) fn pipe_format(&self) -> PipeFormat {
-        self.pcm.map_or(PipeFormat::Detect, |rate| PipeFormat::Pcm16 { rate, channels: 1 })
+        self.pcm.unwrap_or_default()
     }
 }
 
@@ -114,6 +122,30 @@ pub(crate) enum Channels {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// The value of `--pcm`, such as `16000` or `alaw,8000,2`.
+fn raw_samples(text: &str) -> Result<PipeFormat, String> {
+    const RATES: RangeInclusive<u32> = 1_000..=768_000;
+    const CHANNELS: RangeInclusive<u16> = 1..=26;
+    let mut parts = text.split(',').map(str::trim);
+    let first = parts.next().unwrap_or_default();
+    let is_rate = first.starts_with(|start: char| start.is_ascii_digit());
+    let (name, rate) = if is_rate { ("s16", first) } else { (first, parts.next().unwrap_or_default()) };
+    let rate = rate.parse().ok().filter(|rate| RATES.contains(rate));
+    let rate = rate.ok_or_else(|| format!("the rate has to be {} to {} Hz", RATES.start(), RATES.end()))?;
+    let channels = parts.next().map_or(Some(1), |channels| channels.parse().ok()).filter(|n| CHANNELS.contains(n));
+    let channels =
+        channels.ok_or_else(|| format!("there have to be {} to {} channels", CHANNELS.start(), CHANNELS.end()))?;
+    if let Some(more) = parts.next() {
+        return Err(format!("{more:?} follows the number of channels"));
+    }
+    match name {
+        "s16" | "s16le" => Ok(PipeFormat::Pcm16 { rate, channels }),
+        "alaw" => Ok(PipeFormat::Alaw { rate, channels }),
+        "mulaw" | "ulaw" => Ok(PipeFormat::Mulaw { rate, channels }),
+        other => Err(format!("{other:?} is no format of raw samples; wanted s16, alaw or mulaw")),
+    }
 }
 
 /// `--lang`

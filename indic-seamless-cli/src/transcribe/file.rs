@@ -3,9 +3,9 @@
 use std::{borrow::Cow, fs, io, num::NonZeroUsize, path::Path, time::Instant};
 
 use indic_seamless::{
-    CancelToken, Error, Flag, GenerationConfig, Language, OutputFormat, Progress, Result, Segment, Segmentation,
-    TranscribeOptions, Transcriber, Transcript, Waveform,
-    audio::{AudioReader, Channel, PipeFormat},
+    AudioOptions, CancelToken, Error, Flag, GenerationConfig, Language, OutputFormat, Progress, Result, Segment,
+    Segmentation, TranscribeOptions, Transcriber, Transcript, Waveform,
+    audio::{AudioReader, Channel},
 };
 use serde::Serialize;
 
@@ -82,9 +82,9 @@ impl Work<'_> {
         } else if is_pipe(file) {
             let pipe = fs::File::open(file);
             let pipe = pipe.map_err(|source| Error::Io { action: "open", path: file.to_owned(), source })?;
-            audio.reader_from_pipe(LiveInput::new(pipe), PipeFormat::Detect)?
+            audio.reader_from_pipe(LiveInput::new(pipe), self.args.pipe_format())?
         } else {
-            audio.reader(file)?
+            self.open(file, &audio)?
         };
         let language = self.language(file)?;
         // Live speech is printed segment by segment.
@@ -93,7 +93,7 @@ impl Work<'_> {
         let mut transcript = match reader.channels() {
             Some(channels) if channels > 1 && self.args.channels == Channels::Split => {
                 let speaker = |channel| {
-                    let reader = audio.clone().channel(Channel::Only(channel)).reader(file)?;
+                    let reader = self.open(file, &audio.clone().channel(Channel::Only(channel)))?;
                     self.read(reader, language, false, (channel, channels))
                 };
                 let others = (1..channels).map(speaker);
@@ -105,13 +105,18 @@ impl Work<'_> {
         Ok(transcript)
     }
 
+    /// Opens a file that is no pipe.
+    fn open(&self, file: &Path, audio: &AudioOptions) -> Result<AudioReader> {
+        audio.raw_reader(file, self.args.pipe_format())
+    }
+
     fn language(&self, file: &Path) -> Result<Language> {
         if let TextLanguage::Known(language) = self.args.lang {
             return Ok(language);
         }
         // A recording of speech has some of it in its first minute.
         let mut samples = Vec::new();
-        for piece in self.args.audio_options().reader(file)?.take(60) {
+        for piece in self.open(file, &self.args.audio_options())?.take(60) {
             samples.extend(piece?);
         }
         let guess = self.transcriber.detect_language(&Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?)?;

@@ -11,10 +11,10 @@ use walkdir::WalkDir;
 
 /// Extensions of recordings in formats that may not be supported. In a folder, such a file is an error of its own; without
 /// this list it would be left out without a word.
-const OTHERS: [&str; 34] = [
-    "3g2", "3gp", "ac3", "aif", "aifc", "aiff", "amr", "ape", "au", "avi", "awb", "bwf", "caf", "dts", "eac3", "flv",
-    "gsm", "m4b", "m4v", "mov", "mp2", "mpeg", "mpg", "mts", "ra", "rf64", "snd", "spx", "tta", "voc", "w64", "wma",
-    "wmv", "wv",
+const OTHERS: [&str; 45] = [
+    "3g2", "3gp", "ac3", "aif", "aifc", "aiff", "amr", "ape", "asf", "au", "avi", "awb", "bwf", "caf", "dss", "dts",
+    "eac3", "flv", "gsm", "latm", "m2ts", "m4b", "m4v", "mov", "mp2", "mpeg", "mpg", "mts", "ogv", "qcp", "ra", "rf64",
+    "rm", "snd", "sph", "spx", "tak", "ts", "tta", "vob", "voc", "w64", "wma", "wmv", "wv",
 ];
 
 /// A recording to transcribe.

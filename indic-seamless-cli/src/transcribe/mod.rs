@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indic_seamless::{Error, Result, Transcriber};
+use indic_seamless::{Error, Result, Transcriber, audio::PipeFormat};
 
 pub(crate) use self::args::Args;
 use self::{
@@ -105,8 +105,12 @@ fn check_inputs(args: &Args, recordings: &[Input]) -> Result<()> {
     if inputs > 1 {
         return wrong("files", "- twice", "it once: the standard input is read only once");
     }
-    if args.pcm.is_some() && inputs == 0 {
-        return wrong("pcm", "no -", "the standard input among the recordings");
+    if let Some(folder) = args.files.iter().find(|file| args.pcm.is_some() && file.is_dir()) {
+        return wrong(
+            "pcm",
+            &folder.display().to_string(),
+            "files: their names do not say which in a folder are raw samples",
+        );
     }
     if matches!(args.lang, TextLanguage::Spoken) && recordings.iter().any(|input| is_pipe(&input.file)) {
         return wrong("lang", "auto", "a language: a pipe is read only once");
@@ -129,11 +133,15 @@ fn bar(args: &Args, todo: &[(usize, &Path)]) -> RunBar {
         // It would be in the way of live text, and there is no end to measure.
         return RunBar::hidden(files.len());
     }
-    let audio = args.audio_options();
+    let (audio, format) = (args.audio_options(), args.pipe_format());
     RunBar::new(files.len(), move |place| {
         // What cannot be opened fails when its turn comes.
         let file = files.get(place).filter(|file| !is_pipe(file))?;
-        audio.reader(file).ok()?.duration_hint().map(|length| length.as_secs_f64())
+        let length = match format {
+            PipeFormat::Detect => audio.length_hint(file).ok()?,
+            raw => audio.raw_reader(file, raw).ok()?.duration_hint(),
+        };
+        length.map(|length| length.as_secs_f64())
     })
 }
 

@@ -10,7 +10,7 @@ use super::{
     container::{self, Container, Walk},
     count::Count,
     demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
-    edit::Span,
+    edit::{Edit, Span},
     error::AudioError,
     fault::Fault,
     options::{AudioOptions, DamagePolicy},
@@ -50,7 +50,7 @@ struct TrackDecoder {
 ///
 /// Symphonia's demuxers and decoders index, assert and calculate with what the bytes say, and panic at a few invalid
 /// values, which flipped bits can produce. No state outlives such a panic: what panicked is not used again.
-fn guarded<T, E: From<AudioError>>(step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+pub(super) fn guarded<T, E: From<AudioError>>(step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     panic::catch_unwind(panic::AssertUnwindSafe(step))
         .unwrap_or_else(|_| Err(AudioError::damaged("the decoder cannot make sense of it").into()))
 }
@@ -59,7 +59,7 @@ impl Decoder {
     /// Finds out what `source` is and walks over its headers; nothing is decoded yet.
     pub(super) fn new(mut source: AudioSource, hint: Option<&str>, options: &AudioOptions) -> Result<Self, AudioError> {
         guarded(|| {
-            let Walk { format, container } = container::walk(&mut source, hint)?;
+            let Walk { format, container } = container::walk(&mut source, hint, options.track)?;
             let policy = options.damage;
             if let (DamagePolicy::Refuse, Some(fault)) = (policy, container.faults().first()) {
                 return Err(AudioError::Damaged(fault.clone()));
@@ -97,12 +97,8 @@ impl Decoder {
     pub(super) fn advance(&mut self) -> Result<bool, AudioError> {
         let item = guarded(|| self.demuxer.next());
         match item {
-            Ok(Demuxed::Packet(packet)) => {
-                let strict = self.policy == DamagePolicy::Refuse;
-                let decoded = self.track.decode(packet, &mut self.sink, strict);
-                self.tolerate(decoded)?;
-                Ok(true)
-            }
+            Ok(Demuxed::Packet(packet)) => self.decode(packet, Edit::default()),
+            Ok(Demuxed::Part(packet, heard)) => self.decode(packet, heard),
             Ok(Demuxed::Fault(fault)) => {
                 self.tolerate(Err(self.sink.locate(AudioError::Damaged(fault))))?;
                 Ok(true)
@@ -130,6 +126,14 @@ impl Decoder {
                 self.end()
             }
         }
+    }
+
+    /// Decodes what is heard of a packet.
+    fn decode(&mut self, packet: Packet, heard: Edit) -> Result<bool, AudioError> {
+        let strict = self.policy == DamagePolicy::Refuse;
+        let decoded = self.track.decode(packet, heard, &mut self.sink, strict);
+        self.tolerate(decoded)?;
+        Ok(true)
     }
 
     fn end_track(&mut self) -> Result<(), AudioError> {
@@ -199,9 +203,9 @@ impl Decoder {
         self.sink.ready()
     }
 
-    /// Takes up to `most` decoded samples.
-    pub(super) fn take(&mut self, most: usize) -> Piece {
-        self.sink.take(most)
+    /// Takes up to `most` decoded samples, and the damage up to there. `at_end`, the last samples have all damage.
+    pub(super) fn take(&mut self, most: usize, at_end: bool) -> Piece {
+        self.sink.take(most, at_end)
     }
 }
 
@@ -209,12 +213,19 @@ impl TrackDecoder {
     fn new(demuxer: &dyn Demuxer, container: &dyn Container, sink: &mut SampleSink) -> Result<Self, AudioError> {
         let track = demuxer.track().ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))?;
         let codec = Codec::new(&track.track)?;
-        sink.start(container.edit(&track), codec.pre_skip());
+        let edit = container.edit(&track);
+        sink.start(edit, if edit.done { 0 } else { codec.pre_skip() });
         let (count, interleaved) = (Count::default(), Vec::new());
         Ok(Self { track, codec, starts_late: container.starts_late(), count, interleaved })
     }
 
-    fn decode(&mut self, mut packet: Packet, sink: &mut SampleSink, strict: bool) -> Result<(), AudioError> {
+    fn decode(
+        &mut self,
+        mut packet: Packet,
+        heard: Edit,
+        sink: &mut SampleSink,
+        strict: bool,
+    ) -> Result<(), AudioError> {
         if packet.track_id != self.track.track.id {
             return Ok(());
         }
@@ -224,16 +235,20 @@ impl TrackDecoder {
         let padding = packet.trim_end;
         packet.dur = packet.dur.saturating_add(packet.trim_end);
         packet.trim_end = Ticks::ZERO;
-        let at_s = self.track.seconds_at(packet.pts);
-        let stamp = at_s.map(|at_s| Stamp { at_s, starts_late: self.starts_late });
         let spec = self.decode_packet(&packet).map_err(|error| sink.locate(error))?;
+        self.count.frames += (self.interleaved.len() / spec.channels.max(1)) as u64;
+        self.count.rate = spec.rate;
+        let skipped_s = heard.cut(&mut self.interleaved, spec.channels, spec.rate);
+        if self.interleaved.is_empty() && heard != Edit::default() {
+            return Ok(());
+        }
+        let at_s = self.track.seconds_at(packet.pts).map(|at_s| at_s + skipped_s);
+        let stamp = at_s.map(|at_s| Stamp { at_s, starts_late: self.starts_late });
         let padding = match self.track.track.time_base {
             Some(base) => Span::of(padding.get(), Some(base)).samples(spec.rate),
             None => padding.get(),
         };
-        self.count.frames += sink.push(&mut self.interleaved, spec, padding, stamp, strict)?;
-        self.count.rate = spec.rate;
-        Ok(())
+        sink.push(&mut self.interleaved, spec, padding, stamp, strict)
     }
 
     /// Decodes a packet; a decoder that panics is replaced.

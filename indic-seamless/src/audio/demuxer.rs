@@ -10,7 +10,12 @@ use symphonia::core::{
     units::Timestamp,
 };
 
-use super::{edit::Span, error::AudioError, fault::Fault, source::AudioSource};
+use super::{
+    edit::{Edit, Span},
+    error::AudioError,
+    fault::Fault,
+    source::AudioSource,
+};
 
 /// Takes the packets out of a container.
 pub(super) trait Demuxer: Send + Sync {
@@ -29,6 +34,8 @@ pub(super) trait Demuxer: Send + Sync {
 /// The next item of a demuxer.
 pub(super) enum Demuxed {
     Packet(Packet),
+    /// A packet of which only a part is heard; its time stamp is that of all of it.
+    Part(Packet, Edit),
     /// Other tracks follow, as in a chain of Ogg streams.
     NewTracks,
     /// Something is missing or was skipped here; more may follow.

@@ -2,7 +2,7 @@
 
 use symphonia::core::units::TimeBase;
 
-/// The part of a track that is heard.
+/// The part of a track, or of a packet, that is heard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Edit {
     /// Removed from the start.
@@ -13,6 +13,23 @@ pub(super) struct Edit {
     pub(super) keep: Option<Span>,
     /// When its first sample is heard.
     pub(super) start: Span,
+    /// Whether the demuxer leaves out what is not heard, what the codec adds at the start included.
+    pub(super) done: bool,
+}
+
+impl Edit {
+    /// Removes what is not heard from interleaved samples of a packet. Returns how much time was removed from its start, in
+    /// seconds.
+    pub(super) fn cut(&self, interleaved: &mut Vec<f32>, channels: usize, rate: u32) -> f64 {
+        let count = interleaved.len() / channels.max(1);
+        let samples = |span: Span| usize::try_from(span.samples(rate)).unwrap_or(usize::MAX);
+        let skip = samples(self.skip).min(count);
+        let keep = self.keep.map_or(usize::MAX, samples);
+        let end = count.saturating_sub(samples(self.drop)).min(skip.saturating_add(keep)).max(skip);
+        interleaved.truncate(end * channels);
+        interleaved.drain(..skip * channels);
+        skip as f64 / f64::from(rate.max(1))
+    }
 }
 
 /// A length of time in units of its own, exact.

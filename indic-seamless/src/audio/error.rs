@@ -15,11 +15,25 @@ pub(super) const IN_MEMORY: &str = "audio";
 pub(super) enum AudioError {
     Io(io::Error),
     Unsupported(String),
+    /// A container or codec that only other programs decode.
+    Foreign(String),
     Damaged(Fault),
     NoAudio(String),
-    TooLong { limit_s: f64 },
-    NoSuchChannel { wanted: usize, found: usize },
-    InvalidSample { index: usize, value: f32 },
+    TooLong {
+        limit_s: f64,
+    },
+    NoSuchChannel {
+        wanted: usize,
+        found: usize,
+    },
+    NoSuchTrack {
+        wanted: usize,
+        found: String,
+    },
+    InvalidSample {
+        index: usize,
+        value: f32,
+    },
     Option(Error),
 }
 
@@ -28,12 +42,17 @@ impl AudioError {
     pub(super) fn of(self, path: Option<&Path>, supported: impl FnOnce() -> String) -> Error {
         let source_name = path.map_or_else(|| IN_MEMORY.to_owned(), |path| path.display().to_string());
         match self {
+            Self::Foreign(name) => {
+                let found = format!("{name}; convert it: ffmpeg -i FILE -f wav - | indic-seamless transcribe -");
+                Error::UnsupportedAudio { source_name, found, wanted: supported() }
+            }
             Self::Io(source) => Error::Io { action: "read", path: path.unwrap_or(Path::new(IN_MEMORY)).into(), source },
             Self::Unsupported(found) => Error::UnsupportedAudio { source_name, found, wanted: supported() },
             Self::Damaged(Fault { reason, .. }) => Error::DamagedAudio { source_name, reason },
             Self::NoAudio(reason) => Error::NoAudio { source_name, reason },
             Self::TooLong { limit_s } => Error::AudioTooLong { source_name, limit_s },
             Self::NoSuchChannel { wanted, found } => Error::NoSuchChannel { source_name, wanted, found },
+            Self::NoSuchTrack { wanted, found } => Error::NoSuchTrack { source_name, wanted, found },
             Self::InvalidSample { index, value } => Error::InvalidSample { source_name, index, value },
             Self::Option(error) => error,
         }
@@ -41,7 +60,7 @@ impl AudioError {
 
     /// A container or codec that only other programs decode.
     pub(super) fn foreign(name: &str) -> Self {
-        Self::Unsupported(format!("{name}; convert it: ffmpeg -i FILE -f wav - | indic-seamless transcribe -"))
+        Self::Foreign(name.to_owned())
     }
 
     /// Bytes that cannot be understood.

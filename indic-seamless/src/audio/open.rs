@@ -1,10 +1,11 @@
 //! The ways into a recording: from a file, from bytes, from a pipe, from samples.
 
-use std::{io::Read, path::Path};
+use std::{fs, io::Read, path::Path, time::Duration};
 
 use super::{
     codec::Spec,
-    container::supported,
+    container::{self, supported},
+    decode::guarded,
     options::AudioOptions,
     pipe::{self, PipeFormat},
     reader::AudioReader,
@@ -49,6 +50,7 @@ impl AudioOptions {
     ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set,
     /// - [`Error::NoAudio`] where it has no audio track, channel or sample,
     /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`](super::Channel::Only),
+    /// - [`Error::NoSuchTrack`] where it does not have the [`AudioOptions::track`],
     /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
     /// - [`Error::InvalidSample`] where it holds NaN or an infinity and
     ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set.
@@ -88,10 +90,10 @@ impl AudioOptions {
         let chunk = channels.saturating_mul(4096).max(1);
         interleaved
             .chunks(chunk)
-            .try_for_each(|chunk| sink.push(&mut chunk.to_vec(), spec, 0, None, true).map(drop))
+            .try_for_each(|chunk| sink.push(&mut chunk.to_vec(), spec, 0, None, true))
             .and_then(|()| sink.finish())
             .map_err(|error| error.of(None, supported))?;
-        Ok(Waveform::of(sink.take(usize::MAX).samples))
+        Ok(Waveform::of(sink.take(usize::MAX, true).samples))
     }
 
     /// Opens a file to be decoded piece by piece; [`AudioReader`] has an example.
@@ -107,6 +109,55 @@ impl AudioOptions {
         let path = path.as_ref();
         let hint = path.extension().and_then(|extension| extension.to_str());
         AudioReader::new(AudioSource::open(path)?, hint, self, Some(path))
+    }
+
+    /// About how long a file is, or the part of it that is used, by its headers and a look at some of its bytes; `None` where
+    /// these do not tell. It is quick for files of any size, and meant for a progress bar over many files.
+    ///
+    /// [`AudioReader::duration_hint`] is more exact: a reader of Ogg, FLAC, MP3 or ADTS goes through all frames first.
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioOptions::open`].
+    ///
+    /// ```
+    /// use indic_seamless::audio::AudioOptions;
+    ///
+    /// let length = AudioOptions::new().length_hint("examples/audio/hindi-2.flac")?.expect("it says so");
+    /// assert_eq!(length.as_secs(), 1);
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    pub fn length_hint(&self, path: impl AsRef<Path>) -> Result<Option<Duration>> {
+        let path = path.as_ref();
+        let hint = path.extension().and_then(|extension| extension.to_str());
+        let mut source = AudioSource::open(path)?;
+        let seconds = guarded(|| container::estimate(&mut source, hint));
+        match seconds.map_err(|error| error.of(Some(path), supported))? {
+            Some(seconds) => Ok(Duration::try_from_secs_f64(seconds).ok().map(|all| self.used_of(all))),
+            None => Ok(self.reader(path)?.duration_hint()),
+        }
+    }
+
+    /// Opens a file whose format is known, such as raw samples without a header, to be decoded piece by piece. With
+    /// [`PipeFormat::Detect`] it does what [`reader`](Self::reader) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioOptions::open`]; [`Error::InvalidOption`] for raw samples with a rate outside 1 kHz to 768 kHz or without
+    /// 1 to 26 channels.
+    ///
+    /// ```no_run
+    /// use indic_seamless::audio::{AudioOptions, PipeFormat};
+    ///
+    /// // As telephone exchanges record it.
+    /// let call = AudioOptions::new().raw_reader("call.alaw", PipeFormat::Alaw { rate: 8_000, channels: 1 })?;
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    pub fn raw_reader(&self, path: impl AsRef<Path>, format: PipeFormat) -> Result<AudioReader> {
+        let path = path.as_ref();
+        let Some(source) = pipe::open_raw(path, format)? else { return self.reader(path) };
+        let length = fs::metadata(path).ok().and_then(|meta| format.length(meta.len()));
+        Ok(AudioReader::new(source, None, self, Some(path))?.with_length(length, self))
     }
 
     /// Opens a file in memory to be decoded piece by piece; `hint` as for [`Waveform::from_bytes`].

@@ -63,6 +63,7 @@ impl FromStr for DamagePolicy {
 #[derive(Debug, Clone)]
 pub struct AudioOptions {
     pub(super) channel: Channel,
+    pub(super) track: Option<usize>,
     pub(super) max_duration: Duration,
     pub(super) damage: DamagePolicy,
     pub(super) start: Duration,
@@ -73,6 +74,7 @@ impl Default for AudioOptions {
     fn default() -> Self {
         Self {
             channel: Channel::Average,
+            track: None,
             max_duration: Duration::from_secs(3600),
             damage: DamagePolicy::Keep,
             start: Duration::ZERO,
@@ -82,7 +84,7 @@ impl Default for AudioOptions {
 }
 
 impl AudioOptions {
-    /// The average of the channels, and at most an hour.
+    /// The default track, the average of its channels, and at most an hour.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -92,6 +94,24 @@ impl AudioOptions {
     #[must_use]
     pub fn channel(mut self, channel: Channel) -> Self {
         self.channel = channel;
+        self
+    }
+
+    /// The sound track to use, counted from 1 among the sound tracks of the recording; its default one unless set.
+    ///
+    /// MP4, Matroska and Ogg can have several, such as a film in several languages. A number that there is not is an
+    /// [`Error::NoSuchTrack`], which lists the tracks.
+    ///
+    /// ```
+    /// use indic_seamless::{Error, audio::AudioOptions};
+    ///
+    /// let second = AudioOptions::new().track(2);
+    /// let refused = second.open("examples/audio/hindi-1.wav").unwrap_err();
+    /// assert!(matches!(refused, Error::NoSuchTrack { wanted: 2, .. }));
+    /// ```
+    #[must_use]
+    pub fn track(mut self, number: usize) -> Self {
+        self.track = Some(number);
         self
     }
 
@@ -135,5 +155,11 @@ impl AudioOptions {
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
         self
+    }
+
+    /// How much is used of a recording of this length.
+    pub(super) fn used_of(&self, length: Duration) -> Duration {
+        let left = length.saturating_sub(self.start);
+        self.duration.map_or(left, |duration| duration.min(left))
     }
 }

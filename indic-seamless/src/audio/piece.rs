@@ -27,7 +27,7 @@ pub struct Piece {
     pub start: f64,
     /// The samples.
     pub samples: Vec<f32>,
-    /// The damage that was found since the piece before.
+    /// The damage that was found since the piece before, up to its end.
     pub damage: Vec<Damage>,
 }
 

@@ -1,6 +1,11 @@
-//! Recordings from a pipe.
+//! Recordings from a pipe, and raw samples from a file.
 
-use std::io::{self, ErrorKind, Read};
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read},
+    path::Path,
+    time::Duration,
+};
 
 use super::{
     container::{self, SNIFFED},
@@ -15,7 +20,7 @@ const MAX_KEPT: u64 = 1 << 30;
 /// The most channels of raw samples, as many as a WAV file can have.
 const MAX_CHANNELS: u16 = 26;
 
-/// The format of the bytes in a pipe.
+/// The format of the bytes in a pipe, or in a file without a header.
 ///
 /// ```
 /// use indic_seamless::audio::PipeFormat;
@@ -53,22 +58,58 @@ pub enum PipeFormat {
     },
 }
 
+impl PipeFormat {
+    /// The header of a WAV file of raw samples; `None` where the bytes have one of their own.
+    fn header(self) -> Result<Option<Vec<u8>>> {
+        match self {
+            Self::Detect => Ok(None),
+            Self::Pcm16 { rate, channels } => raw_header(1, 16, rate, channels).map(Some),
+            Self::Alaw { rate, channels } => raw_header(6, 8, rate, channels).map(Some),
+            Self::Mulaw { rate, channels } => raw_header(7, 8, rate, channels).map(Some),
+        }
+    }
+
+    /// The bytes of a second of raw samples.
+    fn bytes_per_second(self) -> Option<u64> {
+        let (each, rate, channels) = match self {
+            Self::Detect => return None,
+            Self::Pcm16 { rate, channels } => (2, rate, channels),
+            Self::Alaw { rate, channels } | Self::Mulaw { rate, channels } => (1, rate, channels),
+        };
+        Some(each * u64::from(rate) * u64::from(channels)).filter(|&bytes| bytes > 0)
+    }
+
+    /// The length of so many bytes of raw samples.
+    pub(super) fn length(self, bytes: u64) -> Option<Duration> {
+        Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second()? as f64).ok()
+    }
+}
+
+/// A file of raw samples as the source of a recording; `None` where the format is to be detected.
+pub(super) fn open_raw(path: &Path, format: PipeFormat) -> Result<Option<AudioSource>> {
+    let Some(head) = format.header()? else { return Ok(None) };
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    Ok(Some(AudioSource::from_headless(head, file)))
+}
+
 /// A pipe as the source of a recording.
 ///
 /// A container that can be decoded while it is written, and raw samples, are read as they arrive. Any other format is
 /// read to its end first, because its checks and its demuxer seek.
 pub(super) fn open(mut input: impl Read + Send + 'static, format: PipeFormat) -> Result<AudioSource, AudioError> {
-    let head = match format {
-        PipeFormat::Pcm16 { rate, channels } => raw_header(1, 16, rate, channels).map_err(AudioError::Option)?,
-        PipeFormat::Alaw { rate, channels } => raw_header(6, 8, rate, channels).map_err(AudioError::Option)?,
-        PipeFormat::Mulaw { rate, channels } => raw_header(7, 8, rate, channels).map_err(AudioError::Option)?,
-        PipeFormat::Detect => {
+    let head = match format.header().map_err(AudioError::Option)? {
+        Some(head) => head,
+        None => {
             let mut head = Vec::new();
             input.by_ref().take(SNIFFED as u64).read_to_end(&mut head).map_err(AudioError::Io)?;
             match container::sniff(&head) {
                 Some(row) if row.streams() => head,
                 // It may start with a tag.
-                None if !head.is_empty() && !head.starts_with(b"ID3") => return Err(container::unknown(&head)),
+                None if !head.is_empty() && !head.starts_with(b"ID3") => {
+                    let more = container::HEAD.saturating_sub(head.len()) as u64;
+                    input.by_ref().take(more).read_to_end(&mut head).map_err(AudioError::Io)?;
+                    return Err(container::unknown(&head));
+                }
                 _ => return keep(head, input, MAX_KEPT).map(AudioSource::from_bytes),
             }
         }

@@ -63,6 +63,12 @@ pub struct AudioReader {
 }
 
 impl AudioReader {
+    /// A recording whose length is known otherwise than from its headers.
+    pub(super) fn with_length(mut self, length: Option<Duration>, options: &AudioOptions) -> Self {
+        self.duration = length.map(|all| options.used_of(all));
+        self
+    }
+
     pub(super) fn new(
         source: AudioSource,
         hint: Option<&str>,
@@ -72,10 +78,9 @@ impl AudioReader {
         let decoder = Decoder::new(source, hint, options).map_err(|error| error.of(name, supported))?;
         let start = options.start.as_secs_f64();
         let part = start..options.duration.map_or(f64::INFINITY, |duration| start + duration.as_secs_f64());
-        let left = decoder.duration().map(|all| all.saturating_sub(options.start));
         Ok(Self {
             name: name.map(Path::to_owned),
-            duration: left.map(|left| options.duration.map_or(left, |duration| duration.min(left))),
+            duration: decoder.duration().map(|all| options.used_of(all)),
             live: decoder.waits(),
             channels: decoder.channels(),
             decoder: Some(decoder),
@@ -120,10 +125,10 @@ impl AudioReader {
             let Some(decoder) = &mut self.decoder else { return self.error.take().map(Err) };
             let waits = decoder.waits();
             if decoder.ready() >= PIECE || waits && decoder.ready() > 0 {
-                return Some(Ok(decoder.take(PIECE)));
+                return Some(Ok(decoder.take(PIECE, self.ended)));
             }
             if self.ended {
-                let piece = decoder.take(PIECE);
+                let piece = decoder.take(PIECE, true);
                 if piece.is_empty() && piece.damage.is_empty() {
                     // This closes the file.
                     self.decoder = None;

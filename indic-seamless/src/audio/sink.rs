@@ -112,8 +112,8 @@ impl SampleSink {
         self.track = Trim { edit, pre_skip, ..Trim::default() };
     }
 
-    /// Takes in interleaved samples, of which the last `padding` per channel are removed if nothing follows. Returns the
-    /// number of samples per channel. Samples that are not finite are an error, as `strict` asks for, or silence.
+    /// Takes in interleaved samples, of which the last `padding` per channel are removed if nothing follows. Samples that are
+    /// not finite are an error, as `strict` asks for, or silence.
     pub(super) fn push(
         &mut self,
         interleaved: &mut [f32],
@@ -121,7 +121,7 @@ impl SampleSink {
         padding: u64,
         stamp: Option<Stamp>,
         strict: bool,
-    ) -> Result<u64, AudioError> {
+    ) -> Result<(), AudioError> {
         let Spec { rate, channels, .. } = spec;
         self.mixer.check(channels)?;
         if !RATES.contains(&rate) {
@@ -162,7 +162,7 @@ impl SampleSink {
         if held - release > MAX_PADDING_S * rate as usize {
             return Err(AudioError::damaged(format!("it leaves out more than {MAX_PADDING_S} s of audio")));
         }
-        Ok(count as u64)
+        Ok(())
     }
 
     /// Makes silence of samples that cannot be, or refuses them.
@@ -206,15 +206,19 @@ impl SampleSink {
         self.out.len()
     }
 
-    /// Takes up to `most` samples off the start, fewer where time jumps, and the damage so far.
-    pub(super) fn take(&mut self, most: usize) -> Piece {
+    /// Takes up to `most` samples off the start, fewer where time jumps, and the damage up to there. `at_end`, the last samples
+    /// have all damage.
+    pub(super) fn take(&mut self, most: usize, at_end: bool) -> Piece {
         self.ahead = self.clock.ahead_at(self.taken, self.ahead);
         let until_jump = self.clock.next_jump(self.taken).map_or(usize::MAX, |jump| jump - self.taken);
         let rest = self.out.split_off(self.out.len().min(most).min(until_jump));
         let samples = mem::replace(&mut self.out, rest);
         let start = seconds(self.taken) + self.ahead;
         self.taken += samples.len();
-        Piece { start, samples, damage: mem::take(&mut self.damage) }
+        let end = start + seconds(samples.len());
+        let all = at_end && self.out.is_empty();
+        let count = if all { self.damage.len() } else { self.damage.partition_point(|damage| damage.at_s < end) };
+        Piece { start, samples, damage: self.damage.drain(..count).collect() }
     }
 
     /// Passes on the first `count` of the samples held back.
@@ -262,6 +266,9 @@ impl SampleSink {
         if !self.heard {
             return Err(AudioError::NoAudio("no sample".to_owned()));
         }
+        // Padding that was removed in the end.
+        let end_s = self.clock.time(seconds(self.taken + self.out.len()));
+        self.damage.iter_mut().for_each(|damage| damage.at_s = damage.at_s.min(end_s));
         Ok(())
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct AudioSource {
     pos: u64,
     /// Whether a demuxer may know the length and seek.
     seekable: bool,
+    /// Whether more of it may have to be waited for.
+    live: bool,
 }
 
 #[derive(Debug)]
@@ -52,11 +54,16 @@ impl AudioSource {
     /// A pipe from which `head` has been read already. Only these first bytes can be read more than once.
     pub(super) fn from_pipe(head: Vec<u8>, input: impl Read + Send + 'static) -> Self {
         let at = head.len() as u64;
-        Self::new(Inner::Pipe(Pipe { head, input: Mutex::new(Box::new(input)), at }), u64::MAX)
+        Self { live: true, ..Self::new(Inner::Pipe(Pipe { head, input: Mutex::new(Box::new(input)), at }), u64::MAX) }
+    }
+
+    /// A file that lacks its header, which is `head`. It is read once, like a pipe.
+    pub(super) fn from_headless(head: Vec<u8>, file: File) -> Self {
+        Self { live: false, ..Self::from_pipe(head, file) }
     }
 
     fn new(inner: Inner, end: u64) -> Self {
-        Self { inner, start: 0, end, pos: 0, seekable: true }
+        Self { inner, start: 0, end, pos: 0, seekable: true, live: false }
     }
 
     /// The length in bytes; [`u64::MAX`] for a pipe.
@@ -67,6 +74,11 @@ impl AudioSource {
     /// Whether the length is unknown and only the first bytes can be read twice.
     pub(super) fn is_pipe(&self) -> bool {
         matches!(self.inner, Inner::Pipe(_))
+    }
+
+    /// Whether more of it may have to be waited for.
+    pub(super) fn is_live(&self) -> bool {
+        self.live
     }
 
     /// Keeps only the bytes from `start` to `end`.

@@ -98,6 +98,18 @@ pub enum Error {
         found: usize,
     },
 
+    /// The recording does not have the sound track.
+    #[error("{source_name}: sound track {wanted} wanted, but there are: {found}")]
+    NoSuchTrack {
+        /// The recording.
+        source_name: String,
+        /// The track asked for, from 1.
+        wanted: usize,
+        /// The sound tracks that there are, each with its number, codec and language as far as they are known, and which is
+        /// the default.
+        found: String,
+    },
+
     /// A sample is not a finite number.
     #[error("{source_name}: sample {index} is {value}, wanted a finite number")]
     InvalidSample {

@@ -11,8 +11,8 @@ use symphonia::{
 use super::{
     Container,
     frame_demuxer::{FrameDemuxer, FrameKind, first_track},
-    frames::{Form, Frame, first_frame},
-    survey::Survey,
+    frames::{self, Form, Frame, first_frame},
+    survey::{self, Survey},
 };
 use crate::audio::{
     demuxer::{AudioTrack, Demuxer},
@@ -34,6 +34,10 @@ impl Container for Adts {
         matches!(head, [0xff, second, ..] if second & 0xf6 == 0xf0)
     }
 
+    fn starts(bytes: &[u8]) -> Option<bool> {
+        Some(frames::starts(bytes, AdtsFrames::parse))
+    }
+
     fn first_frame(source: &mut AudioSource) -> Result<Option<u64>, AudioError> {
         first_frame(source, AdtsFrames::parse)
     }
@@ -44,6 +48,10 @@ impl Container for Adts {
 
     fn faults(&self) -> &[Fault] {
         &self.survey.faults
+    }
+
+    fn estimate(source: &mut AudioSource) -> Result<Option<f64>, AudioError> {
+        survey::estimate(source, FrameDemuxer::<AdtsFrames, _>::new).map(Some)
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {

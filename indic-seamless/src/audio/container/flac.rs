@@ -3,8 +3,14 @@
 mod demuxer;
 mod frames;
 
-use self::demuxer::FlacDemuxer;
-use super::{Container, survey::Survey};
+use self::{
+    demuxer::FlacDemuxer,
+    frames::{FlacReader, Step},
+};
+use super::{
+    Container,
+    survey::{self, Survey},
+};
 use crate::audio::{
     demuxer::{AudioTrack, Demuxer},
     error::AudioError,
@@ -22,12 +28,26 @@ impl Container for Flac {
         head.starts_with(b"fLaC")
     }
 
+    fn starts(bytes: &[u8]) -> Option<bool> {
+        // The description, of 34 bytes, comes first.
+        Some(matches!(bytes, [b'f', b'L', b'a', b'C', 0 | 0x80, 0, 0, 34, ..]))
+    }
+
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
         Ok(Self { survey: Survey::of(&mut FlacDemuxer::new(source, false)?)? })
     }
 
     fn faults(&self) -> &[Fault] {
         &self.survey.faults
+    }
+
+    fn estimate(source: &mut AudioSource) -> Result<Option<f64>, AudioError> {
+        if let Step::Info(info) = FlacReader::new(&mut *source)?.next()?
+            && info.samples > 0
+        {
+            return Ok(Some(info.samples as f64 / f64::from(info.rate)));
+        }
+        survey::estimate(source, |source| FlacDemuxer::new(source, false)).map(Some)
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {

@@ -56,6 +56,21 @@ pub(super) fn first_frame(
     Ok(found.map(|at| at as u64))
 }
 
+/// Whether frames of the same form follow each other from the start of these bytes on: four, or fewer up to their end.
+pub(super) fn starts(bytes: &[u8], parse: fn(&[u8]) -> Option<Frame>) -> bool {
+    let (mut rest, mut first) = (bytes, None);
+    for count in 0..4 {
+        if rest.is_empty() && count > 1 {
+            return true;
+        }
+        let Some(frame) = parse(rest).filter(|frame| *first.get_or_insert(frame.form) == frame.form) else {
+            return false;
+        };
+        rest = rest.get(frame.size..).unwrap_or_default();
+    }
+    true
+}
+
 /// What comes next in a stream.
 pub(super) enum Step {
     Frame(Frame, Vec<u8>),

@@ -14,6 +14,7 @@ mod config;
 mod flac;
 mod frame_demuxer;
 mod frames;
+mod label;
 mod layout;
 mod mkv;
 mod mp4;
@@ -28,7 +29,12 @@ mod wav;
 mod wave;
 mod window;
 
-pub(super) use self::{unknown::unknown, wav::header as wav_header};
+pub(super) use self::{
+    unknown::{HEAD, unknown},
+    wav::header as wav_header,
+};
+
+use std::ptr;
 
 use super::{
     count::Count,
@@ -42,6 +48,8 @@ use super::{
 
 /// How many bytes [`Container::sniff`] gets, fewer only of a shorter file.
 pub(super) const SNIFFED: usize = 12;
+/// The bytes in which the end of a tag that states a wrong size is looked for. Tags hold pictures.
+const LARGEST_TAG: usize = 1 << 24;
 
 /// A recording in a container: what the walk over its headers found, and what follows from it.
 pub(super) trait Container: Send + Sync {
@@ -59,6 +67,15 @@ pub(super) trait Container: Send + Sync {
         Ok(None)
     }
 
+    /// Whether a recording of this container starts with these bytes, which are more than [`sniff`](Self::sniff) sees. `None`
+    /// for those that no tags stand in front of.
+    fn starts(_bytes: &[u8]) -> Option<bool>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// Whether it can be decoded from a pipe while it is being written.
     fn streams() -> bool
     where
@@ -73,10 +90,27 @@ pub(super) trait Container: Send + Sync {
     where
         Self: Sized;
 
+    /// The same for sound track `number`, counted from 1, instead of the default one.
+    fn walk_track(source: &mut AudioSource, number: usize) -> Result<Self, AudioError>
+    where
+        Self: Sized,
+    {
+        if number == 1 { Self::walk(source) } else { Err(label::no_such_track(number, &[])) }
+    }
+
     /// The damage that the walk found. A demuxer that comes to the same places says so with [`Demuxed::Fault`](super::demuxer::Demuxed::Fault); of a kind of
     /// damage that it does not report, the first is reported at the end.
     fn faults(&self) -> &[Fault] {
         &[]
+    }
+
+    /// About how long the recording is in seconds, from a few bytes of it. `None` where it is for the walk to say, which is as
+    /// quick; it is not where the walk reads all frames.
+    fn estimate(_source: &mut AudioSource) -> Result<Option<f64>, AudioError>
+    where
+        Self: Sized,
+    {
+        Ok(None)
     }
 
     /// Opens the demuxer for the `source` that was walked.
@@ -208,13 +242,18 @@ containers! {
     }
 }
 
+/// What a walk over a recording gives, if anything of it can be decoded.
+type Walked = Result<Box<dyn Container>, AudioError>;
+
 /// A container: its description, and its [`Container`] as functions.
 pub(super) struct Row {
     format: AudioFormat,
     sniff: fn(&[u8]) -> bool,
     first_frame: fn(&mut AudioSource) -> Result<Option<u64>, AudioError>,
+    starts: fn(&[u8]) -> Option<bool>,
     streams: fn() -> bool,
-    walk: fn(&mut AudioSource) -> Result<Box<dyn Container>, AudioError>,
+    estimate: fn(&mut AudioSource) -> Result<Option<f64>, AudioError>,
+    walk: fn(&mut AudioSource, Option<usize>) -> Walked,
 }
 
 impl Row {
@@ -223,8 +262,15 @@ impl Row {
             format,
             sniff: C::sniff,
             first_frame: C::first_frame,
+            starts: C::starts,
             streams: C::streams,
-            walk: |source| Ok(Box::new(C::walk(source)?)),
+            estimate: C::estimate,
+            walk: |source, track| {
+                Ok(Box::new(match track {
+                    None => C::walk(source)?,
+                    Some(number) => C::walk_track(source, number)?,
+                }))
+            },
         }
     }
 
@@ -245,19 +291,60 @@ pub(super) struct Walk {
     pub(super) container: Box<dyn Container>,
 }
 
-/// Finds out what `source` is, leaves tags out of it, and walks over it. `hint` is an extension or a content type.
-pub(super) fn walk(source: &mut AudioSource, hint: Option<&str>) -> Result<Walk, AudioError> {
+/// Finds out what `source` is, leaves tags out of it, and walks over it. `hint` is an extension or a content type;
+/// `track` is the number of a sound track, `None` for the default one.
+pub(super) fn walk(source: &mut AudioSource, hint: Option<&str>, track: Option<usize>) -> Result<Walk, AudioError> {
+    let row = find(source, hint)?;
+    Ok(Walk { format: &row.format, container: (row.walk)(source, track)? })
+}
+
+/// About how long the recording is in seconds, from a few bytes of it; `None` where a walk over it is as quick.
+pub(super) fn estimate(source: &mut AudioSource, hint: Option<&str>) -> Result<Option<f64>, AudioError> {
+    let row = find(source, hint)?;
+    (row.estimate)(source)
+}
+
+/// Finds out what `source` is, and leaves tags in front of it out of it.
+fn find(source: &mut AudioSource, hint: Option<&str>) -> Result<&'static Row, AudioError> {
     if source.length() == 0 {
         return Err(AudioError::NoAudio("no bytes".to_owned()));
     }
-    let start = tags::skip_id3(source)?;
-    source.narrow(start, source.length());
-    let head = source.peek(0, SNIFFED)?;
-    let row = match sniff(&head) {
-        Some(row) => row,
-        None => join(source, hint)?.ok_or_else(|| unknown(&head))?,
+    let (length, start) = (source.length(), tags::skip_id3(source)?);
+    let mut found = sniff(&source.peek(start, SNIFFED)?).map(|row| (start, row));
+    if start > 0 {
+        let bytes = source.peek(start, HEAD)?;
+        // What looks like a frame may be a part of one, or of the tag.
+        if found.is_none_or(|(_, row)| (row.starts)(&bytes) == Some(false)) {
+            let other = behind_tag(source)?;
+            let is_better = |&(at, row): &(u64, &'static Row)| {
+                at < start || found.is_none_or(|(_, sniffed)| !ptr::eq(row, sniffed))
+            };
+            found = other.filter(is_better).or(found);
+        }
+    }
+    if let Some((at, row)) = found {
+        source.narrow(at, length);
+        return Ok(row);
+    }
+    if start >= length {
+        return Err(AudioError::cut("bytes of an ID3 tag and what follows", length, start + 1));
+    }
+    source.narrow(start, length);
+    match join(source, hint)? {
+        Some(row) => Ok(row),
+        None => Err(unknown(&source.peek(0, HEAD)?)),
+    }
+}
+
+/// Where a recording starts behind an `ID3v2` tag that states a wrong size, and its container: one that such tags stand in
+/// front of. Elsewhere in the tag there may be anything, so that a few frames have to follow each other.
+fn behind_tag(source: &mut AudioSource) -> Result<Option<(u64, &'static Row)>, AudioError> {
+    let bytes = source.peek(0, LARGEST_TAG)?;
+    let row = |at: usize| {
+        let rest = bytes.get(at..)?;
+        TABLE.iter().find(|row| (row.starts)(rest) == Some(true)).map(|row| (at as u64, row))
     };
-    Ok(Walk { format: &row.format, container: (row.walk)(source)? })
+    Ok((0..bytes.len()).find_map(row))
 }
 
 /// The container that starts with these bytes.

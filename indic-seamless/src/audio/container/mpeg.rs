@@ -11,8 +11,8 @@ use symphonia::{
 use super::{
     Container,
     frame_demuxer::{FrameDemuxer, FrameKind, first_track, promised_samples},
-    frames::{Form, Frame, first_frame},
-    survey::Survey,
+    frames::{self, Form, Frame, first_frame},
+    survey::{self, Survey},
 };
 use crate::audio::{
     demuxer::{AudioTrack, Demuxer},
@@ -32,6 +32,10 @@ impl Container for Mpeg {
         parse(head).is_some() || is_free_format(head)
     }
 
+    fn starts(bytes: &[u8]) -> Option<bool> {
+        Some(frames::starts(bytes, parse))
+    }
+
     fn first_frame(source: &mut AudioSource) -> Result<Option<u64>, AudioError> {
         first_frame(source, parse)
     }
@@ -49,6 +53,16 @@ impl Container for Mpeg {
 
     fn faults(&self) -> &[Fault] {
         &self.survey.faults
+    }
+
+    fn estimate(source: &mut AudioSource) -> Result<Option<f64>, AudioError> {
+        let first = FrameDemuxer::<Mpa, _>::new(&mut *source)?.track();
+        let (head, length) = (source.peek(0, 256)?, source.length());
+        // The first frame may describe the others. A file can be joined of several, or cut.
+        match first.and_then(|track| track.seconds()).zip(described_bytes(&head)) {
+            Some((seconds, bytes)) => Ok(Some(seconds * length as f64 / f64::from(bytes))),
+            None => survey::estimate(source, FrameDemuxer::<Mpa, _>::new).map(Some),
+        }
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
@@ -95,6 +109,17 @@ impl FrameKind for Mpa {
         let at = |at: usize, tag: &[u8]| frame.get(at..).is_some_and(|rest| rest.starts_with(tag));
         version & 6 == 2 && (at(info_at, b"Xing") || at(info_at, b"Info") || at(36, b"VBRI"))
     }
+}
+
+/// The size of a file by the Xing or Info tag in its first frame.
+fn described_bytes(head: &[u8]) -> Option<u32> {
+    let at = head.windows(4).position(|window| matches!(window, b"Xing" | b"Info"))?;
+    let (flags, fields) =
+        head.get(at + 4..)?.split_first_chunk().map(|(flags, rest)| (u32::from_be_bytes(*flags), rest))?;
+    // The number of frames stands before it.
+    let fields = fields.get(if flags & 1 == 0 { 0 } else { 4 }..)?;
+    let bytes = u32::from_be_bytes(*fields.first_chunk()?);
+    (flags & 2 != 0 && bytes > 0).then_some(bytes)
 }
 
 /// Whether it is the header of a frame whose size is not stated.

@@ -191,6 +191,6 @@ impl Demuxer for Samples {
     }
 
     fn waits(&self) -> bool {
-        self.source.is_pipe() && !self.at_end && self.blocks() == 0
+        self.source.is_live() && !self.at_end && self.blocks() == 0
     }
 }

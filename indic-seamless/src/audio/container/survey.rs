@@ -4,10 +4,13 @@ use crate::audio::{
     demuxer::{DemuxError, Demuxed, Demuxer},
     error::AudioError,
     fault::Fault,
+    source::AudioSource,
 };
 
 /// The most faults that are kept.
 const MAX_FAULTS: usize = 1_000;
+/// How many bytes of a stream tell how long the rest is.
+const PART: u64 = 1 << 17;
 
 /// What a demuxer gives.
 #[derive(Debug, Default)]
@@ -27,7 +30,7 @@ impl Survey {
         let mut rate = rate(demuxer);
         loop {
             match demuxer.next() {
-                Ok(Demuxed::Packet(packet)) => {
+                Ok(Demuxed::Packet(packet) | Demuxed::Part(packet, _)) => {
                     let samples = packet.dur.get();
                     survey.seconds += samples as f64 / f64::from(rate);
                     if survey.tracks == 1 {
@@ -46,6 +49,18 @@ impl Survey {
             }
         }
     }
+}
+
+/// About how long a stream is in seconds, by the length of its first part. `open` opens its demuxer.
+pub(super) fn estimate<'a, D: Demuxer>(
+    source: &'a mut AudioSource,
+    open: impl FnOnce(&'a mut AudioSource) -> Result<D, AudioError>,
+) -> Result<f64, AudioError> {
+    let all = source.length();
+    let part = all.min(PART);
+    source.narrow(0, part);
+    let seconds = Survey::of(&mut open(source)?)?.seconds;
+    Ok(seconds * all as f64 / part.max(1) as f64)
 }
 
 /// The rate of the track by its headers, in Hz.

@@ -5,14 +5,14 @@ use crate::audio::{error::AudioError, source::AudioSource};
 /// How many zeros behind an `ID3v2` tag are skipped at most.
 const MAX_ZEROS: usize = 1 << 16;
 
-/// The length of the `ID3v2` tags at the start.
+/// The length of the `ID3v2` tags at the start, which may be beyond the end of `source`.
 pub(super) fn skip_id3(source: &mut AudioSource) -> Result<u64, AudioError> {
     let length = source.length();
     let mut at = 0;
     while let Some(size) = id3_size(&source.peek(at, 10)?) {
         at += size;
         if at >= length {
-            return Err(AudioError::cut("bytes of an ID3 tag and what follows", length, at + 1));
+            return Ok(at);
         }
     }
     // Some taggers pad with zeros behind the size that they state.

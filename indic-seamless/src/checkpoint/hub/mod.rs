@@ -68,6 +68,22 @@ impl HubModel {
         }
     }
 
+    /// Whether a name has the form of an id on the hub, `owner/name`: one slash, and no start of a path.
+    ///
+    /// A folder may have such a name, too; programs that take both look for the folder first.
+    ///
+    /// ```
+    /// use indic_seamless::checkpoint::HubModel;
+    ///
+    /// assert!(HubModel::is_id("ai4bharat/indic-seamless"));
+    /// assert!(["model", "./model", "~/model", "/model", "models/", "a/b/c"].iter().all(|name| !HubModel::is_id(name)));
+    /// ```
+    #[must_use]
+    pub fn is_id(name: &str) -> bool {
+        let parts = name.split_once('/').filter(|(owner, name)| !owner.is_empty() && !name.is_empty());
+        parts.is_some_and(|(owner, name)| !owner.starts_with(['.', '~']) && !name.contains('/'))
+    }
+
     /// A branch, a tag, or a commit, which never changes.
     #[must_use]
     pub fn revision(mut self, revision: impl Into<String>) -> Self {

@@ -44,7 +44,7 @@ impl<R: Read + Seek> FlacDemuxer<R> {
         loop {
             match frames.next()? {
                 Step::Info(info) => described = Some(info),
-                Step::Fault(fault) => queue.push_back(Demuxed::Fault(fault)),
+                Step::Fault(fault) | Step::Rest(fault) => queue.push_back(Demuxed::Fault(fault)),
                 Step::Frame(header, bytes) => {
                     let info = described.filter(|info: &StreamInfo| info.fits(&header)).or(StreamInfo::of(&header));
                     let Some(info) = info else { continue };
@@ -120,6 +120,9 @@ impl<R: Read + Seek + Send + Sync> Demuxer for FlacDemuxer<R> {
                     self.skipped = true;
                     return Ok(Demuxed::Fault(fault));
                 }
+                // All samples are there: something else follows them.
+                Step::Rest(_) if self.clock.is_complete() => {}
+                Step::Rest(fault) => return Ok(Demuxed::Fault(self.clock.missing().unwrap_or(fault))),
                 Step::End => return Ok(self.clock.missing().map_or(Demuxed::End, Demuxed::Fault)),
             }
         }
@@ -154,6 +157,11 @@ impl SampleClock {
         let start = self.position;
         self.position = start.saturating_add(block);
         (start, lost)
+    }
+
+    /// Whether there are as many samples as the description says, if it does.
+    fn is_complete(&self) -> bool {
+        self.promised > 0 && self.position >= self.promised
     }
 
     /// What is missing at the end.

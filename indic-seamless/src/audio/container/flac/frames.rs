@@ -13,6 +13,8 @@ use crate::{
 
 /// How far to look ahead at first, in bytes.
 const AHEAD: usize = 1 << 14;
+/// Bytes of the shortest frame: a header, a constant, a checksum.
+const SHORTEST: usize = 10;
 /// How many headers in a row may follow without a whole frame in front of them.
 const MAX_CANDIDATES: usize = 3;
 
@@ -21,6 +23,8 @@ pub(super) enum Step {
     Info(StreamInfo),
     Frame(FrameHeader, Vec<u8>),
     Fault(Fault),
+    /// Bytes behind the last frame that may be one more, or something that a program left there.
+    Rest(Fault),
     End,
 }
 
@@ -30,31 +34,24 @@ pub(super) struct FlacReader<R> {
     /// Whether metadata was found, and a frame.
     described: bool,
     begun: bool,
-    /// What was found behind the last frame.
-    behind: Option<Fault>,
 }
 
-/// A frame with what follows it.
+/// The bytes of a frame.
 struct Measured {
-    /// Bytes up to the next frame, or to where it has to be looked for.
+    /// Bytes up to the end of the frame, or to where the next one has to be looked for.
     size: usize,
     /// Whether the frame is in them, by its checksum.
     whole: bool,
-    /// Whether it ends where they end.
-    exact: bool,
     /// Whether they reach to the end of the file.
     last: bool,
 }
 
 impl<R: Read + Seek> FlacReader<R> {
     pub(super) fn new(reader: R) -> io::Result<Self> {
-        Ok(Self { window: Window::new(reader)?, described: false, begun: false, behind: None })
+        Ok(Self { window: Window::new(reader)?, described: false, begun: false })
     }
 
     pub(super) fn next(&mut self) -> io::Result<Step> {
-        if let Some(fault) = self.behind.take() {
-            return Ok(Step::Fault(fault));
-        }
         loop {
             let head = self.window.peek(32)?;
             if head.is_empty() {
@@ -69,8 +66,8 @@ impl<R: Read + Seek> FlacReader<R> {
             } else if let Some(header) = FrameHeader::parse(head) {
                 self.begun = true;
                 return self.frame(header);
-            } else if let Some(fault) = self.search()? {
-                return Ok(Step::Fault(fault));
+            } else if let Some(step) = self.search()? {
+                return Ok(step);
             }
         }
     }
@@ -103,13 +100,10 @@ impl<R: Read + Seek> FlacReader<R> {
     /// Takes the frame with this header.
     fn frame(&mut self, header: FrameHeader) -> io::Result<Step> {
         let start = self.window.pos();
-        let Measured { size, whole, exact, last } = self.measure(&header)?;
+        let Measured { size, whole, last } = self.measure(&header)?;
         let bytes = self.window.peek(size)?.to_vec();
         self.window.skip(size as u64)?;
         if whole {
-            // The decoder leaves what is behind the frame. Programs leave something behind the last one.
-            let what = || format!("no frame follows the one at byte {start}");
-            self.behind = (!exact && !last).then(|| Fault::new(DamageKind::Corrupt, what()));
             return Ok(Step::Frame(header, bytes));
         }
         Ok(Step::Fault(if last {
@@ -126,7 +120,7 @@ impl<R: Read + Seek> FlacReader<R> {
         let most = LONGEST + header.channels as usize * (header.block as usize * bits / 8 + 64);
         let (mut sum, mut at) = (0, 0);
         let mut ahead = AHEAD;
-        let (mut whole, mut candidates, mut first) = (false, 0, None);
+        let (mut whole, mut end, mut candidates, mut first) = (false, 0, 0, None);
         loop {
             let bytes = self.window.peek(ahead + LONGEST)?;
             let last = bytes.len() < ahead + LONGEST;
@@ -135,13 +129,15 @@ impl<R: Read + Seek> FlacReader<R> {
                 if at > header.size {
                     let rest = bytes.get(at..).unwrap_or_default();
                     let exact = sum == 0;
-                    whole |= exact && first.is_none();
+                    if exact && first.is_none() {
+                        (whole, end) = (true, at);
+                    }
                     if exact && (rest.starts_with(b"fLaC") || tags::size(rest).is_some()) {
-                        return Ok(Measured { size: at, whole: true, exact, last: false });
+                        return Ok(Measured { size: at, whole: true, last: false });
                     }
                     if FrameHeader::parse(rest).is_some() {
                         if exact {
-                            return Ok(Measured { size: at, whole: true, exact, last: false });
+                            return Ok(Measured { size: at, whole: true, last: false });
                         }
                         candidates += 1;
                         first.get_or_insert(at);
@@ -154,38 +150,53 @@ impl<R: Read + Seek> FlacReader<R> {
                 at += 1;
             }
             if last && at == bytes.len() && sum == 0 {
-                return Ok(Measured { size: at, whole: true, exact: true, last });
+                return Ok(Measured { size: at, whole: true, last });
             }
             if last || at >= most || candidates == MAX_CANDIDATES {
-                let size = first.unwrap_or(at);
-                return Ok(Measured { size, whole, exact: false, last: last && first.is_none() });
+                // If no frame follows, it ends where the checksum was right for the last time, or a few bytes before.
+                let size = if whole { end } else { first.unwrap_or(at) };
+                return Ok(Measured { size, whole, last: last && first.is_none() });
             }
             ahead *= 2;
         }
     }
 
     /// Skips at least a byte, up to something that is known or to the end.
-    fn search(&mut self) -> io::Result<Option<Fault>> {
+    fn search(&mut self) -> io::Result<Option<Step>> {
         let start = self.window.pos();
-        let partial = matches!(self.window.peek(2)?, [0xff, 0xf8 | 0xf9]);
+        let mut skipped = Vec::new();
         loop {
             let bytes = self.window.peek(AHEAD)?;
             let next = bytes.iter().skip(1).position(|byte| matches!(byte, 0xff | b'f'));
             let next = next.map_or(bytes.len(), |at| at + 1);
+            // No more than tells what it is.
+            let most = AHEAD.saturating_sub(skipped.len());
+            skipped.extend(bytes.iter().take(next.min(most)));
             self.window.skip(next as u64)?;
             let size = self.window.pos() - start;
             let head = self.window.peek(LONGEST)?;
             if head.is_empty() {
-                // What programs leave behind a recording.
-                return Ok((partial && size < LONGEST as u64)
-                    .then(|| Fault::cut("bytes of the last header", size, LONGEST as u64)));
+                return Ok(rest(start, &skipped).filter(|_| self.begun).map(Step::Rest));
             }
             if head.starts_with(b"fLaC") || FrameHeader::parse(head).is_some() {
                 let reason = format!("{size} bytes from byte {start} on are no frame");
-                return Ok(self.begun.then(|| Fault::new(DamageKind::Corrupt, reason)));
+                return Ok(self.begun.then(|| Step::Fault(Fault::new(DamageKind::Corrupt, reason))));
             }
         }
     }
+}
+
+/// What bytes behind the last frame mean. Programs leave text there, or fill with one value.
+fn rest(start: u64, bytes: &[u8]) -> Option<Fault> {
+    let size = bytes.len();
+    let partial = matches!(bytes, [0xff, 0xf8 | 0xf9, ..]);
+    if partial && size < LONGEST {
+        return Some(Fault::cut("bytes of the last header", size as u64, LONGEST as u64));
+    }
+    let text = bytes.iter().all(|byte| matches!(byte, 0 | b' '..=b'~' | b'\t' | b'\r' | b'\n'));
+    let filling = bytes.iter().all(|byte| bytes.first() == Some(byte));
+    let reason = format!("the bytes from byte {start} to the end are no frame");
+    (partial || size >= SHORTEST && !text && !filling).then(|| Fault::new(DamageKind::Corrupt, reason))
 }
 
 /// The checksum of a frame, with one more byte. It is 0 over a frame and its checksum.

@@ -9,6 +9,7 @@ use symphonia::core::{
 };
 
 use super::{
+    NANOSECONDS,
     ebml::{self, Header, signed, split_number},
     encoding, lacing,
     tracks::SoundTrack,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     audio::{
         demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
+        edit::{Edit, Span},
         error::AudioError,
         fault::Fault,
         scan::Reader,
@@ -80,8 +82,9 @@ pub(super) struct Blocks {
     cluster: u64,
     /// Where the segment ends, if it says so.
     end: u64,
-    /// The frames of the last blocks. One is kept back until another follows: only the padding of the last one is removed.
-    frames: VecDeque<Packet>,
+    /// The frames of the last blocks, and what is heard of each. One is kept back until another follows: behind its block may
+    /// stand how much of it is padding.
+    frames: VecDeque<(Packet, Edit)>,
     /// Damage behind `frames`.
     fault: Option<Fault>,
     ended: bool,
@@ -136,9 +139,11 @@ impl Blocks {
             TIMESTAMP if size <= MAX_NUMBER => self.cluster = ebml::unsigned(&self.reader.data(size)?),
             PADDING if size <= MAX_NUMBER => {
                 let padding = signed(&self.reader.data(size)?);
-                if let Some(packet) = self.frames.back_mut() {
+                if let Some((_, heard)) = self.frames.back_mut() {
+                    let span = Span { ticks: padding.unsigned_abs(), per_second: NANOSECONDS.into() };
                     // Negative padding is at the start of the block.
-                    packet.trim_end = Duration::new(u64::try_from(padding).unwrap_or(0));
+                    let part = if padding < 0 { &mut heard.skip } else { &mut heard.drop };
+                    *part = span;
                 }
             }
             SIMPLE_BLOCK | BLOCK if self.mine(size)? => {
@@ -229,7 +234,8 @@ impl Blocks {
             _ => (bytes.len().max(1), 0),
         };
         for chunk in bytes.chunks(size) {
-            self.frames.push_back(Packet::new(self.track.id, time, Duration::new(duration), chunk));
+            let packet = Packet::new(self.track.id, time, Duration::new(duration), chunk);
+            self.frames.push_back((packet, Edit::default()));
         }
     }
 
@@ -260,11 +266,8 @@ impl Demuxer for Blocks {
         loop {
             let follows = self.frames.len() > 1;
             if follows || self.ended || self.fault.is_some() {
-                if let Some(mut packet) = self.frames.pop_front() {
-                    if follows {
-                        packet.trim_end = Duration::ZERO;
-                    }
-                    return Ok(Demuxed::Packet(packet));
+                if let Some((packet, heard)) = self.frames.pop_front() {
+                    return Ok(Demuxed::Part(packet, heard));
                 }
                 if let Some(fault) = self.fault.take() {
                     return Ok(Demuxed::Fault(fault));

@@ -37,6 +37,8 @@ const NANOSECONDS: u32 = 1_000_000_000;
 pub(super) struct Mkv {
     /// The body of the `Tracks` element.
     tracks: Vec<u8>,
+    /// The number of the sound track, if it is not the default one.
+    number: Option<usize>,
     /// Where the first cluster is.
     start: u64,
     /// Nanoseconds in a unit of time.
@@ -54,15 +56,11 @@ impl Container for Mkv {
     }
 
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
-        let mut scan = Scan::new(source)?;
-        let mut mkv =
-            Self { tracks: Vec::new(), start: 0, scale: 1_000_000, duration: 0.0, delay: 0, faults: Vec::new() };
-        mkv.headers(&mut scan)?;
-        if mkv.tracks.is_empty() {
-            return Err(AudioError::damaged(format!("no tracks in its {} bytes", scan.length())));
-        }
-        mkv.delay = SoundTrack::choose(&mkv.tracks)?.delay;
-        Ok(mkv)
+        Self::of(source, None)
+    }
+
+    fn walk_track(source: &mut AudioSource, number: usize) -> Result<Self, AudioError> {
+        Self::of(source, Some(number))
     }
 
     fn faults(&self) -> &[Fault] {
@@ -70,7 +68,7 @@ impl Container for Mkv {
     }
 
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
-        let sound = SoundTrack::choose(&self.tracks)?;
+        let sound = SoundTrack::choose(&self.tracks, self.number)?;
         let mut track = Track::new(u32::try_from(sound.number).unwrap_or(u32::MAX));
         track.with_codec_params(CodecParameters::Audio(sound.params.clone()));
         track.time_base = TimeBase::try_new(1, NANOSECONDS);
@@ -106,6 +104,26 @@ impl Container for Mkv {
 }
 
 impl Mkv {
+    /// Walks over the headers of a file, for a sound track by its number or the default one.
+    fn of(source: &mut AudioSource, number: Option<usize>) -> Result<Self, AudioError> {
+        let mut scan = Scan::new(source)?;
+        let mut mkv = Self {
+            tracks: Vec::new(),
+            number,
+            start: 0,
+            scale: 1_000_000,
+            duration: 0.0,
+            delay: 0,
+            faults: Vec::new(),
+        };
+        mkv.headers(&mut scan)?;
+        if mkv.tracks.is_empty() {
+            return Err(AudioError::damaged(format!("no tracks in its {} bytes", scan.length())));
+        }
+        mkv.delay = SoundTrack::choose(&mkv.tracks, number)?.delay;
+        Ok(mkv)
+    }
+
     /// Reads the elements up to the first cluster behind the tracks.
     fn headers(&mut self, scan: &mut Scan<'_>) -> Result<(), AudioError> {
         let mut first = None;

@@ -10,7 +10,12 @@ use super::{
     encoding::{self, Encoding},
 };
 use crate::audio::{
-    container::{config, layout::Layout, wave::WaveFormat},
+    container::{
+        config,
+        label::{self, TrackLabel},
+        layout::Layout,
+        wave::WaveFormat,
+    },
     error::AudioError,
 };
 
@@ -21,6 +26,8 @@ const ENABLED: u32 = 0xb9;
 const DEFAULT: u32 = 0x88;
 const CODEC: u32 = 0x86;
 const PRIVATE: u32 = 0x63a2;
+const LANGUAGE: u32 = 0x0022_b59c;
+const LANGUAGE_TAG: u32 = 0x0022_b59d;
 const DELAY: u32 = 0x56aa;
 const FRAME_DURATION: u32 = 0x0023_e383;
 const AUDIO: u32 = 0xe1;
@@ -55,6 +62,7 @@ struct Entry<'a> {
     default: bool,
     codec: &'a [u8],
     private: &'a [u8],
+    language: &'a [u8],
     delay: u64,
     frame: u64,
     rate: f64,
@@ -72,6 +80,7 @@ impl<'a> Entry<'a> {
             default: true,
             codec: b"",
             private: &[],
+            language: b"",
             delay: 0,
             frame: 0,
             rate: 8_000.0,
@@ -85,8 +94,10 @@ impl<'a> Entry<'a> {
                 KIND => entry.kind = unsigned(body),
                 ENABLED => entry.enabled = unsigned(body) != 0,
                 DEFAULT => entry.default = unsigned(body) != 0,
-                CODEC => entry.codec = body.split(|&byte| byte == 0).next().unwrap_or(body),
+                CODEC => entry.codec = text(body),
                 PRIVATE => entry.private = body,
+                LANGUAGE if entry.language.is_empty() => entry.language = text(body),
+                LANGUAGE_TAG => entry.language = text(body),
                 DELAY => entry.delay = unsigned(body),
                 FRAME_DURATION => entry.frame = unsigned(body),
                 ENCODINGS => entry.encodings = body,
@@ -104,6 +115,20 @@ impl<'a> Entry<'a> {
             }
         }
         entry
+    }
+
+    /// How frames are encoded, the codec, and how samples are packed.
+    fn decoding(&self) -> Result<(Vec<Encoding>, AudioCodecParameters, Option<Layout>), AudioError> {
+        let encodings = encoding::parse(self.encodings)?;
+        let (params, layout) = self.codec(&encoding::private(&encodings, self.private)?)?;
+        Ok((encodings, params, layout))
+    }
+
+    /// The track, for people.
+    fn label(&self, default: bool) -> TrackLabel {
+        let codec = label::codec(&self.decoding().map(|(_, params, layout)| (params, layout)));
+        let language = str::from_utf8(self.language).ok().filter(|&language| !matches!(language, "" | "und"));
+        TrackLabel { codec, language: language.map(str::to_owned), default }
     }
 
     /// The codec, and how samples are packed if it has no frames of its own.
@@ -135,18 +160,29 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// A text up to the zeros that may follow it.
+fn text(body: &[u8]) -> &[u8] {
+    body.split(|&byte| byte == 0).next().unwrap_or(body)
+}
+
 impl SoundTrack {
-    /// Chooses among the tracks in the body of a `Tracks` element: the first track of sound that is marked as the default,
-    /// else the first.
-    pub(super) fn choose(tracks: &[u8]) -> Result<Self, AudioError> {
+    /// Chooses among the tracks in the body of a `Tracks` element: track `number` of those of sound, counted from 1; without
+    /// a number the first that is marked as the default, else the first.
+    pub(super) fn choose(tracks: &[u8], number: Option<usize>) -> Result<Self, AudioError> {
         let entries: Vec<_> =
             elements(tracks).filter(|&(id, _)| id == TRACK).map(|(_, body)| Entry::parse(body)).collect();
         let sound = || entries.iter().filter(|entry| entry.kind == SOUND);
-        let chosen = sound().find(|entry| entry.enabled && entry.default);
-        let chosen = chosen.or_else(|| sound().find(|entry| entry.enabled)).or_else(|| sound().next());
-        let entry = chosen.ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))?;
-        let encodings = encoding::parse(entry.encodings)?;
-        let (params, layout) = entry.codec(&encoding::private(&encodings, entry.private)?)?;
+        let default = sound().find(|entry| entry.enabled && entry.default);
+        let default = default.or_else(|| sound().find(|entry| entry.enabled)).or_else(|| sound().next());
+        let default = default.ok_or_else(|| AudioError::NoAudio("no audio track".to_owned()))?;
+        let entry = match number {
+            None => default,
+            Some(number) => number.checked_sub(1).and_then(|index| sound().nth(index)).ok_or_else(|| {
+                let labels: Vec<_> = sound().map(|entry| entry.label(entry.number == default.number)).collect();
+                label::no_such_track(number, &labels)
+            })?,
+        };
+        let (encodings, params, layout) = entry.decoding()?;
         let alone = entries.len() == 1;
         Ok(Self { number: entry.number, params, layout, encodings, delay: entry.delay, frame: entry.frame, alone })
     }

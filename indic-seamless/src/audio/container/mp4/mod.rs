@@ -15,11 +15,11 @@ use symphonia::core::{
 use self::{
     boxes::{BoxHeader, next_box},
     entry::Entry,
-    movie::Movie,
+    movie::{Movie, Part},
     samples::Mp4Samples,
     table::Table,
 };
-use super::{Container, layout::Layout};
+use super::{Container, label, layout::Layout};
 use crate::{
     audio::{
         demuxer::{AudioTrack, Demuxer},
@@ -44,9 +44,13 @@ const TOP: [&[u8; 4]; 21] = [
 pub(super) struct Mp4 {
     /// Where the `moov` box is, and the boxes behind it.
     moov: BoxHeader,
+    /// The number of the sound track, if it is not the default one.
+    number: Option<usize>,
     track: Track,
     layout: Option<Layout>,
     edit: Edit,
+    /// The length of a recording of several parts.
+    length: Option<Span>,
     faults: Vec<Fault>,
 }
 
@@ -60,22 +64,11 @@ impl Container for Mp4 {
     }
 
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
-        let mut scan = Scan::new(source)?;
-        let mut faults = Vec::new();
-        let (moov, movie) = find_movie(&mut scan, &mut faults)?;
-        let sound = movie.sound().ok_or_else(|| match faults.first() {
-            Some(fault) => AudioError::Damaged(fault.clone()),
-            None => AudioError::NoAudio("no audio track".to_owned()),
-        })?;
-        let Entry { params, layout } = Entry::parse(&sound.entries)?;
-        let mut track = Track::new(sound.id);
-        let rate = params.sample_rate;
-        let scale = if sound.scale > 0 { sound.scale } else { rate.unwrap_or(1) };
-        track.with_codec_params(CodecParameters::Audio(params));
-        track.time_base = TimeBase::try_from_recip(scale);
-        track.with_duration(Duration::new(sound.length()));
-        let edit = sound.edit(&sound.parts(&movie), &movie);
-        Ok(Self { moov, track, layout, edit, faults })
+        Self::of(source, None)
+    }
+
+    fn walk_track(source: &mut AudioSource, number: usize) -> Result<Self, AudioError> {
+        Self::of(source, Some(number))
     }
 
     fn faults(&self) -> &[Fault] {
@@ -85,12 +78,13 @@ impl Container for Mp4 {
     fn open(&self, source: AudioSource) -> Result<Box<dyn Demuxer>, AudioError> {
         let mut reader = Reader::new(source)?;
         let movie = Movie::read(&mut reader, self.moov)?;
-        let parts = movie.sound().map(|sound| sound.parts(&movie)).unwrap_or_default();
+        let parts = movie.sound(self.number).map(|sound| sound.parts(&movie)).unwrap_or_default();
         let parts = if parts.len() > 1 { parts } else { Vec::new() };
         Ok(Box::new(Mp4Samples {
             budget: reader.length(),
             reader,
             movie,
+            number: self.number,
             track: self.track.clone(),
             layout: self.layout.clone(),
             parts: parts.into(),
@@ -113,7 +107,33 @@ impl Container for Mp4 {
     }
 
     fn promised_seconds(&self, track: &AudioTrack) -> Option<f64> {
-        self.edit.keep.or_else(|| track.length()).map(Span::seconds)
+        self.length.or(self.edit.keep).or_else(|| track.length()).map(Span::seconds)
+    }
+}
+
+impl Mp4 {
+    /// Walks over a file, for a sound track by its number or the default one.
+    fn of(source: &mut AudioSource, number: Option<usize>) -> Result<Self, AudioError> {
+        let mut scan = Scan::new(source)?;
+        let mut faults = Vec::new();
+        let (moov, movie) = find_movie(&mut scan, &mut faults)?;
+        let sound = movie.sound(number).ok_or_else(|| match (faults.first(), movie.labels(), number) {
+            (_, tracks, Some(number)) if !tracks.is_empty() => label::no_such_track(number, &tracks),
+            (Some(fault), ..) => AudioError::Damaged(fault.clone()),
+            _ => AudioError::NoAudio("no audio track".to_owned()),
+        })?;
+        let Entry { params, layout } = Entry::parse(&sound.entries)?;
+        let mut track = Track::new(sound.id);
+        let rate = params.sample_rate;
+        let scale = if sound.scale > 0 { sound.scale } else { rate.unwrap_or(1) };
+        track.with_codec_params(CodecParameters::Audio(params));
+        track.time_base = TimeBase::try_from_recip(scale);
+        track.with_duration(Duration::new(sound.length()));
+        let parts = sound.parts(&movie);
+        let edit = sound.edit(&parts, &movie);
+        let ticks = parts.last().filter(|part| parts.len() > 1 && part.to < u64::MAX).map(Part::end);
+        let length = ticks.map(|ticks| Span::of(ticks, track.time_base));
+        Ok(Self { moov, number, track, layout, edit, length, faults })
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::io::{Read, Seek};
 
-use super::boxes::{BoxHeader, Numbers, next_box};
+use super::{
+    boxes::{BoxHeader, Numbers, next_box},
+    entry::Entry,
+};
 use crate::audio::{
+    container::label::{self, TrackLabel},
     edit::{Edit, Span},
     error::AudioError,
     scan::Reader,
@@ -32,6 +36,8 @@ pub(super) struct Movie {
 pub(super) struct Track {
     pub(super) id: u32,
     pub(super) enabled: bool,
+    /// A code of ISO 639-2, packed into 15 bits; smaller numbers are `QuickTime`'s own.
+    language: u16,
     pub(super) handler: [u8; 4],
     /// Units of time in a second.
     pub(super) scale: u32,
@@ -69,6 +75,13 @@ pub(super) struct Part {
     pub(super) at: u64,
 }
 
+impl Part {
+    /// When its last sample ends.
+    pub(super) fn end(&self) -> u64 {
+        self.at.saturating_add(self.to.saturating_sub(self.from))
+    }
+}
+
 impl Movie {
     /// Reads the `moov` box.
     pub(super) fn read<S: Read + Seek>(reader: &mut Reader<S>, moov: BoxHeader) -> Result<Self, AudioError> {
@@ -79,10 +92,28 @@ impl Movie {
         Ok(movie)
     }
 
-    /// The sound track to decode: the first that is enabled, else the first.
-    pub(super) fn sound(&self) -> Option<&Track> {
-        let mut sound = self.tracks.iter().filter(|track| &track.handler == b"soun");
-        sound.clone().find(|track| track.enabled).or_else(|| sound.next())
+    /// Sound track `number`, counted from 1; without a number the default one: the first that is enabled, else the first.
+    pub(super) fn sound(&self, number: Option<usize>) -> Option<&Track> {
+        let mut sound = self.sounds();
+        match number {
+            Some(number) => sound.nth(number.checked_sub(1)?),
+            None => self.sounds().find(|track| track.enabled).or_else(|| sound.next()),
+        }
+    }
+
+    /// The sound tracks, for people.
+    pub(super) fn labels(&self) -> Vec<TrackLabel> {
+        let default = self.sound(None).map(|track| track.id);
+        let label = |track: &Track| TrackLabel {
+            codec: label::codec(&Entry::parse(&track.entries).map(|Entry { params, layout }| (params, layout))),
+            language: track.language(),
+            default: Some(track.id) == default,
+        };
+        self.sounds().map(label).collect()
+    }
+
+    fn sounds(&self) -> impl Iterator<Item = &Track> {
+        self.tracks.iter().filter(|track| &track.handler == b"soun")
     }
 
     fn boxes<S: Read + Seek>(&mut self, reader: &mut Reader<S>, end: u64, depth: usize) -> Result<(), AudioError> {
@@ -132,14 +163,19 @@ impl Track {
     fn read<S: Read + Seek>(&mut self, reader: &mut Reader<S>, header: BoxHeader) -> Result<(), AudioError> {
         let size = header.end - header.body;
         let head = match &header.kind {
-            b"tkhd" | b"mdhd" | b"hdlr" => reader.data(size.min(32))?,
+            b"tkhd" | b"mdhd" | b"hdlr" => reader.data(size.min(36))?,
             b"stsd" => reader.data(size.min(MAX_ENTRY))?,
             b"elst" | b"stts" | b"stsc" | b"stsz" | b"stz2" | b"stco" | b"co64" => reader.data(size)?,
             _ => return Ok(()),
         };
         let mut numbers = Numbers(&head);
         match &header.kind {
-            b"mdhd" => self.scale = scale(&head),
+            b"mdhd" => {
+                self.scale = scale(&head);
+                // Behind the length.
+                numbers.skip(if head.first() == Some(&1) { 32 } else { 20 });
+                self.language = numbers.u16();
+            }
             b"tkhd" => {
                 let flags = numbers.u32();
                 self.enabled = flags & 1 == 1;
@@ -202,37 +238,53 @@ impl Track {
         Ok(())
     }
 
+    /// The language as a code of three letters, if there is one.
+    fn language(&self) -> Option<String> {
+        // 1 is "a".
+        let letter = |shift: u16| char::from_u32(0x60 + u32::from(self.language >> shift & 31));
+        let code: String = [10, 5, 0].into_iter().filter_map(letter).collect();
+        (self.language >= 0x400 && self.language < 1 << 15 && code != "und").then_some(code)
+    }
+
     /// The length of all samples in the table, in units of the track.
     pub(super) fn length(&self) -> u64 {
         self.durations.iter().fold(0, |sum: u64, &(count, each)| sum.saturating_add(u64::from(count) * u64::from(each)))
     }
 
     /// The parts that are heard, one after the other; none without an edit list. Of several parts that follow each other
-    /// in the track as in time, one is made.
+    /// in the track as in time, one is made. A single part is as long as it can be: lengths are only exact to the movie's unit,
+    /// often a millisecond.
     pub(super) fn parts(&self, movie: &Movie) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         let mut now = 0_u64;
         if movie.scale == 0 {
             return parts;
         }
-        let in_track = |length: u64| u128::from(length) * u128::from(self.scale) / u128::from(movie.scale);
+        let in_track = |length: u64| {
+            let ticks = u128::from(length) * u128::from(self.scale) / u128::from(movie.scale);
+            u64::try_from(ticks).unwrap_or(u64::MAX)
+        };
+        let unit = u64::from(self.scale).div_ceil(movie.scale);
         for &(length, start) in &self.edits {
-            let at = u64::try_from(in_track(now)).unwrap_or(u64::MAX);
+            let at = in_track(now);
             now = now.saturating_add(length);
             let Ok(from) = u64::try_from(start) else { continue };
-            // The length is only exact to the movie's unit, often a millisecond. 0 means "to the end". In a fragmented
-            // file it is not the whole length, which its writer did not know.
+            // 0 means "to the end". In a fragmented file it is not the whole length, which its writer did not know.
             let open = length == 0 || movie.fragmented;
-            let length = u64::try_from(in_track(length.saturating_add(1))).unwrap_or(u64::MAX);
-            let to = if open { u64::MAX } else { from.saturating_add(length) };
+            let to = if open { u64::MAX } else { from.saturating_add(in_track(length)) };
             match parts.last_mut() {
                 Some(last)
-                    if last.to >= from && last.from <= from && last.at.saturating_add(from - last.from) >= at =>
+                    if last.to.saturating_add(unit) >= from
+                        && last.from <= from
+                        && last.at.saturating_add(from - last.from) >= at =>
                 {
                     last.to = to;
                 }
                 _ => parts.push(Part { from, to, at }),
             }
+        }
+        if let [part] = &mut parts[..] {
+            part.to = part.to.saturating_add(unit);
         }
         parts
     }
@@ -245,7 +297,7 @@ impl Track {
             [] => Part { from: 0, to: u64::MAX, at: 0 },
             [part] => *part,
             // The demuxer leaves out what is not heard.
-            _ => return Edit::default(),
+            _ => return Edit { done: true, ..Edit::default() },
         };
         let mut keep = (part.to < u64::MAX).then(|| part.to - part.from);
         // In some files the sample table says how much of the last packet is padding, in others the edit list.

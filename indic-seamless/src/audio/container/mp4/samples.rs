@@ -18,6 +18,7 @@ use crate::{
     audio::{
         container::layout::Layout,
         demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
+        edit::{Edit, Span},
         error::AudioError,
         fault::Fault,
         scan::Reader,
@@ -26,10 +27,16 @@ use crate::{
     damage::DamageKind,
 };
 
+/// How much in front of a part is decoded and not heard, in seconds: decoders need some packets until they are right. It is what
+/// ffmpeg takes.
+const LEAD_IN_S: u64 = 1;
+
 /// Takes samples out of the table of the movie, then out of its fragments.
 pub(super) struct Mp4Samples {
     pub(super) reader: Reader<AudioSource>,
     pub(super) movie: Movie,
+    /// The number of the sound track, if it is not the default one.
+    pub(super) number: Option<usize>,
     /// The sound track, as the decoder wants it.
     pub(super) track: Track,
     pub(super) layout: Option<Layout>,
@@ -62,7 +69,7 @@ impl Mp4Samples {
                 }
                 continue;
             }
-            if let (Some(table), Some(sound)) = (&mut self.table, self.movie.sound()) {
+            if let (Some(table), Some(sound)) = (&mut self.table, self.movie.sound(self.number)) {
                 match table.next(sound, self.layout.as_ref(), length) {
                     Some(sample) => return Ok(Some(sample)),
                     None => self.end_table(),
@@ -118,27 +125,21 @@ impl Mp4Samples {
         Ok(at > before)
     }
 
-    /// Fits a sample into the part that is heard. `None` where it is outside.
-    fn place(&self, sample: Sample) -> Option<i64> {
-        let Some(part) = self.parts.front() else { return i64::try_from(sample.time).ok() };
-        let heard = sample.time.saturating_add(sample.duration) > part.from && sample.time < part.to;
-        // Packets of codecs are not divided.
-        let start = if self.is_plain() { sample.time.max(part.from) } else { sample.time };
-        let time = i64::try_from(start).ok()?;
-        heard.then(|| time.saturating_sub_unsigned(part.from).saturating_add_unsigned(part.at))
-    }
-
-    /// Whether a unit of time is a sample.
-    fn is_plain(&self) -> bool {
-        self.layout.as_ref().is_some_and(|layout| layout.frames == 1)
-    }
-
-    /// Leaves out the plain samples in `data` that are outside of the part that is heard.
-    fn trim(&self, sample: Sample, data: &mut Vec<u8>) {
-        let (Some(part), Some(layout), true) = (self.parts.front(), &self.layout, self.is_plain()) else { return };
-        let bytes = |samples: u64| usize::try_from(samples.saturating_mul(layout.block)).unwrap_or(usize::MAX);
-        data.truncate(bytes(part.to.saturating_sub(sample.time)));
-        data.drain(..bytes(part.from.saturating_sub(sample.time)).min(data.len()));
+    /// What is heard of a sample, and its time stamp. `None` where it is of no use: outside of the part that is heard, and not
+    /// so shortly before that the decoder needs it.
+    fn place(&self, sample: Sample) -> Option<(i64, Edit)> {
+        let Some(part) = self.parts.front() else { return Some((i64::try_from(sample.time).ok()?, Edit::default())) };
+        let per_second = u64::from(self.track.time_base.map_or(1, |base| base.denom.get()));
+        let lead_in = if self.layout.is_some() { 0 } else { LEAD_IN_S * per_second };
+        let end = sample.time.saturating_add(sample.duration);
+        if end.saturating_add(lead_in) <= part.from || sample.time >= part.to {
+            return None;
+        }
+        let span = |ticks| Span { ticks, per_second };
+        let skip = part.from.saturating_sub(sample.time).min(sample.duration);
+        let keep = end.min(part.to).saturating_sub(sample.time.saturating_add(skip));
+        let time = i64::try_from(sample.time).ok()?.saturating_sub_unsigned(part.from).saturating_add_unsigned(part.at);
+        Some((time, Edit { skip: span(skip), keep: Some(span(keep)), ..Edit::default() }))
     }
 }
 
@@ -159,7 +160,7 @@ impl Demuxer for Mp4Samples {
                 return Ok(Demuxed::Fault(fault));
             }
             let Some(sample) = sample else { return Ok(Demuxed::End) };
-            let Some(time) = self.place(sample) else { continue };
+            let Some((time, heard)) = self.place(sample) else { continue };
             let mut data = Vec::new();
             if sample.at < self.reader.length() {
                 self.reader.goto(sample.at)?;
@@ -187,18 +188,13 @@ impl Demuxer for Mp4Samples {
                 }
             }
             self.budget = budget;
-            self.trim(sample, &mut data);
             // Decoders of ADPCM want the number of samples.
             let duration = match &self.layout {
                 Some(layout) => data.len() as u64 / layout.block * layout.frames,
                 None => sample.duration,
             };
-            return Ok(Demuxed::Packet(Packet::new(
-                self.track.id,
-                Timestamp::new(time),
-                Duration::new(duration),
-                data,
-            )));
+            let packet = Packet::new(self.track.id, Timestamp::new(time), Duration::new(duration), data);
+            return Ok(Demuxed::Part(packet, heard));
         }
     }
 }

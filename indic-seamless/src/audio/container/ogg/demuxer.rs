@@ -15,6 +15,7 @@ use symphonia::core::{
 use super::{
     mapping::Mapping,
     pages::{Page, PageReader, Step},
+    streams::SoundStreams,
     timeline::Timeline,
 };
 use crate::{
@@ -29,20 +30,19 @@ use crate::{
 /// The largest packet, in bytes.
 const LARGEST: usize = 1 << 24;
 
-/// Takes the packets out of the first stream of Opus, Vorbis or FLAC in each link of a chain.
+/// Takes the packets out of a stream of Opus, Vorbis or FLAC in each link of a chain: the first, or one that is asked for.
 pub(super) struct OggDemuxer<R> {
     pages: PageReader<R>,
     stream: Option<Stream>,
     /// The streams of which a page was found, whatever is in them.
     serials: HashSet<u32>,
+    sounds: SoundStreams,
     /// What was found and not passed on.
     queue: VecDeque<Demuxed>,
     /// Whether a track was announced.
     announced: bool,
     /// Whether bytes were skipped since the last page of the stream.
     skipped: bool,
-    /// The name of a codec that was found and is not supported.
-    unsupported: Option<&'static str>,
 }
 
 /// A logical stream.
@@ -60,17 +60,17 @@ struct Stream {
 }
 
 impl<R: Read + Seek> OggDemuxer<R> {
-    /// Reads up to the first page with audio.
-    pub(super) fn new(reader: R) -> Result<Self, AudioError> {
-        let pages = PageReader::new(reader)?;
+    /// Reads up to the first page with audio of the sound stream with this number, counted from 1, or of the first.
+    pub(super) fn new(reader: R, number: Option<usize>) -> Result<Self, AudioError> {
+        let (pages, sounds) = (PageReader::new(reader)?, SoundStreams::new(number));
         let mut ogg = Self {
             pages,
             stream: None,
             serials: HashSet::new(),
+            sounds,
             queue: VecDeque::new(),
             announced: false,
             skipped: false,
-            unsupported: None,
         };
         let mut fault = None;
         while !ogg.announced {
@@ -84,13 +84,28 @@ impl<R: Read + Seek> OggDemuxer<R> {
                 Step::End => return Err(ogg.nothing(fault)),
             }
         }
+        ogg.sounds.check()?;
         Ok(ogg)
+    }
+
+    /// The number of the stream, the time of its first packet in samples, and their rate in Hz.
+    pub(super) fn first(&self) -> (u32, u64, u32) {
+        let serial = self.stream.as_ref().map_or(0, |stream| stream.serial);
+        let first = self.queue.iter().find_map(|item| match item {
+            Demuxed::Packet(packet) => u64::try_from(packet.pts.get()).ok(),
+            _ => None,
+        });
+        let rate = self.stream.as_ref().map_or(0, |stream| stream.mapping.rate());
+        (serial, first.unwrap_or(0), rate)
     }
 
     /// Why there is no audio.
     fn nothing(&self, fault: Option<Fault>) -> AudioError {
-        match (&self.stream, self.unsupported, fault) {
-            (None, Some(name), _) => AudioError::Unsupported(format!("{name} in Ogg")),
+        if let Err(error) = self.sounds.check() {
+            return error;
+        }
+        match (&self.stream, self.sounds.foreign(), fault) {
+            (None, Some(name), _) => AudioError::foreign(name),
             (_, _, Some(fault)) => AudioError::Damaged(fault),
             (Some(stream), ..) if !stream.mapping.is_ready() => {
                 AudioError::damaged("the headers of its Vorbis stream are not complete")
@@ -105,9 +120,12 @@ impl<R: Read + Seek> OggDemuxer<R> {
         let known = !self.serials.insert(page.serial);
         if page.first {
             self.begin(page);
-        } else if !known && self.announced {
-            let what = format!("page {} is of a stream whose start is missing", page.sequence);
-            self.queue.push_back(Demuxed::Fault(Fault::new(DamageKind::Gap, what)));
+        } else {
+            if !known && self.announced {
+                let what = format!("page {} is of a stream whose start is missing", page.sequence);
+                self.queue.push_back(Demuxed::Fault(Fault::new(DamageKind::Gap, what)));
+            }
+            self.sounds.follow(page, !self.announced);
         }
         let Some(stream) = self.stream.as_mut().filter(|stream| stream.serial == page.serial) else { return };
         let skipped = mem::take(&mut self.skipped);
@@ -155,14 +173,11 @@ impl<R: Read + Seek> OggDemuxer<R> {
 
     /// Begins a stream, if it is audio that is wanted.
     fn begin(&mut self, page: &Page) {
-        let Some(mapping) = Mapping::of(&page.body) else {
-            self.unsupported = self.unsupported.or(page.body.starts_with(b"Speex   ").then_some("Speex"));
-            return;
-        };
+        let mapping = Mapping::of(&page.body);
         // A second audio stream beside the first, as in a film in two languages.
-        if self.stream.as_ref().is_some_and(|stream| !stream.begun && stream.serial != page.serial) {
-            return;
-        }
+        let beside = self.stream.as_ref().is_some_and(|stream| !stream.begun && stream.serial != page.serial);
+        let wanted = self.sounds.begin(page, mapping.as_ref(), beside, !self.announced);
+        let Some(mapping) = mapping.filter(|_| wanted || !beside) else { return };
         self.queue.extend(self.stream.take().and_then(|stream| stream.rest()).map(Demuxed::Fault));
         self.stream = Some(Stream {
             serial: page.serial,

@@ -41,6 +41,15 @@ impl Mapping {
         StreamInfo::parse(block).map(Self::Flac)
     }
 
+    /// What the codec is called.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Opus(_) => "Opus",
+            Self::Vorbis(..) => "Vorbis",
+            Self::Flac(_) => "FLAC",
+        }
+    }
+
     /// Takes in a header that follows the first. `false` means that the packet is audio.
     pub(super) fn take_header(&mut self, packet: &[u8]) -> bool {
         match self {
@@ -70,18 +79,25 @@ impl Mapping {
         }
     }
 
-    pub(super) fn track(&self, id: u32) -> Track {
-        let (codec, rate, headers) = match self {
-            Self::Flac(info) => return info.track(id),
-            Self::Opus(header) => (CODEC_ID_OPUS, OPUS_RATE, header),
+    /// The rate of granule positions, in Hz.
+    pub(super) fn rate(&self) -> u32 {
+        match self {
+            Self::Flac(info) => info.rate,
+            Self::Opus(_) => OPUS_RATE,
             Self::Vorbis(headers, _) => {
-                let rate =
-                    headers.get(12..16).and_then(|rate| rate.first_chunk().copied()).map_or(0, u32::from_le_bytes);
-                (CODEC_ID_VORBIS, rate, headers)
+                headers.get(12..16).and_then(|rate| rate.first_chunk().copied()).map_or(0, u32::from_le_bytes)
             }
+        }
+    }
+
+    pub(super) fn track(&self, id: u32) -> Track {
+        let (codec, headers) = match self {
+            Self::Flac(info) => return info.track(id),
+            Self::Opus(header) => (CODEC_ID_OPUS, header),
+            Self::Vorbis(headers, _) => (CODEC_ID_VORBIS, headers),
         };
         let mut params = AudioCodecParameters::new();
-        params.for_codec(codec).with_sample_rate(rate).with_extra_data(headers.clone().into_boxed_slice());
+        params.for_codec(codec).with_sample_rate(self.rate()).with_extra_data(headers.clone().into_boxed_slice());
         let mut track = Track::new(id);
         track.with_codec_params(CodecParameters::Audio(params));
         track

@@ -250,3 +250,9 @@ fn chains_without_end_flags() {
     assert_eq!(found.samples()[..whole.len() - 200], whole[..whole.len() - 200]);
     assert_eq!(found.samples()[found.samples().len() - vorbis.len()..], vorbis);
 }
+
+#[test]
+fn names_a_codec_that_is_not_decoded() {
+    let refused = decode(page(1, 0, 2, 0, &[b"Speex   1.2"])).expect_err("a codec").to_string();
+    assert!(refused.contains("Speex; convert it: ffmpeg -i FILE -f wav -"), "{refused}");
+}

@@ -219,7 +219,11 @@ impl TrackDecoder {
         packet.trim_end = Ticks::ZERO;
         let at_s = self.track.seconds_at(packet.pts);
         let stamp = at_s.map(|at_s| Stamp { at_s, starts_late: self.starts_late });
-        let spec = self.decode_packet(&packet).map_err(|error| sink.locate(error))?;
+        let spec = self.decode_packet(&packet).map_err(|error| match error {
+            // Damage may look like a rare kind of the codec that packets before were not of.
+            AudioError::Unsupported(what) if self.count.frames > 0 => sink.locate(AudioError::damaged(what)),
+            error => sink.locate(error),
+        })?;
         let padding = match self.track.track.time_base {
             Some(base) => Span::of(padding.get(), Some(base)).samples(spec.rate),
             None => padding.get(),

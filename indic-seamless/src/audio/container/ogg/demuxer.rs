@@ -81,7 +81,7 @@ impl<R: Read + Seek> OggDemuxer<R> {
     /// Why there is no audio.
     fn nothing(&self, fault: Option<Fault>) -> AudioError {
         match (&self.stream, self.unsupported, fault) {
-            (None, Some(name), _) => AudioError::Unsupported(format!("{name} in Ogg")),
+            (None, Some(name), _) => AudioError::foreign(name),
             (_, _, Some(fault)) => AudioError::Damaged(fault),
             (Some(stream), ..) if !stream.mapping.is_ready() => {
                 AudioError::damaged("the headers of its Vorbis stream are not complete")

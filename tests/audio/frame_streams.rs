@@ -124,6 +124,16 @@ fn goes_on_behind_junk() {
     }
 }
 
+/// Damage may ask for something that the decoder does not know, such as a description of channels.
+#[test]
+fn goes_on_behind_a_frame_that_cannot_be_decoded() {
+    let (mut frames, whole) = (frames(&clip("hi.aac")), samples("hi.aac"));
+    frames[10][7] = 0xa0;
+    let found = kept(frames.concat()).expect("audio");
+    assert_eq!(places(&found), [(DamageKind::Corrupt, 64)]);
+    assert_eq!((found.samples().len(), &found.samples()[..10 * 1_024]), (whole.len() - 1_024, &whole[..10 * 1_024]));
+}
+
 #[test]
 fn names_a_frame_that_is_cut() {
     for (name, length) in [("short_plain.mp3", 576), ("hi.aac", 1_024)] {

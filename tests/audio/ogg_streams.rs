@@ -218,3 +218,9 @@ fn says_where_the_start_of_a_link_is_missing() {
     assert_eq!(found.samples(), samples("hi.opus"));
     assert!(matches!(found.damage(), [damage] if damage.kind == DamageKind::Gap), "{:?}", found.damage());
 }
+
+#[test]
+fn names_a_codec_that_is_not_decoded() {
+    let refused = decode(page(1, 0, 2, 0, &[b"Speex   1.2"])).expect_err("a codec").to_string();
+    assert!(refused.contains("Speex; convert it: ffmpeg -i FILE -f wav -"), "{refused}");
+}

@@ -15,6 +15,9 @@ const FALL: f32 = 0.2;
 const START: f32 = -35.0;
 /// The level of digital silence, in dBFS.
 const FLOOR: f32 = -120.0;
+/// Sound louder than this, in dBFS, is that of samples which were never scaled to full scale, such as floats in the range of
+/// 16 bits. It is brought down as quiet sound is brought up.
+const UNSCALED: f32 = 3.0;
 
 /// Follows the level of a recording.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +27,7 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// The gain of the next chunk, from 1 to 100.
+    /// The gain of the next chunk, from 1 to 100; less for samples that were not scaled.
     pub(super) fn gain(&mut self, chunk: &[f32]) -> f32 {
         let power = chunk.iter().map(|s| s * s).sum::<f32>() / chunk.len().max(1) as f32;
         let heard = (10.0 * power.log10()).max(FLOOR);
@@ -33,8 +36,39 @@ impl Level {
             Some(level) if heard > level => (level + RISE).min(heard),
             Some(level) => (level - FALL).max(heard),
         };
+        let level = if heard > UNSCALED { level.max(heard + TARGET - CEILING) } else { level };
         self.level = (heard > FLOOR || self.level.is_some()).then_some(level);
-        let gain = (TARGET - level).min(CEILING - heard).clamp(0.0, MOST);
+        let least = if level > 0.0 { f32::MIN } else { 0.0 };
+        let gain = (TARGET - level).min(CEILING - heard).clamp(least, MOST);
         10f32.powf(gain / 20.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How loud the chunks are after the gain, in dBFS, of a tone of this amplitude with a pause in it.
+    fn loudness(amplitude: f32) -> Vec<f32> {
+        let mut level = Level::default();
+        let chunk = |volume: f32| -> Vec<f32> { (0..512).map(|i| volume * (i as f32 * 0.3).sin()).collect() };
+        let chunks = (0..300).map(|i| chunk(if (100..150).contains(&i) { amplitude / 1_000.0 } else { amplitude }));
+        chunks
+            .map(|chunk| {
+                let gain = level.gain(&chunk);
+                let power = chunk.iter().map(|x| (gain * x).powi(2)).sum::<f32>() / 512.0;
+                10.0 * power.log10()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn samples_that_were_not_scaled_sound_like_others() {
+        let (scaled, unscaled) = (loudness(0.1), loudness(3_276.8));
+        assert!(unscaled.iter().all(|&loud| loud < CEILING + 0.1), "{unscaled:?}");
+        for i in [60, 99, 120, 299] {
+            assert!((scaled[i] - unscaled[i]).abs() < 12.0, "{i}: {} and {}", scaled[i], unscaled[i]);
+        }
+        assert!((scaled[299] - unscaled[299]).abs() < 0.1, "{} and {}", scaled[299], unscaled[299]);
     }
 }

@@ -75,6 +75,11 @@ impl Decoder {
             if seconds.is_some_and(|seconds| seconds > limit_s * PROMISE_SLACK.0 + PROMISE_SLACK.1) {
                 return Err(AudioError::TooLong { limit_s });
             }
+            let (rate, channels) = (track.track.rate().unwrap_or_default(), track.track.channels().unwrap_or_default());
+            let samples = seconds.unwrap_or_default() * f64::from(rate) * channels as f64;
+            if samples > options.max_samples as f64 * PROMISE_SLACK.0 {
+                return Err(AudioError::TooManySamples { limit: options.max_samples });
+            }
             Ok(Self { container, demuxer, track, sink, duration, policy, noted: Vec::new(), first: None })
         })
     }

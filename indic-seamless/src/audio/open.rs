@@ -13,7 +13,10 @@ use super::{
     source::AudioSource,
     waveform::Waveform,
 };
-use crate::error::{Error, Result};
+use crate::{
+    cancel::CancelToken,
+    error::{Error, Result},
+};
 
 impl Waveform {
     /// Decodes a file, with the average of its channels; [`AudioOptions`] has the alternatives.
@@ -50,10 +53,11 @@ impl AudioOptions {
     /// - [`Error::NoAudio`] where it has no audio track, channel or sample,
     /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`](super::Channel::Only),
     /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
+    /// - [`Error::TooManySamples`] where it has more samples than [`AudioOptions::max_samples`],
     /// - [`Error::InvalidSample`] where it holds NaN or an infinity and
     ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Waveform> {
-        self.reader(path)?.into_waveform()
+        self.reader(path)?.into_waveform(&CancelToken::new())
     }
 
     /// Decodes a file in memory; `hint` as for [`Waveform::from_bytes`].
@@ -62,7 +66,7 @@ impl AudioOptions {
     ///
     /// As [`AudioOptions::open`], but for [`Error::Io`].
     pub fn from_bytes(&self, bytes: impl Into<Vec<u8>>, hint: Option<&str>) -> Result<Waveform> {
-        self.reader_from_bytes(bytes, hint)?.into_waveform()
+        self.reader_from_bytes(bytes, hint)?.into_waveform(&CancelToken::new())
     }
 
     /// Converts interleaved samples of `channels` channels at `sample_rate` Hz.

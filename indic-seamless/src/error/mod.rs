@@ -1,9 +1,11 @@
 //! [`Error`], the one error type of the crate.
 
+mod by_name;
 mod reason;
 
 use std::{io, path::PathBuf};
 
+pub(crate) use self::by_name::by_name;
 pub use self::reason::{HubErrorKind, StopReason};
 use crate::{language::Language, transcript::Transcript};
 
@@ -82,6 +84,15 @@ pub enum Error {
         source_name: String,
         /// The limit in seconds.
         limit_s: f64,
+    },
+
+    /// The recording has more samples than [`AudioOptions::max_samples`](crate::audio::AudioOptions::max_samples).
+    #[error("{source_name}: more than {limit} samples of all channels; fewer channels or a lower rate take less")]
+    TooManySamples {
+        /// The recording.
+        source_name: String,
+        /// The limit, in samples of all channels together.
+        limit: u64,
     },
 
     /// The recording does not have the channel.
@@ -334,31 +345,6 @@ fn suggestions(similar: &[Language], known: &[String]) -> String {
     }
     let similar: Vec<String> = similar.iter().map(|language| format!("{language} ({})", language.name())).collect();
     format!("similar: {}", similar.join(", "))
-}
-
-/// The one of `all` whose name is `text`.
-///
-/// # Errors
-///
-/// [`Error::InvalidOption`] with all names.
-pub(crate) fn by_name<T: Copy>(
-    option: &'static str,
-    text: &str,
-    all: impl IntoIterator<Item = T>,
-    name: fn(T) -> &'static str,
-) -> Result<T> {
-    let mut names = Vec::new();
-    for one in all {
-        if name(one) == text {
-            return Ok(one);
-        }
-        names.push(name(one));
-    }
-    let wanted = match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        _ => names.concat(),
-    };
-    Err(Error::InvalidOption { option, found: text.to_owned(), wanted })
 }
 
 impl Error {

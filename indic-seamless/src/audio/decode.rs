@@ -58,6 +58,7 @@ fn guarded<T, E: From<AudioError>>(step: impl FnOnce() -> Result<T, E>) -> Resul
 impl Decoder {
     /// Finds out what `source` is and walks over its headers; nothing is decoded yet.
     pub(super) fn new(mut source: AudioSource, hint: Option<&str>, options: &AudioOptions) -> Result<Self, AudioError> {
+        source.max_samples = options.max_samples;
         guarded(|| {
             let Walk { format, container } = container::walk(&mut source, hint)?;
             let policy = options.damage;

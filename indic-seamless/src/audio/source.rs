@@ -22,6 +22,8 @@ pub(super) struct AudioSource {
     pos: u64,
     /// Whether a demuxer may know the length and seek.
     seekable: bool,
+    /// The most samples of all channels that may be decoded of it.
+    pub(super) max_samples: u64,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl AudioSource {
     }
 
     fn new(inner: Inner, end: u64) -> Self {
-        Self { inner, start: 0, end, pos: 0, seekable: true }
+        Self { inner, start: 0, end, pos: 0, seekable: true, max_samples: u64::MAX }
     }
 
     /// The length in bytes; [`u64::MAX`] for a pipe.

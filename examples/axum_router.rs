@@ -13,7 +13,7 @@
 use axum::{Router, routing::get};
 use indic_seamless::{
     Transcriber,
-    service::{Service, Settings, serve, termination},
+    service::{Service, Settings, termination},
 };
 use tokio::net::TcpListener;
 
@@ -24,11 +24,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = Router::new().route("/", get(|| async { "my own page\n" })).nest_service("/speech", service.router());
     let listener = TcpListener::bind("127.0.0.1:8000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let shutdown = async move {
-        termination().await;
-        // From now on `/speech/ready` answers 503.
-        service.end();
-    };
-    // As `axum::serve`, but slow and oversized heads of requests are refused.
-    Ok(serve(listener, app, shutdown).await?)
+    // As `axum::serve`, but slow and oversized heads of requests are refused, and on shutdown `/speech/ready` answers 503 first.
+    Ok(service.serve(listener, app, termination()).await?)
 }

@@ -1,10 +1,10 @@
 //! `indic-seamless serve`: the web page and the HTTP endpoints.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use indic_seamless::{
     Error, Precision, Transcriber,
-    service::{Service, Settings, serve, termination},
+    service::{ApiKeys, Service, Settings, termination},
 };
 use tokio::net::TcpListener;
 
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Address and port to listen on
     #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// Ask for one of the API keys in this file, whose lines are NAME:SHA-256 of the key
+    #[arg(long, value_name = "FILE")]
+    api_keys: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -40,7 +43,11 @@ pub(crate) fn run(args: Args) -> Outcome {
 }
 
 async fn serve_until_terminated(args: Args) -> Outcome {
-    // Before a download of gigabytes.
+    // All that can fail, before a download of gigabytes.
+    let mut settings = Settings::from_env()?;
+    if let Some(path) = &args.api_keys {
+        settings.api_keys = Some(ApiKeys::from_file(path)?);
+    }
     let listener = TcpListener::bind(args.listen).await.map_err(|source| Error::Io {
         action: "listen on",
         path: args.listen.to_string().into(),
@@ -48,14 +55,9 @@ async fn serve_until_terminated(args: Args) -> Outcome {
     })?;
     let model = args.model.find()?;
     let builder = Transcriber::builder().precision(args.precision).threads(args.threads);
-    let service = Service::start(Settings::from_env()?, move || model.load(builder))?;
+    let service = Service::start(settings, move || model.load(builder))?;
     service.ready().await?;
     eprintln!("listening on http://{}", listener.local_addr()?);
-    let ending = service.clone();
-    let shutdown = async move {
-        termination().await;
-        ending.end();
-    };
-    serve(listener, service.router(), shutdown).await?;
+    service.serve(listener, service.router(), termination()).await?;
     Ok(ExitCode::SUCCESS)
 }

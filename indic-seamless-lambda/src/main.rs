@@ -19,7 +19,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::Parser;
 use indic_seamless::{
     Precision, Transcriber,
-    service::{Service, Settings, serve, termination},
+    service::{Service, Settings, termination},
 };
 use tokio::net::TcpListener;
 
@@ -75,7 +75,8 @@ async fn run(args: Args) -> Result<()> {
     let service = Service::start(Settings::from_env()?, load)?;
     let listener = TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let mut server = tokio::spawn(serve(listener, router(&service)?, ended(service.clone())));
+    let (router, serving) = (router(&service)?, service.clone());
+    let mut server = tokio::spawn(async move { serving.serve(listener, router, ended()).await });
     tokio::select! {
         failed = async { service.ready().await.err() } => match failed {
             Some(reason) => Err(reason.into()),
@@ -103,9 +104,8 @@ fn router(service: &Service) -> Result<axum::Router> {
     Ok(service.router())
 }
 
-/// Completes when the process is asked to end, and makes `/ready` say so.
-async fn ended(service: Service) {
+/// Completes when the process is asked to end.
+async fn ended() {
     termination().await;
     tracing::info!("shutting down after the requests in flight");
-    service.end();
 }

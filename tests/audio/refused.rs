@@ -25,6 +25,24 @@ fn stops_at_the_limit() {
 }
 
 #[test]
+fn stops_at_the_most_samples() {
+    let options = AudioOptions::new().max_samples(1_000);
+    for name in ["hi.wav", "hi.flac", "hi.mp3", "hi.m4a", "hi.opus", "hi.webm"] {
+        let found = options.from_bytes(clip(name), None);
+        assert!(matches!(found, Err(Error::TooManySamples { limit: 1_000, .. })), "{name}: {found:?}");
+    }
+    // Samples of all channels count.
+    assert!(options.from_samples(&[0.0; 1_002], 2, 16_000).is_err());
+    assert!(options.from_samples(&[0.0; 1_000], 2, 16_000).is_ok());
+    // The walk over a FLAC file decodes it.
+    let started = std::time::Instant::now();
+    let options = AudioOptions::new().max_duration(Duration::from_secs(9_000)).max_samples(1_000_000);
+    let bomb = options.from_bytes(clip("two_hours_of_silence.flac"), None);
+    assert!(matches!(bomb, Err(Error::TooManySamples { .. })), "{bomb:?}");
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+}
+
+#[test]
 fn names_what_is_not_audio() {
     let dir = tempfile::tempdir().expect("a folder");
     let missing = Waveform::open(dir.path().join("missing.wav"));

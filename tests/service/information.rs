@@ -74,6 +74,7 @@ async fn metrics_and_logs_have_no_text() {
         "indic_seamless_audio_seconds_total",
         "indic_seamless_real_time_factor_bucket",
         "indic_seamless_load_seconds",
+        "indic_seamless_body_bytes",
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
@@ -105,6 +106,8 @@ async fn every_endpoint_is_described() {
         let name = reference.split('"').next().expect("a name");
         assert!(description["components"]["schemas"][name].is_object(), "{name} is not described");
     }
+    assert_eq!(description["components"]["securitySchemes"]["key"]["name"], "x-api-key");
+    assert_eq!(description["security"], json!([{}, { "key": [] }, { "bearer": [] }]));
     let content = &description["paths"]["/speech-to-text"]["post"]["responses"]["200"]["content"];
     for format in OutputFormat::ALL {
         assert!(content[format.media_type()].is_object(), "{format} in {content}");

@@ -2,19 +2,24 @@
 
 use std::{
     convert::Infallible,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use axum::{
     body::{Body, Bytes},
+    extract::ConnectInfo,
     http::{Request, StatusCode, header},
 };
 use futures_util::stream;
-use indic_seamless::service::{Deadline, Settings};
+use indic_seamless::{
+    Error, Transcriber,
+    service::{Deadline, Service, Settings},
+};
 use serde_json::json;
 use tower::ServiceExt;
 
-use crate::{CLIP, HINDI, ask, form, get, hum, minutes, post, router, stalled, with};
+use crate::{CLIP, HINDI, ask, common, form, hum, minutes, post, router, stalled, with};
 
 #[tokio::test]
 async fn bodies_and_recordings_over_the_limits() {
@@ -30,43 +35,60 @@ async fn bodies_and_recordings_over_the_limits() {
 }
 
 #[tokio::test]
-async fn a_full_queue() {
-    let router = with(Settings { queue: 0, ..Settings::default() }).await;
-    let (body, reading) = stalled();
-    let holding = tokio::spawn(router.clone().oneshot(post("/speech-to-text", "audio/wav", body)));
-    let _ = reading.await;
-    let refused = ask(&router, form(CLIP, &[("target_lang", "hin")])).await;
-    refused.problem(503, "busy");
-    assert!(refused.header(header::RETRY_AFTER).parse::<u32>().is_ok_and(|seconds| seconds > 0));
-    assert!(get(&router, "/metrics").await.body.windows(30).any(|text| text == b"refused_total{reason=\"busy\"} 1"));
-    // A client that disconnects frees its place.
-    holding.abort();
-    let _ = holding.await;
-    assert_eq!(ask(&router, form(CLIP, &[("target_lang", "hin")])).await.status, StatusCode::OK);
+async fn samples_of_all_channels_count() {
+    // Less than a second, but of eight channels at 96 kHz.
+    let channels = common::wav(&vec![0.0; 8 * 96_000 * 9 / 10]);
+    let mut dense = channels.clone();
+    dense[22..24].copy_from_slice(&8u16.to_le_bytes());
+    dense[24..28].copy_from_slice(&96_000u32.to_le_bytes());
+    dense[28..32].copy_from_slice(&(96_000u32 * 16).to_le_bytes());
+    dense[32..34].copy_from_slice(&16u16.to_le_bytes());
+    let router = with(Settings { max_audio: Duration::from_secs(1), ..Settings::default() }).await;
+    let problem = ask(&router, post("/speech-to-text", "audio/wav", dense)).await.problem(413, "audio_too_long");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("384000 samples")), "{problem}");
 }
 
 #[tokio::test]
 async fn too_many_requests_of_one_client() {
     let router = with(Settings { per_client: 1, ..Settings::default() }).await;
-    let of_client = |mut request: Request<Body>, key: &str| {
+    let from = |mut request: Request<Body>, address: [u8; 4], key: &str| {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 4000))));
         request.headers_mut().insert("x-api-key", key.parse().expect("a value"));
+        request.headers_mut().insert("x-forwarded-for", "9.9.9.9".parse().expect("a value"));
         request
     };
     let (body, reading) = stalled();
-    let holding = of_client(post("/speech-to-text", "audio/wav", body), "a");
+    let holding = from(post("/speech-to-text", "audio/wav", body), [1, 1, 1, 1], "a");
     let holding = tokio::spawn(router.clone().oneshot(holding));
     let _ = reading.await;
-    let refused = ask(&router, of_client(form(CLIP, &[("target_lang", "hin")]), "a")).await;
+    // Keys that the service does not know, and addresses in headers, can be invented.
+    let refused = ask(&router, from(form(CLIP, &[("target_lang", "hin")]), [1, 1, 1, 1], "b")).await;
     refused.problem(429, "too_many_requests");
     assert_ne!(refused.header(header::RETRY_AFTER), "");
-    assert_eq!(ask(&router, of_client(form(CLIP, &[("target_lang", "hin")]), "b")).await.status, StatusCode::OK);
+    let other = from(form(CLIP, &[("target_lang", "hin")]), [2, 2, 2, 2], "a");
+    assert_eq!(ask(&router, other).await.status, StatusCode::OK);
     holding.abort();
 }
 
 #[tokio::test]
-async fn a_body_that_stalls() {
-    let router = with(Settings { body_timeout: Duration::from_millis(50), ..Settings::default() }).await;
-    ask(&router, post("/speech-to-text", "audio/wav", stalled().0)).await.problem(408, "body_timeout");
+async fn clients_behind_a_trusted_proxy() {
+    let header = Some("x-forwarded-for".to_owned());
+    let router = with(Settings { per_client: 1, trusted_proxy_header: header, ..Settings::default() }).await;
+    let from = |mut request: Request<Body>, addresses: &str| {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 4000))));
+        request.headers_mut().insert("x-forwarded-for", addresses.parse().expect("a value"));
+        request
+    };
+    let (body, reading) = stalled();
+    let holding = tokio::spawn(router.clone().oneshot(from(post("/speech-to-text", "audio/wav", body), "1.1.1.1")));
+    let _ = reading.await;
+    ask(&router, from(form(CLIP, &[]), "7.7.7.7, 1.1.1.1")).await.problem(429, "too_many_requests");
+    assert_eq!(ask(&router, from(form(CLIP, &[]), "1.1.1.1, 7.7.7.7")).await.status, StatusCode::OK);
+    holding.abort();
+    for wrong in ["", "x forwarded"] {
+        let settings = Settings { trusted_proxy_header: Some(wrong.to_owned()), ..Settings::default() };
+        assert!(matches!(Service::start(settings, Transcriber::demo), Err(Error::InvalidOption { .. })), "{wrong}");
+    }
 }
 
 #[tokio::test]

@@ -4,10 +4,14 @@
 mod common;
 
 mod answers;
+mod bodies;
+mod connections;
 mod hosts;
 mod information;
+mod keys;
 mod lifecycle;
 mod limits;
+mod places;
 mod refusals;
 mod streaming;
 
@@ -19,7 +23,7 @@ use std::{
 
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::{Body, BodyDataStream, Bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
 use futures_util::{StreamExt, stream};
@@ -136,15 +140,30 @@ fn form(audio: &[u8], fields: &[(&str, &str)]) -> Request<Body> {
     post("/speech-to-text", &format!("multipart/form-data; boundary={BOUNDARY}"), form_body(audio, fields))
 }
 
-/// A body that stalls after its first chunk; and a receiver that completes when the service has begun to read it, so when
-/// the request has its place in the queue.
+/// A body that stalls after its first chunk, which is the clip; and a receiver that completes when the service has read that.
 fn stalled() -> (Body, oneshot::Receiver<()>) {
     let (read, reading) = oneshot::channel();
-    let first = stream::once(async {
+    let first = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(CLIP)) });
+    let then = stream::once(async {
         drop(read);
-        Ok::<_, Infallible>(Bytes::from_static(CLIP))
+        std::future::pending().await
     });
-    (Body::from_stream(first.chain(stream::pending())), reading)
+    (Body::from_stream(first.chain(then)), reading)
+}
+
+/// Asks for segments as events.
+fn streamed(mut request: Request<Body>) -> Request<Body> {
+    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().expect("a value"));
+    request
+}
+
+/// Lets the service transcribe a long recording; returns its events, of which the first has come. Dropping them ends it.
+async fn busy(router: &Router) -> BodyDataStream {
+    let request = streamed(post("/speech-to-text?target_lang=hin", "audio/wav", minutes(14)));
+    let mut events = router.clone().oneshot(request).await.expect("infallible").into_body().into_data_stream();
+    let first = events.next().await.expect("an event").expect("a chunk");
+    assert!(first.starts_with(b"event: segment"), "{first:?}");
+    events
 }
 
 /// A hum at 16 kHz as WAV.

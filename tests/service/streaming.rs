@@ -5,14 +5,12 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::{CLIP, HINDI, ask, form, minutes, post, router};
+use crate::{CLIP, HINDI, ask, form, minutes, post, router, streamed};
 
 #[tokio::test]
 async fn events_come_by_segment() {
     let router = router().await;
-    let mut request = form(CLIP, &[("target_lang", "hin")]);
-    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().expect("a value"));
-    let answer = ask(&router, request).await;
+    let answer = ask(&router, streamed(form(CLIP, &[("target_lang", "hin")]))).await;
     assert_eq!((answer.status, answer.header(header::CONTENT_TYPE)), (StatusCode::OK, "text/event-stream"));
     let body = String::from_utf8_lossy(&answer.body);
     let events: Vec<(&str, Value)> = body
@@ -29,9 +27,8 @@ async fn events_come_by_segment() {
 async fn a_stream_ends_with_the_subtitles_if_these_are_asked_for() {
     let router = router().await;
     let srt = ask(&router, post("/speech-to-text?target_lang=hin&format=srt", "audio/wav", CLIP)).await;
-    let mut request = post("/speech-to-text?target_lang=hin&format=srt", "audio/wav", CLIP);
-    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().expect("a value"));
-    let events = ask(&router, request).await;
+    let request = post("/speech-to-text?target_lang=hin&format=srt", "audio/wav", CLIP);
+    let events = ask(&router, streamed(request)).await;
     let events = String::from_utf8(events.body.to_vec()).expect("UTF-8");
     let data: Vec<Value> = events
         .lines()
@@ -45,9 +42,8 @@ async fn a_stream_ends_with_the_subtitles_if_these_are_asked_for() {
 #[tokio::test]
 async fn segments_of_a_long_recording_come_as_they_are_done() {
     let router = router().await;
-    let mut request = post("/speech-to-text?target_lang=hin&words=true", "audio/wav", minutes(2));
-    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().expect("a value"));
-    let response = router.clone().oneshot(request).await.expect("infallible");
+    let request = post("/speech-to-text?target_lang=hin&words=true", "audio/wav", minutes(2));
+    let response = router.clone().oneshot(streamed(request)).await.expect("infallible");
     let mut body = response.into_body().into_data_stream();
     let first = body.next().await.expect("an event").expect("a chunk");
     assert!(first.starts_with(b"event: segment\n") && !String::from_utf8_lossy(&first).contains("event: done"));
@@ -63,4 +59,20 @@ async fn segments_of_a_long_recording_come_as_they_are_done() {
     assert!(segments.iter().all(|segment| segment["text"] == HINDI), "{segments:?}");
     assert_eq!(segments[0]["words"].as_array().map(Vec::len), Some(4));
     assert!(segments.windows(2).all(|pair| pair[0]["end"].as_f64() < pair[1]["start"].as_f64()));
+}
+
+#[tokio::test]
+async fn who_does_not_want_events_gets_none() {
+    let router = router().await;
+    for (accept, content_type) in [
+        ("text/event-stream;q=0", "application/json"),
+        ("application/json, text/event-stream;q=0.5", "application/json"),
+        ("text/*", "application/json"),
+        ("application/json;q=0.5, text/event-stream", "text/event-stream"),
+    ] {
+        let mut request = form(CLIP, &[("target_lang", "hin")]);
+        request.headers_mut().insert(header::ACCEPT, accept.parse().expect("a value"));
+        let answer = ask(&router, request).await;
+        assert_eq!((answer.status, answer.header(header::CONTENT_TYPE)), (StatusCode::OK, content_type), "{accept}");
+    }
 }

@@ -58,6 +58,7 @@ pub(super) fn guarded<T, E: From<AudioError>>(step: impl FnOnce() -> Result<T, E
 impl Decoder {
     /// Finds out what `source` is and walks over its headers; nothing is decoded yet.
     pub(super) fn new(mut source: AudioSource, hint: Option<&str>, options: &AudioOptions) -> Result<Self, AudioError> {
+        source.max_samples = options.max_samples;
         guarded(|| {
             let Walk { format, container } = container::walk(&mut source, hint, options.track)?;
             let policy = options.damage;
@@ -74,6 +75,11 @@ impl Decoder {
             let limit_s = options.max_duration.as_secs_f64();
             if seconds.is_some_and(|seconds| seconds > limit_s * PROMISE_SLACK.0 + PROMISE_SLACK.1) {
                 return Err(AudioError::TooLong { limit_s });
+            }
+            let (rate, channels) = (track.track.rate().unwrap_or_default(), track.track.channels().unwrap_or_default());
+            let samples = seconds.unwrap_or_default() * f64::from(rate) * channels as f64;
+            if samples > options.max_samples as f64 * PROMISE_SLACK.0 {
+                return Err(AudioError::TooManySamples { limit: options.max_samples });
             }
             Ok(Self { container, demuxer, track, sink, duration, policy, noted: Vec::new(), first: None })
         })

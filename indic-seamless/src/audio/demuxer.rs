@@ -86,6 +86,11 @@ impl AudioTrack {
         params.channels.as_ref().map(symphonia::core::audio::Channels::count)
     }
 
+    /// The number of samples by the headers, per channel.
+    pub(super) fn frames(&self) -> Option<u64> {
+        self.track.num_frames
+    }
+
     /// The length by the number of samples in the headers, in seconds.
     pub(super) fn seconds(&self) -> Option<f64> {
         Some(self.track.num_frames? as f64 / f64::from(self.rate()?))

@@ -22,6 +22,9 @@ pub(super) enum AudioError {
     TooLong {
         limit_s: f64,
     },
+    TooManySamples {
+        limit: u64,
+    },
     NoSuchChannel {
         wanted: usize,
         found: usize,
@@ -51,6 +54,7 @@ impl AudioError {
             Self::Damaged(Fault { reason, .. }) => Error::DamagedAudio { source_name, reason },
             Self::NoAudio(reason) => Error::NoAudio { source_name, reason },
             Self::TooLong { limit_s } => Error::AudioTooLong { source_name, limit_s },
+            Self::TooManySamples { limit } => Error::TooManySamples { source_name, limit },
             Self::NoSuchChannel { wanted, found } => Error::NoSuchChannel { source_name, wanted, found },
             Self::NoSuchTrack { wanted, found } => Error::NoSuchTrack { source_name, wanted, found },
             Self::InvalidSample { index, value } => Error::InvalidSample { source_name, index, value },

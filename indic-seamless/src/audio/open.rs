@@ -14,7 +14,10 @@ use super::{
     source::AudioSource,
     waveform::Waveform,
 };
-use crate::error::{Error, Result};
+use crate::{
+    cancel::CancelToken,
+    error::{Error, Result},
+};
 
 impl Waveform {
     /// Decodes a file, with the average of its channels; [`AudioOptions`] has the alternatives.
@@ -52,10 +55,11 @@ impl AudioOptions {
     /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`](super::Channel::Only),
     /// - [`Error::NoSuchTrack`] where it does not have the [`AudioOptions::track`],
     /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
+    /// - [`Error::TooManySamples`] where it has more samples than [`AudioOptions::max_samples`],
     /// - [`Error::InvalidSample`] where it holds NaN or an infinity and
     ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Waveform> {
-        self.reader(path)?.into_waveform()
+        self.reader(path)?.into_waveform(&CancelToken::new())
     }
 
     /// Decodes a file in memory; `hint` as for [`Waveform::from_bytes`].
@@ -64,7 +68,7 @@ impl AudioOptions {
     ///
     /// As [`AudioOptions::open`], but for [`Error::Io`].
     pub fn from_bytes(&self, bytes: impl Into<Vec<u8>>, hint: Option<&str>) -> Result<Waveform> {
-        self.reader_from_bytes(bytes, hint)?.into_waveform()
+        self.reader_from_bytes(bytes, hint)?.into_waveform(&CancelToken::new())
     }
 
     /// Converts interleaved samples of `channels` channels at `sample_rate` Hz.

@@ -31,6 +31,9 @@ const MAX_RATE_CHANGES: usize = 1_000;
 pub(super) struct SampleSink {
     mixer: Mixer,
     limit_s: f64,
+    /// Samples of all channels that may still come, and how many may in all.
+    left: u64,
+    max_samples: u64,
     /// The finished samples that were not taken.
     out: Vec<f32>,
     /// The position of `out` in all finished samples, and by how much time is ahead of the samples there, in seconds.
@@ -86,6 +89,8 @@ impl SampleSink {
         Self {
             mixer: Mixer::new(options.channel),
             limit_s: options.max_duration.as_secs_f64(),
+            left: options.max_samples,
+            max_samples: options.max_samples,
             out: Vec::new(),
             taken: 0,
             ahead: 0.0,
@@ -134,6 +139,8 @@ impl SampleSink {
             self.rate_changes += 1;
             self.flush();
         }
+        let left = self.left.checked_sub(interleaved.len() as u64);
+        self.left = left.ok_or(AudioError::TooManySamples { limit: self.max_samples })?;
         self.check_samples(interleaved, spec, strict)?;
         let count = interleaved.len() / channels;
         self.seen += count;

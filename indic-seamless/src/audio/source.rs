@@ -24,6 +24,8 @@ pub(super) struct AudioSource {
     seekable: bool,
     /// Whether more of it may have to be waited for.
     live: bool,
+    /// The most samples of all channels that may be decoded of it.
+    pub(super) max_samples: u64,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl AudioSource {
     }
 
     fn new(inner: Inner, end: u64) -> Self {
-        Self { inner, start: 0, end, pos: 0, seekable: true, live: false }
+        Self { inner, start: 0, end, pos: 0, seekable: true, live: false, max_samples: u64::MAX }
     }
 
     /// The length in bytes; [`u64::MAX`] for a pipe.

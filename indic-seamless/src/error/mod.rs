@@ -87,6 +87,15 @@ pub enum Error {
         limit_s: f64,
     },
 
+    /// The recording has more samples than [`AudioOptions::max_samples`](crate::audio::AudioOptions::max_samples).
+    #[error("{source_name}: more than {limit} samples of all channels; fewer channels or a lower rate take less")]
+    TooManySamples {
+        /// The recording.
+        source_name: String,
+        /// The limit, in samples of all channels together.
+        limit: u64,
+    },
+
     /// The recording does not have the channel.
     #[error("{source_name}: channel {wanted} wanted, but there are {found} (counted from 0)")]
     NoSuchChannel {

@@ -14,6 +14,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Symbols that are decoded at a time, so that no cleaned copy of the whole text is made; a multiple of four.
+const BLOCK: usize = 4096;
+
 /// Decodes base64 in the standard or the URL-safe alphabet, with or without line breaks, blanks and padding; or a data URL
 /// with it, whose media type comes second.
 pub(super) fn decode(text: &str) -> Result<(Vec<u8>, Option<String>), Problem> {
@@ -22,22 +25,50 @@ pub(super) fn decode(text: &str) -> Result<(Vec<u8>, Option<String>), Problem> {
         Some(scheme) if scheme.eq_ignore_ascii_case("data:") => data_url(&text[5..])?,
         _ => (text, None),
     };
-    let symbols = || encoded.bytes().enumerate().filter(|(_, symbol)| !symbol.is_ascii_whitespace());
-    let standard = |(_, symbol)| match symbol {
-        b'-' => b'+',
-        b'_' => b'/',
-        other => other,
-    };
-    let clean: Vec<u8> = symbols().map(standard).collect();
-    match BASE64.decode(clean) {
-        Ok(bytes) => Ok((bytes, media_type)),
-        Err(base64::DecodeError::InvalidByte(place, _)) => {
-            let at = symbols().nth(place).map_or(0, |(at, _)| at);
-            let found = encoded.get(at..).and_then(|rest| rest.chars().next()).unwrap_or_default();
-            Err(Problem::invalid_field(format!("audio is not base64: {found:?} at {at}")))
+    let mut bytes = Vec::with_capacity(encoded.len() / 4 * 3 + 3);
+    let (mut block, mut filled, mut done) = ([0; BLOCK], 0, 0);
+    for symbol in symbols(encoded).map(|(_, symbol)| symbol) {
+        if filled == BLOCK {
+            // Padding is only valid at the end.
+            if let Some(place) = block.iter().position(|symbol| *symbol == b'=') {
+                return Err(invalid(encoded, done + place));
+            }
+            add(encoded, &block, done, &mut bytes)?;
+            (filled, done) = (0, done + BLOCK);
         }
+        if let Some(place) = block.get_mut(filled) {
+            *place = symbol;
+        }
+        filled += 1;
+    }
+    add(encoded, block.get(..filled).unwrap_or_default(), done, &mut bytes)?;
+    Ok((bytes, media_type))
+}
+
+/// The symbols, in the standard alphabet, with their places.
+fn symbols(encoded: &str) -> impl Iterator<Item = (usize, u8)> {
+    let symbols = encoded.bytes().enumerate().filter(|(_, symbol)| !symbol.is_ascii_whitespace());
+    symbols.map(|(at, symbol)| match symbol {
+        b'-' => (at, b'+'),
+        b'_' => (at, b'/'),
+        other => (at, other),
+    })
+}
+
+/// Decodes a block, before which there are `done` symbols.
+fn add(encoded: &str, block: &[u8], done: usize, bytes: &mut Vec<u8>) -> Result<(), Problem> {
+    match BASE64.decode_vec(block, bytes) {
+        Ok(()) => Ok(()),
+        Err(base64::DecodeError::InvalidByte(place, _)) => Err(invalid(encoded, done + place)),
         Err(error) => Err(Problem::invalid_field(format!("audio is not base64: {error}"))),
     }
+}
+
+/// The problem of a symbol that is none.
+fn invalid(encoded: &str, place: usize) -> Problem {
+    let at = symbols(encoded).nth(place).map_or(0, |(at, _)| at);
+    let found = encoded.get(at..).and_then(|rest| rest.chars().next()).unwrap_or_default();
+    Problem::invalid_field(format!("audio is not base64: {found:?} at {at}"))
 }
 
 /// The base64 and the media type of a data URL, of which `url` is what follows `data:`.
@@ -58,9 +89,9 @@ mod tests {
 
     use super::*;
 
-    /// Bytes whose base64 has every symbol and padding.
+    /// Bytes whose base64 has every symbol and padding, and fills several blocks.
     fn bytes() -> Vec<u8> {
-        (0..=u8::MAX).collect()
+        (0..=u8::MAX).cycle().take(10_000).collect()
     }
 
     #[test]
@@ -94,6 +125,8 @@ mod tests {
             ("data:audio/wav;base64,AAé", "'é' at 2"),
             ("A", "audio is not base64: "),
             ("AA=A", "audio is not base64: "),
+            (&format!("{}=A", "A".repeat(4095)), "'=' at 4095"),
+            (&format!("{}\n!", "A".repeat(8000)), "'!' at 8001"),
             ("data:audio/wav,RIFF", "without `;base64,`"),
             ("data:audio/wav;base64", "without `;base64,`"),
         ] {

@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock, mpsc},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     thread,
     time::Instant,
 };
@@ -47,15 +47,16 @@ pub(crate) struct Recording {
 #[derive(Debug)]
 struct Job {
     request_id: Arc<str>,
-    recording: Recording,
+    waiting: Waiting,
     cancel: CancelToken,
     updates: tokio_mpsc::UnboundedSender<Update>,
     since: Instant,
-    /// Released when the job is done.
-    _slot: Slot,
 }
 
-/// A place in the queue, held by a request from its first byte to its answer.
+/// What a job takes until it is done, or its client leaves: the recording and the place in the queue.
+type Waiting = Arc<Mutex<(Option<Recording>, Option<Slot>)>>;
+
+/// A place in the queue, held by a request from when its body has come until its job is done.
 pub(crate) type Slot = OwnedSemaphorePermit;
 
 /// Facts about the loaded model.
@@ -90,11 +91,14 @@ pub(crate) struct Engine {
 pub(crate) struct Running {
     pub(crate) updates: tokio_mpsc::UnboundedReceiver<Update>,
     cancel: CancelToken,
+    waiting: Waiting,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.cancel.cancel();
+        // Now, not when the jobs before it are done.
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = (None, None);
     }
 }
 
@@ -158,6 +162,11 @@ impl Engine {
         })
     }
 
+    /// Whether a place is free now.
+    pub(crate) fn has_place(&self) -> Result<(), Problem> {
+        self.slot().map(drop)
+    }
+
     /// A place for a request, if one is free.
     pub(crate) fn slot(&self) -> Result<Slot, Problem> {
         self.loaded()?;
@@ -177,25 +186,17 @@ impl Engine {
         let (updates, receiver) = tokio_mpsc::unbounded_channel();
         let cancel = CancelToken::new();
         let (request_id, since) = (request_id.clone(), Instant::now());
-        let job = Job { request_id, recording, cancel: cancel.clone(), updates, since, _slot: slot };
+        let waiting: Waiting = Arc::new(Mutex::new((Some(recording), Some(slot))));
+        let job = Job { request_id, waiting: waiting.clone(), cancel: cancel.clone(), updates, since };
         // The thread outlives all senders, unless the model could not be loaded.
         self.jobs.send(job).map_err(|_| ended())?;
-        Ok(Running { updates: receiver, cancel })
+        Ok(Running { updates: receiver, cancel, waiting })
     }
 }
 
 /// The error when the inference thread has ended.
 pub(crate) fn ended() -> Error {
     Error::Stopped { reason: StopReason::Cancelled, partial: None }
-}
-
-/// Decodes on a blocking thread, and measures the milliseconds. `None` if the decoder panicked.
-pub(crate) async fn decoded<E: Send + 'static>(
-    decode: impl FnOnce() -> Result<Waveform, E> + Send + 'static,
-) -> Option<Result<(Waveform, f64), E>> {
-    let started = Instant::now();
-    let decoded = tokio::task::spawn_blocking(decode).await.ok()?;
-    Some(decoded.map(|audio| (audio, started.elapsed().as_secs_f64() * 1000.0)))
 }
 
 /// Runs one short inference on a hum.
@@ -213,11 +214,11 @@ fn prime(transcriber: &Transcriber) -> Result<()> {
 fn serve(transcriber: &Transcriber, waiting: &mpsc::Receiver<Job>, metrics: &Metrics, observer: &Observer) {
     while let Ok(job) = waiting.recv() {
         let waited = job.since.elapsed();
-        if job.cancel.is_cancelled() {
-            continue;
-        }
+        let recording = job.waiting.lock().unwrap_or_else(PoisonError::into_inner).0.take();
+        // The client may have left.
+        let Some(recording) = recording else { continue };
         // A bug must cost one request, not the service.
-        let Ok(result) = catch_unwind(AssertUnwindSafe(|| transcribe(transcriber, &job))) else {
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| transcribe(transcriber, &job, recording))) else {
             // The client sees that the updates end.
             tracing::error!(request_id = &*job.request_id, "the transcription panicked");
             continue;
@@ -228,13 +229,15 @@ fn serve(transcriber: &Transcriber, waiting: &mpsc::Receiver<Job>, metrics: &Met
                 tracing::error!(request_id = &*job.request_id, "the host's observer panicked");
             }
         }
+        // The place is free before the client hears of it, however slowly the client reads.
+        job.waiting.lock().unwrap_or_else(PoisonError::into_inner).1 = None;
         // The client may have gone away.
         let _ = job.updates.send(Update::Done(result));
     }
 }
 
-fn transcribe(transcriber: &Transcriber, job: &Job) -> Result<Transcript> {
-    let Recording { ref audio, audio_ms, language, beams, words, deadline } = job.recording;
+fn transcribe(transcriber: &Transcriber, job: &Job, recording: Recording) -> Result<Transcript> {
+    let Recording { audio, audio_ms, language, beams, words, deadline } = recording;
     let default = transcriber.checkpoint().generation();
     let generation = beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() });
     let mut tell = |segment: &Segment| {
@@ -251,7 +254,7 @@ fn transcribe(transcriber: &Transcriber, job: &Job) -> Result<Transcript> {
         on_segment: Some(&mut tell),
         ..Default::default()
     };
-    let mut transcript = transcriber.transcribe_with(audio, language, options)?;
+    let mut transcript = transcriber.transcribe_with(&audio, language, options)?;
     transcript.timings.add_audio(audio_ms);
     Ok(transcript)
 }

@@ -22,16 +22,22 @@ use utoipa::ToSchema;
 
 use super::{
     Shared,
+    accept::prefers,
     answer::{AnswerSegment, SpeechAnswer, respond},
-    engine::{Recording, Running, Update, decoded},
+    body::refuse,
+    clients::ClientGuard,
+    decoding::Decoders,
+    engine::{Recording, Running, Update},
+    fields::SpeechOptions,
     metrics::CONTENT_TYPE,
-    observe::{ClientGuard, Deadline, RequestId, client},
+    observe::{Deadline, RequestId},
     problem::{Partial, Problem, ProblemBody},
-    request::{Speech, SpeechBytes, SpeechForm, SpeechJson, SpeechOptions, drain},
+    request::{Speech, SpeechBytes, SpeechForm, SpeechJson},
 };
 use crate::{
     audio,
     backend::Backend,
+    cancel::CancelToken,
     error::{Error, StopReason},
     format::OutputFormat,
     language::Language,
@@ -111,10 +117,6 @@ fn device(backend: Backend) -> &'static str {
     }
 }
 
-fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    headers.get_all(header::ACCEPT).iter().any(|value| value.to_str().is_ok_and(|value| value.contains(media_type)))
-}
-
 fn page(html: &'static str) -> Response {
     ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY), (header::VARY, "accept")], Html(html)).into_response()
 }
@@ -122,7 +124,7 @@ fn page(html: &'static str) -> Response {
 /// The service: a web page for browsers, JSON for others.
 #[utoipa::path(get, path = "/", tag = "service", responses((status = 200, description = "The service", body = ServiceInfo)))]
 pub(crate) async fn index(headers: HeaderMap) -> Response {
-    if accepts(&headers, "text/html") {
+    if prefers(&headers, "text/html", "application/json") {
         return page(include_str!("page.html"));
     }
     let info = ServiceInfo {
@@ -201,7 +203,7 @@ pub(crate) async fn supported_languages(State(shared): State<Arc<Shared>>) -> Re
 /// Counters and histograms, for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.metrics.text()).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.metrics.text(shared.budget.used())).into_response()
 }
 
 pub(crate) async fn docs() -> Response {
@@ -244,13 +246,14 @@ pub(crate) async fn method_not_allowed() -> Problem {
             (String = "text/event-stream")
         )),
         (status = 400, description = "An unreadable form or JSON, or an upload corrupted on its way", body = ProblemBody),
+        (status = 401, description = "The service asks for an API key", body = ProblemBody),
         (status = 408, description = "The body did not arrive in time", body = ProblemBody),
         (status = 413, description = "Too large or too long", body = ProblemBody),
         (status = 415, description = "The type of the body or of the recording is not supported", body = ProblemBody),
         (status = 422, description = "An invalid field or recording", body = ProblemBody),
         (status = 429, description = "This client has too many requests in flight", body = ProblemBody),
         (status = 500, description = "An error of the service", body = ProblemBody),
-        (status = 503, description = "The queue is full; see `retry-after`", body = ProblemBody),
+        (status = 503, description = "The queue, or the memory for bodies, is full; see `retry-after`", body = ProblemBody),
         (status = 504, description = "Deadline exceeded; `partial` has the segments that were finished", body = ProblemBody)
     )
 )]
@@ -260,21 +263,21 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
     let deadline = request.extensions().get::<Deadline>().map_or(latest, |deadline| deadline.0.min(latest));
     let id = request.extensions().get::<RequestId>().cloned();
     let id = id.map_or_else(|| "".into(), |id| id.0);
-    let streamed = accepts(request.headers(), "text/event-stream");
-    // First a place in the queue, so that refused bodies take no memory.
-    let place = shared.enter(client(&request)).and_then(|client| Ok((client, shared.engine.slot()?)));
-    let (client, slot) = match place {
-        Ok(place) => place,
-        Err(problem) => {
-            drain(request.into_body().into_data_stream(), settings.max_body_bytes).await;
-            return Err(problem);
-        }
+    let streamed = prefers(request.headers(), "text/event-stream", "application/json");
+    // Who would be refused later is refused now, so that the body takes no memory.
+    let early = shared.enter(&request).and_then(|client| shared.engine.has_place().map(|()| client));
+    let client = match early {
+        Ok(client) => client,
+        Err(problem) => return Err(refuse(problem, request, &shared).await),
     };
     let prepared = async {
-        let Speech { audio, hint, options } = Speech::read(request, settings).await?;
+        let Speech { audio, hint, options } = Speech::read(request, &shared).await?;
         let language = shared.known(options.language()?)?;
-        let max = settings.max_audio;
-        let decoded = decoded(move || Speech::decode(audio, hint.as_deref(), max)).await;
+        // Only now, so that slow senders do not keep others out.
+        let slot = shared.engine.slot()?;
+        let decoding = Decoders::options(settings.max_audio);
+        let decode = move |cancel: &CancelToken| Speech::decode(audio, hint.as_deref(), &decoding, cancel);
+        let decoded = shared.decoders.run(deadline, decode).await;
         let (audio, audio_ms) = decoded.ok_or_else(Problem::internal)??;
         let (beams, words) = (options.beams, options.words || options.format.uses_words());
         let recording = Recording { audio, audio_ms, language, beams, words, deadline };

@@ -55,6 +55,7 @@ pub(crate) struct Metrics {
     audio: Seconds,
     real_time_factor: Histogram,
     pub(crate) in_flight: Gauge,
+    body_bytes: Gauge,
     load: Gauge<f64, AtomicU64>,
     /// Whether nothing has been transcribed yet.
     cold: AtomicBool,
@@ -73,6 +74,7 @@ impl Metrics {
             audio: Seconds::default(),
             real_time_factor: Histogram::new(exponential_buckets(0.01, 1.6, 14)),
             in_flight: Gauge::default(),
+            body_bytes: Gauge::default(),
             load: Gauge::default(),
             cold: AtomicBool::new(true),
             registry: Mutex::new(Registry::with_prefix("indic_seamless")),
@@ -88,12 +90,14 @@ impl Metrics {
             metrics.real_time_factor.clone(),
         );
         registry.register("in_flight", "Requests under way", metrics.in_flight.clone());
+        registry.register("body_bytes", "Memory of bodies that are received or wait", metrics.body_bytes.clone());
         registry.register("load_seconds", "Loading and warming up the model", metrics.load.clone());
         metrics
     }
 
-    /// For Prometheus.
-    pub(crate) fn text(&self) -> String {
+    /// For Prometheus. `body_bytes` is what bodies hold now.
+    pub(crate) fn text(&self, body_bytes: usize) -> String {
+        self.body_bytes.set(i64::try_from(body_bytes).unwrap_or(i64::MAX));
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         // Writing to a string cannot fail.

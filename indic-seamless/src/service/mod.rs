@@ -4,18 +4,13 @@
 //! ```no_run
 //! use indic_seamless::{
 //!     Transcriber,
-//!     service::{Service, Settings, serve, termination},
+//!     service::{Service, Settings, termination},
 //! };
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let service = Service::start(Settings::from_env()?, || Transcriber::from_dir("indic-int8"))?;
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
-//! let stop = service.clone();
-//! let shutdown = async move {
-//!     termination().await;
-//!     stop.end();
-//! };
-//! serve(listener, service.router(), shutdown).await?;
+//! service.serve(listener, service.router(), termination()).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -30,29 +25,35 @@
 //! | `GET /metrics` | metrics for Prometheus |
 //!
 //! The model runs on a thread of its own, one request at a time with all cores. Up to [`queue`](Settings::queue) requests wait
-//! for it; further ones get 503 with `Retry-After` before their bodies are read. Errors are [`Problem`]s,
-//! `{"detail", "code", "request_id"}`. The log never contains audio or text.
+//! for it, from when their bodies have come; further ones get 503 with `Retry-After`, before their bodies are read if the queue
+//! is full already. Errors are [`Problem`]s, `{"detail", "code", "request_id"}`. The log never contains audio or text.
 
+mod accept;
 mod answer;
+mod body;
+mod budget;
+mod clients;
+mod connections;
+mod decoding;
 mod encoded;
 mod engine;
+mod fields;
+mod form;
 mod handlers;
+mod json;
+mod keys;
 mod measurements;
 mod metrics;
 mod observe;
 mod openapi;
+mod patient;
 mod problem;
+mod quote;
 mod request;
 mod server;
 mod settings;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -61,6 +62,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
+use tokio::sync::watch;
 use tower::util::MapRequest;
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -70,6 +72,7 @@ use uuid::Uuid;
 
 pub use self::{
     answer::SpeechAnswer,
+    keys::ApiKeys,
     measurements::Measurements,
     observe::Deadline,
     problem::{Problem, code},
@@ -77,13 +80,17 @@ pub use self::{
     settings::Settings,
 };
 use self::{
-    engine::{Engine, Recording, Update, decoded, ended},
+    budget::Budget,
+    clients::{Client, ClientGuard, Clients},
+    decoding::Decoders,
+    engine::{Engine, Recording, Update, ended},
+    keys::with_key,
     measurements::Observer,
     metrics::Metrics,
-    observe::{ClientGuard, Clients, observe, panicked},
+    observe::{observe, panicked},
 };
 use crate::{
-    audio::AudioOptions,
+    cancel::CancelToken,
     error::{Error, Result, StopReason},
     language::Language,
     transcriber::Transcriber,
@@ -103,16 +110,20 @@ pub(crate) struct Shared {
     engine: Engine,
     metrics: Arc<Metrics>,
     clients: Arc<Clients>,
-    ending: AtomicBool,
+    budget: Arc<Budget>,
+    decoders: Decoders,
+    /// Since when the service is shutting down.
+    ending: watch::Sender<Option<Instant>>,
 }
 
 impl Shared {
     /// Counts a request in flight for its client.
-    fn enter(&self, client: String) -> Result<Option<ClientGuard>, Problem> {
+    fn enter(&self, request: &Request) -> Result<Option<ClientGuard>, Problem> {
         let limit = self.settings.per_client;
         if limit == 0 {
             return Ok(None);
         }
+        let client = Client::of(request, self.settings.trusted_proxy_header.as_deref());
         self.clients.enter(client, limit).map(Some).ok_or_else(|| {
             self.metrics.refused("client");
             Problem::too_many_requests(format!("this client has {limit} requests in flight, which is the limit"))
@@ -130,7 +141,7 @@ impl Shared {
     }
 
     fn ending(&self) -> bool {
-        self.ending.load(Ordering::Relaxed)
+        self.ending.borrow().is_some()
     }
 }
 
@@ -166,11 +177,13 @@ impl Service {
         observer: impl Fn(&Measurements<'_>) + Send + Sync + 'static,
     ) -> Result<Self> {
         cors(&settings)?;
+        settings.check()?;
         let metrics = Arc::new(Metrics::new());
         let observer: Box<Observer> = Box::new(observer);
         let engine = Engine::start(settings.queue, metrics.clone(), observer, load)?;
-        let (clients, ending) = (Arc::default(), AtomicBool::new(false));
-        Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, ending })))
+        let (budget, decoders) = (Budget::new(settings.max_waiting_bytes), Decoders::new());
+        let (clients, ending) = (Arc::default(), watch::Sender::new(None));
+        Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, budget, decoders, ending })))
     }
 
     /// Waits until the model is loaded and warmed up.
@@ -182,9 +195,19 @@ impl Service {
         self.0.engine.ready().await
     }
 
-    /// Makes `/ready` answer 503 from now on, so that a load balancer sends no more requests. Those in flight continue.
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Makes `/ready` answer 503 from now on, so that a load balancer sends no more requests. Those in flight continue; bodies that
+    /// are still being sent must come within [`Settings::body_timeout`]. [`serve`](Self::serve) calls this.
     pub fn end(&self) {
-        self.0.ending.store(true, Ordering::Relaxed);
+        self.0.ending.send_if_modified(|since| {
+            let first = since.is_none();
+            since.get_or_insert_with(Instant::now);
+            first
+        });
     }
 
     /// The endpoints, as a router that can be served as it is, mounted under a path, or merged into another application.
@@ -202,21 +225,25 @@ impl Service {
         self.router_with(Router::new())
     }
 
-    /// The endpoints and those of a host, which get the same request ids, logs, metrics and [`Problem`] bodies.
+    /// The endpoints and those of a host, which get the same request ids, logs, metrics and [`Problem`] bodies, and need the same
+    /// [API keys](Settings::api_keys).
     pub fn router_with(&self, more: Router) -> Router {
         let shared = self.0.clone();
-        let router = Router::new()
+        let open = Router::new()
             .route("/", get(handlers::index))
             .route("/health", get(handlers::health))
             .route("/ready", get(handlers::ready))
+            .route("/openapi.json", get(openapi::openapi))
+            .route("/docs", get(handlers::docs))
+            .route("/redoc", get(handlers::redoc));
+        let guarded = Router::new()
             .route("/limits", get(handlers::limits))
             .route("/supported-languages", get(handlers::supported_languages))
             .route("/speech-to-text", post(handlers::speech_to_text))
             .route("/metrics", get(handlers::metrics))
-            .route("/openapi.json", get(openapi::openapi))
-            .route("/docs", get(handlers::docs))
-            .route("/redoc", get(handlers::redoc));
-        let router = self.around(router.merge(more.with_state(()))).with_state(shared);
+            .merge(more.with_state(()))
+            .route_layer(from_fn_with_state(shared.clone(), with_key));
+        let router = self.around(open.merge(guarded)).with_state(shared);
         let prefix = self.0.settings.root_path.clone();
         if prefix.is_empty() {
             return router;
@@ -235,8 +262,9 @@ impl Service {
         let shared = &self.0;
         let work = async {
             let slot = shared.engine.turn().await?;
-            let max = shared.settings.max_audio;
-            let decoded = decoded(move || AudioOptions::new().max_duration(max).from_bytes(audio, None)).await;
+            let options = Decoders::options(shared.settings.max_audio);
+            let decode = move |cancel: &CancelToken| options.reader_from_bytes(audio, None)?.into_waveform(cancel);
+            let decoded = shared.decoders.run(deadline, decode).await;
             let (audio, audio_ms) = decoded.ok_or_else(ended)??;
             let id = Uuid::new_v4().to_string().into();
             let recording = Recording { audio, audio_ms, language, beams: None, words: true, deadline };
@@ -299,7 +327,7 @@ fn cors(settings: &Settings) -> Result<Option<CorsLayer>> {
             AllowOrigin::list(values.collect::<Result<Vec<_>>>()?)
         }
     };
-    let named = [header::CONTENT_TYPE, header::ACCEPT, HeaderName::from_static("x-api-key")];
+    let named = [header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, HeaderName::from_static("x-api-key")];
     let told = [header::RETRY_AFTER, HeaderName::from_static("x-request-id")];
     let methods = [Method::GET, Method::POST, Method::OPTIONS];
     let layer = CorsLayer::new().allow_origin(allowed).allow_methods(methods);

@@ -1,16 +1,11 @@
 //! Middleware around every request: its id, its log line, its metrics, the body of its problem.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json,
     body::Body,
-    extract::{ConnectInfo, MatchedPath, Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -40,46 +35,6 @@ impl RequestId {
 /// request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Instant);
-
-/// How many requests each client has in flight.
-#[derive(Debug, Default)]
-pub(crate) struct Clients(Mutex<HashMap<String, usize>>);
-
-/// A request in flight, until dropped.
-#[derive(Debug)]
-pub(crate) struct ClientGuard(Arc<Clients>, String);
-
-impl Clients {
-    /// Counts a request; `None` if the client has `limit` in flight.
-    pub(crate) fn enter(self: &Arc<Self>, client: String, limit: usize) -> Option<ClientGuard> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(client.clone()).or_default();
-        if *count >= limit {
-            return None;
-        }
-        *count += 1;
-        Some(ClientGuard(self.clone(), client))
-    }
-}
-
-impl Drop for ClientGuard {
-    fn drop(&mut self) {
-        let mut counts = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.1) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.1);
-            }
-        }
-    }
-}
-
-/// The client of a request: its API key, or else its address.
-pub(crate) fn client(request: &Request) -> String {
-    let key = request.headers().get("x-api-key").and_then(|value| value.to_str().ok());
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-    key.map(str::to_owned).or(address).unwrap_or_default()
-}
 
 /// The middleware.
 pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {

@@ -3,14 +3,18 @@
 use axum::Json;
 use utoipa::{
     Modify, OpenApi, PartialSchema,
-    openapi::{ContentBuilder, OpenApi as Description, RefOr},
+    openapi::{
+        ContentBuilder, OpenApi as Description, RefOr,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
 };
 
 use super::{
     answer::{AnswerSegment, SpeechAnswer},
+    fields::SpeechOptions,
     handlers,
     problem::{Partial, ProblemBody},
-    request::{SpeechBytes, SpeechForm, SpeechJson, SpeechOptions},
+    request::{SpeechBytes, SpeechForm, SpeechJson},
 };
 use crate::format::OutputFormat;
 
@@ -42,7 +46,7 @@ use crate::format::OutputFormat;
         SpeechJson,
         SpeechOptions
     )),
-    modifiers(&Formats),
+    modifiers(&Formats, &Keys),
     tags(
         (name = "speech", description = "Recordings to text"),
         (name = "service", description = "State of the service")
@@ -67,5 +71,21 @@ impl Modify for Formats {
             let content = ContentBuilder::new().schema(Some(String::schema())).build();
             answer.content.insert(format.media_type().to_owned(), RefOr::T(content));
         }
+    }
+}
+
+/// Says where an API key goes, if the service asks for one.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, description: &mut Description) {
+        let components = description.components.get_or_insert_default();
+        let header = ApiKey::Header(ApiKeyValue::with_description("x-api-key", "If the service asks for an API key"));
+        components.add_security_scheme("key", SecurityScheme::ApiKey(header));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let none: [String; 0] = [];
+        let either = ["key", "bearer"].map(|name| SecurityRequirement::new(name, none.clone()));
+        description.security = Some([SecurityRequirement::default()].into_iter().chain(either).collect());
     }
 }

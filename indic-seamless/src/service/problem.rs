@@ -7,7 +7,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::AnswerSegment;
+use super::{answer::AnswerSegment, quote};
 use crate::{error::Error, transcript::Segment};
 
 /// Seconds after which a refused client may try again.
@@ -71,9 +71,10 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem. `code` is for programs and must never change; `detail` is for people to read.
+    /// A problem. `code` is for programs and must never change; `detail` is for people to read. Beyond 2,000 bytes it is cut,
+    /// since it may quote what was sent.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), partial: None }
+        Self { status, code, detail: quote::detail(detail.into()), partial: None }
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
@@ -86,6 +87,10 @@ impl Problem {
 
     pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
     pub(crate) fn body_too_large(limit: usize) -> Self {
@@ -128,7 +133,7 @@ impl Problem {
 pub fn code(error: &Error) -> Option<&'static str> {
     Some(match error.cause() {
         Error::UnsupportedAudio { .. } => "unsupported_audio",
-        Error::AudioTooLong { .. } => "audio_too_long",
+        Error::AudioTooLong { .. } | Error::TooManySamples { .. } => "audio_too_long",
         Error::DamagedAudio { .. } | Error::InvalidSample { .. } => "damaged_audio",
         Error::NoAudio { .. } => "no_audio",
         Error::AudioTooShort { .. } => "audio_too_short",
@@ -147,7 +152,7 @@ impl From<Error> for Problem {
         };
         let status = match error.cause() {
             Error::UnsupportedAudio { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Error::AudioTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::AudioTooLong { .. } | Error::TooManySamples { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self::new(status, code, error.cause().to_string())
@@ -159,6 +164,9 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(self);
         response

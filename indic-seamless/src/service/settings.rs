@@ -2,6 +2,9 @@
 
 use std::{env, str::FromStr, time::Duration};
 
+use axum::http::HeaderName;
+
+use super::keys::ApiKeys;
 use crate::error::{Error, Result};
 
 /// Limits and behaviour of the service.
@@ -18,17 +21,38 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// The longest recording, `INDIC_SEAMLESS_MAX_AUDIO_S`.
     pub max_audio: Duration,
-    /// How many requests may wait while one is processed, `INDIC_SEAMLESS_QUEUE`. Each may hold a body and a recording of
-    /// the sizes above.
+    /// The memory of all bodies that are being received or wait, `INDIC_SEAMLESS_MAX_WAITING_BYTES`. At least twice the largest
+    /// body, since a recording in JSON is there twice while it is decoded.
+    pub max_waiting_bytes: usize,
+    /// How many requests may wait while one is processed, `INDIC_SEAMLESS_QUEUE`. A request has its place once its whole body has
+    /// come.
     pub queue: usize,
-    /// How many requests one client may have in flight, `INDIC_SEAMLESS_PER_CLIENT`; 0 for no limit. A client is identified
-    /// by its API key, or else by its address.
+    /// How many requests one client may have in flight, `INDIC_SEAMLESS_PER_CLIENT`; 0 for no limit. A client is an API key of
+    /// [`api_keys`](Self::api_keys), or else an address; of IPv6, a network of 64 bits.
     pub per_client: usize,
+    /// The header in which a proxy in front puts the address of the client, such as `x-forwarded-for`,
+    /// `INDIC_SEAMLESS_TRUSTED_PROXY_HEADER`. The last address in it counts. Set it only if nobody can reach the service but
+    /// through the proxy: otherwise clients can invent addresses.
+    pub trusted_proxy_header: Option<String>,
+    /// Who may use the service, `INDIC_SEAMLESS_API_KEYS` (the path of a [file](ApiKeys)); everybody if `None`. The state of the
+    /// service (`/health`, `/ready`), its page and its description stay open.
+    pub api_keys: Option<ApiKeys>,
     /// How long a request may take after its arrival, `INDIC_SEAMLESS_DEADLINE_S`. A host may set an earlier
     /// [`Deadline`](super::Deadline) for each request.
     pub deadline: Duration,
-    /// How long a client may pause while it sends a body, `INDIC_SEAMLESS_BODY_TIMEOUT_S`.
+    /// How long a client may pause while it sends a body, `INDIC_SEAMLESS_BODY_TIMEOUT_S`. After this time it must also have sent
+    /// 1 KiB a second on average.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of an answer, `INDIC_SEAMLESS_WRITE_TIMEOUT_S`.
+    pub write_timeout: Duration,
+    /// How long a connection without a request is kept, `INDIC_SEAMLESS_KEEP_ALIVE_S`. It must be longer than a load balancer
+    /// keeps it, or some requests are lost.
+    pub keep_alive: Duration,
+    /// For how long `/ready` answers 503 on shutdown before connections are refused, `INDIC_SEAMLESS_DRAIN_S`: the time that a load
+    /// balancer needs to notice.
+    pub drain: Duration,
+    /// How long requests in flight may then still take, `INDIC_SEAMLESS_GRACE_S`.
+    pub grace: Duration,
     /// Origins whose pages may read answers, `INDIC_SEAMLESS_CORS_ORIGINS`: none, `*`, or a comma-separated list.
     /// Credentials are never allowed.
     pub cors_origins: Vec<String>,
@@ -41,10 +65,17 @@ impl Default for Settings {
         Self {
             max_body_bytes: 50 * 1024 * 1024,
             max_audio: Duration::from_secs(900),
+            max_waiting_bytes: 256 * 1024 * 1024,
             queue: 8,
             per_client: 0,
+            trusted_proxy_header: None,
+            api_keys: None,
             deadline: Duration::from_secs(300),
             body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
+            drain: Duration::ZERO,
+            grace: Duration::from_secs(300),
             cors_origins: Vec::new(),
             root_path: String::new(),
         }
@@ -77,13 +108,38 @@ impl Settings {
         Ok(Self {
             max_body_bytes: number("INDIC_SEAMLESS_MAX_BODY_BYTES")?.unwrap_or(self.max_body_bytes),
             max_audio: seconds("INDIC_SEAMLESS_MAX_AUDIO_S")?.unwrap_or(self.max_audio),
+            max_waiting_bytes: number("INDIC_SEAMLESS_MAX_WAITING_BYTES")?.unwrap_or(self.max_waiting_bytes),
             queue: number("INDIC_SEAMLESS_QUEUE")?.unwrap_or(self.queue),
             per_client: number("INDIC_SEAMLESS_PER_CLIENT")?.unwrap_or(self.per_client),
+            trusted_proxy_header: text("INDIC_SEAMLESS_TRUSTED_PROXY_HEADER").or(self.trusted_proxy_header),
+            api_keys: match text("INDIC_SEAMLESS_API_KEYS") {
+                Some(path) => Some(ApiKeys::from_file(path)?),
+                None => self.api_keys,
+            },
             deadline: seconds("INDIC_SEAMLESS_DEADLINE_S")?.unwrap_or(self.deadline),
             body_timeout: seconds("INDIC_SEAMLESS_BODY_TIMEOUT_S")?.unwrap_or(self.body_timeout),
+            write_timeout: seconds("INDIC_SEAMLESS_WRITE_TIMEOUT_S")?.unwrap_or(self.write_timeout),
+            keep_alive: seconds("INDIC_SEAMLESS_KEEP_ALIVE_S")?.unwrap_or(self.keep_alive),
+            drain: seconds_or_none("INDIC_SEAMLESS_DRAIN_S")?.unwrap_or(self.drain),
+            grace: seconds_or_none("INDIC_SEAMLESS_GRACE_S")?.unwrap_or(self.grace),
             cors_origins: text("INDIC_SEAMLESS_CORS_ORIGINS").map_or(self.cors_origins, |text| list(&text)),
             root_path: text("INDIC_SEAMLESS_ROOT_PATH").map_or(self.root_path, |text| root_path(&text)),
         })
+    }
+
+    /// Checks what could not be meant.
+    pub(super) fn check(&self) -> Result<()> {
+        let least = self.max_body_bytes.saturating_mul(2);
+        if self.max_waiting_bytes < least {
+            let wanted = format!("at least {least}, twice the largest body");
+            return Err(invalid("max_waiting_bytes", &self.max_waiting_bytes.to_string(), &wanted));
+        }
+        match &self.trusted_proxy_header {
+            Some(name) if HeaderName::from_bytes(name.as_bytes()).is_err() => {
+                Err(invalid("trusted_proxy_header", name, "the name of a header, such as x-forwarded-for"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -101,9 +157,16 @@ fn number<T: FromStr>(name: &'static str) -> Result<Option<T>> {
 }
 
 fn seconds(name: &'static str) -> Result<Option<Duration>> {
+    match seconds_or_none(name)? {
+        Some(Duration::ZERO) => Err(invalid(name, "0", "a number of seconds above 0")),
+        duration => Ok(duration),
+    }
+}
+
+fn seconds_or_none(name: &'static str) -> Result<Option<Duration>> {
     let Some(seconds) = number::<f64>(name)? else { return Ok(None) };
-    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
-    duration.map(Some).ok_or_else(|| invalid(name, &seconds.to_string(), "a number of seconds above 0"))
+    let duration = Duration::try_from_secs_f64(seconds);
+    duration.map(Some).map_err(|_| invalid(name, &seconds.to_string(), "a number of seconds"))
 }
 
 fn list(text: &str) -> Vec<String> {

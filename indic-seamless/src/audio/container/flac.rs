@@ -34,7 +34,9 @@ impl Container for Flac {
     }
 
     fn walk(source: &mut AudioSource) -> Result<Self, AudioError> {
-        Ok(Self { survey: Survey::of(&mut FlacDemuxer::new(source, false)?)? })
+        // Where a frame ends is only known once it is decoded.
+        let most = source.max_samples;
+        Ok(Self { survey: Survey::within(&mut FlacDemuxer::new(source, false)?, most)? })
     }
 
     fn faults(&self) -> &[Fault] {

@@ -26,12 +26,25 @@ pub(super) struct Survey {
 impl Survey {
     /// Runs through all packets of a demuxer whose time stamps count samples.
     pub(super) fn of(demuxer: &mut dyn Demuxer) -> Result<Self, AudioError> {
+        Self::within(demuxer, u64::MAX)
+    }
+
+    /// Like [`of`](Self::of), with at most `most` samples of all channels.
+    pub(super) fn within(demuxer: &mut dyn Demuxer, most: u64) -> Result<Self, AudioError> {
         let mut survey = Self { tracks: 1, ..Self::default() };
-        let mut rate = rate(demuxer);
+        let (mut rate, mut channels, mut all) = (rate(demuxer), channels(demuxer), 0_u64);
+        let promised = demuxer.track().and_then(|track| track.frames()).unwrap_or(0);
+        if promised.saturating_mul(channels) > most {
+            return Err(AudioError::TooManySamples { limit: most });
+        }
         loop {
             match demuxer.next() {
                 Ok(Demuxed::Packet(packet) | Demuxed::Part(packet, _)) => {
                     let samples = packet.dur.get();
+                    all = all.saturating_add(samples.saturating_mul(channels));
+                    if all > most {
+                        return Err(AudioError::TooManySamples { limit: most });
+                    }
                     survey.seconds += samples as f64 / f64::from(rate);
                     if survey.tracks == 1 {
                         survey.first += samples;
@@ -39,7 +52,7 @@ impl Survey {
                 }
                 Ok(Demuxed::NewTracks) => {
                     survey.tracks += 1;
-                    rate = self::rate(demuxer);
+                    (rate, channels) = (self::rate(demuxer), self::channels(demuxer));
                 }
                 Ok(Demuxed::Fault(fault)) if survey.faults.len() < MAX_FAULTS => survey.faults.push(fault),
                 Ok(Demuxed::Fault(_)) => {}
@@ -66,4 +79,9 @@ pub(super) fn estimate<'a, D: Demuxer>(
 /// The rate of the track by its headers, in Hz.
 fn rate(demuxer: &dyn Demuxer) -> u32 {
     demuxer.track().and_then(|track| track.rate()).unwrap_or(0).max(1)
+}
+
+/// The number of channels of the track by its headers.
+fn channels(demuxer: &dyn Demuxer) -> u64 {
+    demuxer.track().and_then(|track| track.channels()).unwrap_or(1) as u64
 }

@@ -1,0 +1,162 @@
+//! Connections of the listener: those that say nothing, read nothing or wait, and the end of the service.
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use indic_seamless::service::{Service, Settings};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use crate::{CLIP, HINDI, start};
+
+/// A service that listens.
+struct Listening {
+    address: std::net::SocketAddr,
+    end: Option<oneshot::Sender<()>>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Listening {
+    async fn start(settings: Settings) -> Self {
+        let service: Service = start(settings);
+        service.ready().await.expect("loaded");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (end, ended) = oneshot::channel::<()>();
+        let router: Router = service.router();
+        let server = tokio::spawn(async move { service.serve(listener, router, async { drop(ended.await) }).await });
+        Self { address, end: Some(end), server }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("connected")
+    }
+
+    /// Asks on a connection of its own.
+    async fn get(&self, path: &str) -> String {
+        let mut stream = self.connect().await;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
+    fn end(&mut self) {
+        drop(self.end.take());
+    }
+}
+
+/// The head of a request with a body.
+fn head(length: usize, more: &str) -> Vec<u8> {
+    let head = "POST /speech-to-text?target_lang=hin&format=text HTTP/1.1\r\nhost: x\r\ncontent-type: audio/wav";
+    format!("{head}\r\ncontent-length: {length}\r\n{more}\r\n").into_bytes()
+}
+
+/// Whatever comes within a second.
+async fn received(stream: &mut TcpStream) -> String {
+    let mut bytes = vec![0; 4096];
+    let count = timeout(Duration::from_secs(1), stream.read(&mut bytes)).await.expect("in time").expect("read");
+    String::from_utf8_lossy(&bytes[..count]).into_owned()
+}
+
+#[tokio::test]
+async fn who_asks_before_sending_is_answered_by_the_limits() {
+    let service = Listening::start(Settings { max_body_bytes: 50_000, ..Settings::default() }).await;
+    let mut client = service.connect().await;
+    client.write_all(&head(60_000, "expect: 100-continue\r\n")).await.expect("sent");
+    let answer = received(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let mut client = service.connect().await;
+    client.write_all(&head(CLIP.len(), "expect: 100-continue\r\nconnection: close\r\n")).await.expect("sent");
+    assert_eq!(received(&mut client).await, "HTTP/1.1 100 Continue\r\n\r\n");
+    client.write_all(CLIP).await.expect("sent");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(HINDI), "{answer}");
+}
+
+#[tokio::test]
+async fn silent_connections_end_and_useful_ones_are_kept() {
+    let service = Listening::start(Settings::default()).await;
+    let (mut silent, mut kept) = (service.connect().await, service.connect().await);
+    let ask = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    kept.write_all(ask).await.expect("sent");
+    assert!(received(&mut kept).await.starts_with("HTTP/1.1 200 "));
+    let begun = Instant::now();
+    let ended = timeout(Duration::from_secs(20), silent.read(&mut [0; 16])).await.expect("in time");
+    assert!(!matches!(ended, Ok(1..)) && begun.elapsed() > Duration::from_secs(10), "{ended:?}");
+    // Longer than a new connection may be silent.
+    sleep(Duration::from_secs(16).saturating_sub(begun.elapsed())).await;
+    kept.write_all(ask).await.expect("sent");
+    assert!(received(&mut kept).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_given_up() {
+    let service = Listening::start(Settings { write_timeout: Duration::from_millis(300), ..Settings::default() }).await;
+    let mut client = service.connect().await;
+    // More answers than fit into the buffers on the way, and no end of requests.
+    let requests = b"GET /docs HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let sent = timeout(Duration::from_secs(10), async {
+        loop {
+            if let Err(error) = client.write_all(&requests).await {
+                return error;
+            }
+        }
+    });
+    sent.await.expect("the connection is closed");
+    assert!(service.get("/health").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn readiness_ends_before_connections_are_refused() {
+    let mut service = Listening::start(Settings { drain: Duration::from_millis(700), ..Settings::default() }).await;
+    assert!(service.get("/ready").await.starts_with("HTTP/1.1 200 "));
+    service.end();
+    sleep(Duration::from_millis(200)).await;
+    assert!(service.get("/ready").await.starts_with("HTTP/1.1 503 "));
+    assert!(service.get("/health").await.starts_with("HTTP/1.1 200 "));
+    timeout(Duration::from_secs(5), &mut service.server).await.expect("in time").expect("no panic").expect("no error");
+    assert!(TcpStream::connect(service.address).await.is_err(), "no new connections");
+}
+
+#[tokio::test]
+async fn slow_senders_do_not_hold_the_end_up() {
+    let settings = Settings { body_timeout: Duration::from_secs(1), ..Settings::default() };
+    let mut service = Listening::start(settings).await;
+    let mut client = service.connect().await;
+    client.write_all(&head(10_000_000, "")).await.expect("sent");
+    // Fast enough for the limits.
+    let (mut reader, mut writer) = client.into_split();
+    let sending = tokio::spawn(async move {
+        while writer.write_all(&[7; 500]).await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    sleep(Duration::from_millis(1500)).await;
+    service.end();
+    let mut answer = vec![0; 1024];
+    let count = timeout(Duration::from_secs(4), reader.read(&mut answer)).await.expect("in time").expect("an answer");
+    let answer = String::from_utf8_lossy(&answer[..count]);
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("shutting down"), "{answer}");
+    sending.abort();
+    timeout(Duration::from_secs(8), &mut service.server).await.expect("in time").expect("no panic").expect("no error");
+}
+
+#[tokio::test]
+async fn the_grace_ends_whatever_is_under_way() {
+    let mut service = Listening::start(Settings { grace: Duration::from_millis(300), ..Settings::default() }).await;
+    let mut client = service.connect().await;
+    client.write_all(&head(10_000_000, "")).await.expect("sent");
+    sleep(Duration::from_millis(100)).await;
+    service.end();
+    timeout(Duration::from_secs(3), &mut service.server).await.expect("in time").expect("no panic").expect("no error");
+    let closed = timeout(Duration::from_secs(1), client.read(&mut [0; 16])).await.expect("in time");
+    assert!(!matches!(closed, Ok(1..)), "{closed:?}");
+}

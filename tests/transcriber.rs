@@ -8,8 +8,8 @@ use std::{
 };
 
 use indic_seamless::{
-    CancelToken, Error, GenerationConfig, Language, Segmentation, StopReason, TokenEvent, TranscribeOptions,
-    Transcriber, Waveform,
+    CancelToken, EndReason, Error, GenerationConfig, Language, Segmentation, StopReason, TokenEvent, TranscribeOptions,
+    Transcriber, Waveform, segmentation::Clip,
 };
 
 fn clip() -> Waveform {
@@ -149,6 +149,23 @@ fn clips_without_two_frames_are_too_short() {
     }
     let audio = Waveform::from_samples(vec![0.1; 560], 16_000).expect("samples");
     transcriber.transcribe(&audio, language("eng")).expect("two frames");
+}
+
+#[test]
+fn a_clip_that_fails_ends_the_work_while_others_are_still_to_come() {
+    let transcriber = Transcriber::demo().expect("model");
+    let clip = |start: f64, samples: usize| {
+        let (end, samples) = (start + samples as f64 / 16_000.0, vec![0.1; samples]);
+        Clip { start, end, audio_start: start, samples, end_reason: EndReason::Pause }
+    };
+    let clips = [clip(0.0, 100), clip(1.0, 16_000), clip(3.0, 16_000)].into_iter().inspect(|_| {
+        // The first one fails meanwhile.
+        std::thread::sleep(Duration::from_millis(300));
+    });
+    let started = Instant::now();
+    let error = transcriber.transcribe_clips(clips, language("eng"), TranscribeOptions::default());
+    assert!(matches!(error, Err(Error::AudioTooShort { samples: 100, .. })), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -77,7 +77,7 @@ type Answer = FunctionResponse<Value, BodyDataStream>;
 
 #[cfg_attr(
     not(feature = "s3"),
-    expect(unused_variables, clippy::infallible_destructuring_match, reason = "HTTP is the only kind of event")
+    expect(clippy::infallible_destructuring_match, reason = "HTTP is the only kind of event")
 )]
 async fn answer(
     event: LambdaEvent<Box<RawValue>>,

@@ -162,13 +162,16 @@ impl Engine {
         Ok(cancel)
     }
 
+    /// Drops waiting recordings that were cancelled, and what they hold. [`submit`](Self::submit) does so, too.
+    pub(crate) fn sweep(&self) {
+        let gone = self.0.state().cancelled();
+        gone.into_iter().for_each(|task| (task.run)(&self.0.transcriber));
+    }
+
     /// Takes a recording up, or lets it wait.
     fn put(&self, task: Task) -> Result<()> {
+        self.sweep();
         let mut state = self.0.state();
-        // Who has gone does not count; what is told to them is of no interest to anybody.
-        let all = std::mem::take(&mut state.waiting).into_iter();
-        let (gone, waiting): (VecDeque<Task>, _) = all.partition(|task| task.cancel.is_cancelled());
-        state.waiting = waiting;
         if state.running < self.0.options.recordings.max(1) {
             let shared = Arc::clone(&self.0);
             let thread = thread::Builder::new().name("indic-seamless-recording".to_owned());
@@ -179,8 +182,6 @@ impl Engine {
         } else {
             return Err(Error::Busy { running: state.running, waiting: state.waiting.len() });
         }
-        drop(state);
-        gone.into_iter().for_each(|task| (task.run)(&self.0.transcriber));
         Ok(())
     }
 }
@@ -205,6 +206,14 @@ impl Shared {
 }
 
 impl State {
+    /// Takes out those that were cancelled. They have only to be told.
+    fn cancelled(&mut self) -> VecDeque<Task> {
+        let all = std::mem::take(&mut self.waiting).into_iter();
+        let (gone, waiting) = all.partition(|task| task.cancel.is_cancelled());
+        self.waiting = waiting;
+        gone
+    }
+
     /// The next recording; without one a thread ends.
     fn next(&mut self) -> Option<Task> {
         let urgent = self.waiting.iter().position(|task| task.priority == Priority::Interactive);

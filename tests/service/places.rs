@@ -11,7 +11,7 @@ use crate::{CLIP, ask, busy, form, get, post, stalled, with};
 
 #[tokio::test]
 async fn a_full_queue() {
-    let router = with(Settings { queue: 0, ..Settings::default() }).await;
+    let router = with(Settings { recordings: 1, queue: 0, ..Settings::default() }).await;
     let events = busy(&router).await;
     let refused = ask(&router, form(CLIP, &[("target_lang", "hin")])).await;
     refused.problem(503, "busy");
@@ -24,7 +24,7 @@ async fn a_full_queue() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_before_the_body() {
-    let router = with(Settings { queue: 0, ..Settings::default() }).await;
+    let router = with(Settings { recordings: 1, queue: 0, ..Settings::default() }).await;
     let _events = busy(&router).await;
     // The rest of the body is read for a while, so that the client reads the answer. This one sends nothing more.
     let (body, mut reading) = stalled();
@@ -36,7 +36,7 @@ async fn a_full_queue_refuses_before_the_body() {
 
 #[tokio::test]
 async fn slow_senders_take_no_place() {
-    let router = with(Settings { queue: 0, ..Settings::default() }).await;
+    let router = with(Settings { recordings: 1, queue: 0, ..Settings::default() }).await;
     let mut slow = Vec::new();
     for _ in 0..20 {
         let (body, reading) = stalled();
@@ -49,7 +49,7 @@ async fn slow_senders_take_no_place() {
 
 #[tokio::test]
 async fn who_leaves_while_waiting_frees_the_place_at_once() {
-    let router = with(Settings { queue: 1, ..Settings::default() }).await;
+    let router = with(Settings { recordings: 1, queue: 1, ..Settings::default() }).await;
     let events = busy(&router).await;
     let waiting = tokio::spawn(router.clone().oneshot(form(CLIP, &[])));
     sleep(Duration::from_millis(200)).await;

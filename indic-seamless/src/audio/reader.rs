@@ -12,10 +12,7 @@ use super::{
     container::supported, decode::Decoder, error::AudioError, options::AudioOptions, piece::Piece, source::AudioSource,
     waveform::Waveform,
 };
-use crate::{
-    cancel::CancelToken,
-    error::{Error, Result},
-};
+use crate::error::{Error, Result};
 
 /// The samples in a piece: a second.
 const PIECE: usize = Waveform::SAMPLE_RATE as usize;
@@ -113,14 +110,11 @@ impl AudioReader {
         self.live
     }
 
-    /// All pieces that have not been handed out, in one; [`Error::Stopped`] if the token says stop before the last one.
-    pub(crate) fn into_waveform(self, cancel: &CancelToken) -> Result<Waveform> {
+    /// All pieces that have not been handed out, in one.
+    pub(super) fn into_waveform(self) -> Result<Waveform> {
         let mut waveform = Waveform::empty();
         for piece in self {
             waveform.push(piece?);
-            if let Some(reason) = cancel.reason() {
-                return Err(Error::Stopped { reason, partial: None });
-            }
         }
         Ok(waveform)
     }

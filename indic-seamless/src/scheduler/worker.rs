@@ -5,14 +5,14 @@ use std::{
     mem,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, mpsc::Sender},
     time::{Duration, Instant},
 };
 
 use super::{
     Loaded, Source,
     inbox::{Call, Inbox, Task},
-    job::{Found, Job, News, Times, message},
+    job::{Event, Found, Job, News, Times, message},
     policy::{self, Asks, Next},
     search::{Search, step},
 };
@@ -36,6 +36,8 @@ pub(super) struct Worker<'a> {
     waiting: Vec<Waiting>,
     encoding: Vec<Underway<'a>>,
     searches: Vec<Search>,
+    /// Who waits for the clip that is being encoded, to be told of a panic.
+    at_work: Option<(Sender<Event>, usize)>,
     /// Room for the logits of a step.
     logits: Vec<f32>,
 }
@@ -65,6 +67,7 @@ impl<'a> Worker<'a> {
             waiting: Vec::new(),
             encoding: Vec::new(),
             searches: Vec::new(),
+            at_work: None,
             logits: Vec::new(),
         }
     }
@@ -80,7 +83,7 @@ impl<'a> Worker<'a> {
             }
             self.drop_stopped();
             match catch_unwind(AssertUnwindSafe(|| self.advance())) {
-                Ok(true) => {}
+                Ok(true) => self.at_work = None,
                 Ok(false) => return,
                 Err(panic) => self.fail_all(&message(&*panic)),
             }
@@ -122,6 +125,9 @@ impl<'a> Worker<'a> {
         let encoding = mem::take(&mut self.encoding).into_iter().map(|underway| underway.job);
         let searching = mem::take(&mut self.searches).into_iter().map(|search| search.job);
         waiting.chain(encoding).chain(searching).for_each(|job| job.tell(News::Panicked(said.to_owned())));
+        if let Some((events, number)) = self.at_work.take() {
+            let _ = events.send(Event { number, news: News::Panicked(said.to_owned()) });
+        }
     }
 
     fn next(&self) -> Next {
@@ -154,6 +160,7 @@ impl<'a> Worker<'a> {
         let waiting = self.waiting.remove(place);
         let asks = self.asks(&waiting, Instant::now());
         let Waiting { job, .. } = waiting;
+        self.at_work = Some((job.events.clone(), job.number));
         job.account.serve(job.seconds());
         if let Source::Encoded(encoded) = &job.source {
             let encoded = Encoded::clone(encoded);
@@ -183,6 +190,7 @@ impl<'a> Worker<'a> {
     /// Passes a layer of the encoder.
     fn encode(&mut self, place: usize) {
         let Underway { job, encoding, mut times, asks } = self.encoding.remove(place);
+        self.at_work = Some((job.events.clone(), job.number));
         if let Err(error) = self.loaded.checkpoint.check_unchanged() {
             return job.tell(News::Failed(error));
         }

@@ -1,41 +1,29 @@
-//! The thread that runs the model, and the requests that wait for it.
+//! The model, once it is loaded, and the requests that it works on or that wait for it.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc as tokio_mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::{measurements::Observer, metrics::Metrics, problem::Problem};
+use super::{measurements::Observer, metrics::Metrics, problem::Problem, settings::Settings};
 use crate::{
-    audio::Waveform,
+    audio::{AudioReader, Waveform},
     backend::{Backend, Precision},
     cancel::CancelToken,
+    engine::{Engine as Recordings, EngineOptions, Update},
     error::{Error, Result, StopReason},
     generation::GenerationConfig,
     language::Language,
     transcriber::{Retry, TranscribeOptions, Transcriber},
-    transcript::{Segment, Transcript},
 };
 
-/// News of a running transcription.
-#[derive(Debug)]
-pub(crate) enum Update {
-    /// The next segment is finished.
-    Segment(Segment),
-    /// The result; the last update.
-    Done(Result<Transcript>),
-}
-
-/// A recording and how to transcribe it.
-#[derive(Debug)]
-pub(crate) struct Recording {
-    pub(crate) audio: Waveform,
-    /// How long decoding it took.
-    pub(crate) audio_ms: f64,
+/// How to transcribe a recording.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
     pub(crate) language: Language,
     pub(crate) beams: Option<usize>,
     pub(crate) words: bool,
@@ -43,25 +31,17 @@ pub(crate) struct Recording {
     pub(crate) deadline: Instant,
 }
 
-/// A recording that waits for the model.
-#[derive(Debug)]
-struct Job {
-    request_id: Arc<str>,
-    waiting: Waiting,
-    cancel: CancelToken,
-    updates: tokio_mpsc::UnboundedSender<Update>,
-    since: Instant,
-}
-
-/// What a job takes until it is done, or its client leaves: the recording and the place in the queue.
-type Waiting = Arc<Mutex<(Option<Recording>, Option<Slot>)>>;
-
-/// A place in the queue, held by a request from when its body has come until its job is done.
+/// A place among the requests that the model works on or that wait, held from when a body has come until its recording is
+/// done.
 pub(crate) type Slot = OwnedSemaphorePermit;
 
-/// Facts about the loaded model.
+/// A place that is given back as soon as the recording is done or its client leaves.
+type Place = Arc<Mutex<Option<Slot>>>;
+
+/// The loaded model.
 #[derive(Debug)]
 pub(crate) struct Loaded {
+    recordings: Recordings,
     pub(crate) languages: Vec<Language>,
     pub(crate) backend: Backend,
     pub(crate) precision: Precision,
@@ -75,46 +55,64 @@ enum LoadState {
     Failed(Arc<str>),
 }
 
-/// The model on its thread.
+/// The model and the places for requests.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    jobs: mpsc::Sender<Job>,
     slots: Arc<Semaphore>,
-    queue: usize,
+    limits: EngineOptions,
     loaded: Arc<OnceLock<Loaded>>,
     state: watch::Receiver<LoadState>,
     metrics: Arc<Metrics>,
+    observer: Shareable,
+}
+
+/// The host's observer.
+#[derive(Clone)]
+struct Shareable(Arc<Observer>);
+
+impl std::fmt::Debug for Shareable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 /// A running transcription. Dropping it stops the work, for example when a client disconnects.
 #[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) updates: tokio_mpsc::UnboundedReceiver<Update>,
+    pub(crate) updates: mpsc::UnboundedReceiver<Update>,
     cancel: CancelToken,
-    waiting: Waiting,
+    place: Place,
+    recordings: Recordings,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.cancel.cancel();
-        // Now, not when the jobs before it are done.
-        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = (None, None);
+        // Now, not when the recordings before it are done.
+        give_back(&self.place);
+        self.recordings.sweep();
     }
 }
 
+fn give_back(place: &Place) {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
 impl Engine {
-    /// Starts the thread, which loads the model and runs it once, so that the first request need not wait for pages of the
+    /// Starts a thread that loads the model and runs it once, so that the first request need not wait for pages of the
     /// weights, memory or the thread pool.
     pub(crate) fn start(
-        queue: usize,
+        settings: &Settings,
         metrics: Arc<Metrics>,
-        observer: Box<Observer>,
+        observer: Arc<Observer>,
         load: impl FnOnce() -> Result<Transcriber> + Send + 'static,
     ) -> Result<Self> {
-        let (jobs, waiting) = mpsc::channel();
+        let limits = EngineOptions { recordings: settings.recordings, queue: settings.queue };
         let (tell, state) = watch::channel(LoadState::Loading);
         let loaded = Arc::new(OnceLock::new());
         let (for_thread, counted) = (loaded.clone(), metrics.clone());
+        // A client that leaves gives its place back before its task has ended: the places are counted here.
+        let options = EngineOptions { queue: usize::MAX, ..limits.clone() };
         let run = move || {
             let started = Instant::now();
             let ready = load().and_then(|transcriber| {
@@ -126,22 +124,21 @@ impl Engine {
                     counted.loaded(started.elapsed());
                     let languages = transcriber.checkpoint().known_languages().collect();
                     let (backend, precision) = (transcriber.backend(), transcriber.precision());
+                    let recordings = Recordings::with_options(transcriber, options);
                     // Set once, here.
-                    let _ = for_thread.set(Loaded { languages, backend, precision });
+                    let _ = for_thread.set(Loaded { recordings, languages, backend, precision });
                     tell.send_replace(LoadState::Ready);
-                    serve(&transcriber, &waiting, &counted, &observer);
                 }
                 Err(error) => {
                     tell.send_replace(LoadState::Failed(error.to_string().into()));
                 }
             }
         };
-        thread::Builder::new()
-            .name("indic-seamless-engine".to_owned())
-            .spawn(run)
-            .map_err(Error::io("start", "the inference thread"))?;
-        let slots = Arc::new(Semaphore::new(queue + 1));
-        Ok(Self { jobs, slots, queue, loaded, state, metrics })
+        let thread = thread::Builder::new().name("indic-seamless-load".to_owned());
+        thread.spawn(run).map_err(Error::io("start", "the loading thread"))?;
+        let slots =
+            Arc::new(Semaphore::new(limits.recordings.saturating_add(limits.queue).min(Semaphore::MAX_PERMITS)));
+        Ok(Self { slots, limits, loaded, state, metrics, observer: Shareable(observer) })
     }
 
     /// Waits until the model is loaded and was run once.
@@ -150,7 +147,7 @@ impl Engine {
         match state.wait_for(|state| !matches!(state, LoadState::Loading)).await.as_deref() {
             Ok(LoadState::Failed(reason)) => Err(reason.to_string()),
             Ok(_) => Ok(()),
-            Err(_) => Err("the inference thread has ended".to_owned()),
+            Err(_) => Err("the loading thread has ended".to_owned()),
         }
     }
 
@@ -172,7 +169,8 @@ impl Engine {
         self.loaded()?;
         self.slots.clone().try_acquire_owned().map_err(|_| {
             self.metrics.refused("busy");
-            Problem::busy(format!("one request is processed and {} are waiting; try again soon", self.queue))
+            let EngineOptions { recordings, queue } = self.limits;
+            Problem::busy(format!("{recordings} recordings are processed and {queue} wait; try again soon"))
         })
     }
 
@@ -181,20 +179,81 @@ impl Engine {
         self.slots.clone().acquire_owned().await.map_err(|_| ended())
     }
 
-    /// Queues a recording.
-    pub(crate) fn submit(&self, request_id: &Arc<str>, recording: Recording, slot: Slot) -> Result<Running> {
-        let (updates, receiver) = tokio_mpsc::unbounded_channel();
-        let cancel = CancelToken::new();
-        let (request_id, since) = (request_id.clone(), Instant::now());
-        let waiting: Waiting = Arc::new(Mutex::new((Some(recording), Some(slot))));
-        let job = Job { request_id, waiting: waiting.clone(), cancel: cancel.clone(), updates, since };
-        // The thread outlives all senders, unless the model could not be loaded.
-        self.jobs.send(job).map_err(|_| ended())?;
-        Ok(Running { updates: receiver, cancel, waiting })
+    /// Queues a recording, which `open` opens when it is its turn. What it `holds` is dropped when the recording is done, or has
+    /// been dropped from the queue.
+    pub(crate) fn submit(
+        &self,
+        request_id: &Arc<str>,
+        open: impl FnOnce() -> Result<AudioReader> + Send + 'static,
+        holds: impl Send + 'static,
+        wanted: Wanted,
+        slot: Slot,
+    ) -> Result<Running, Problem> {
+        let recordings = self.loaded()?.recordings.clone();
+        let Wanted { language, beams, words, deadline } = wanted;
+        let default = recordings.transcriber().checkpoint().generation();
+        let options = TranscribeOptions {
+            generation: beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() }),
+            words,
+            // Clients get the better text even where the reference would return a loop.
+            retry: Retry::Always,
+            deadline: Some(deadline),
+            ..Default::default()
+        };
+        let (sender, updates) = mpsc::unbounded_channel();
+        let place = Arc::new(Mutex::new(Some(slot)));
+        let waited = Arc::new(OnceLock::new());
+        let (since, turn) = (Instant::now(), waited.clone());
+        let open = move || {
+            // Set once, here.
+            let _ = turn.set(since.elapsed());
+            open()
+        };
+        let told = Told {
+            request_id: request_id.clone(),
+            waited,
+            metrics: self.metrics.clone(),
+            observer: self.observer.clone(),
+            place: place.clone(),
+        };
+        let update = move |update: Update| {
+            let _ = &holds;
+            if let Update::Done(result) = &update {
+                told.done(result.as_ref().ok());
+            }
+            // The client may have gone away.
+            let _ = sender.send(update);
+        };
+        let cancel = recordings.submit_with(open, language, options, update)?;
+        Ok(Running { updates, cancel, place, recordings })
     }
 }
 
-/// The error when the inference thread has ended.
+/// What is to be told about a recording when it is done.
+struct Told {
+    request_id: Arc<str>,
+    /// How long it waited for its turn.
+    waited: Arc<OnceLock<Duration>>,
+    metrics: Arc<Metrics>,
+    observer: Shareable,
+    place: Place,
+}
+
+impl Told {
+    fn done(&self, transcript: Option<&crate::transcript::Transcript>) {
+        if let Some(transcript) = transcript {
+            let waited = self.waited.get().copied().unwrap_or_default();
+            let measurements = self.metrics.transcribed(&self.request_id, waited, transcript);
+            if catch_unwind(AssertUnwindSafe(|| (self.observer.0)(&measurements))).is_err() {
+                tracing::error!(request_id = &*self.request_id, "the host's observer panicked");
+            }
+        }
+        // The place is free before the client hears of it, however slowly the client reads.
+        give_back(&self.place);
+    }
+}
+
+/// The error when a recording is given up.
 pub(crate) fn ended() -> Error {
     Error::Stopped { reason: StopReason::Cancelled, partial: None }
 }
@@ -208,53 +267,4 @@ fn prime(transcriber: &Transcriber) -> Result<()> {
     let options = TranscribeOptions { generation: Some(short), ..Default::default() };
     let language = transcriber.checkpoint().known_languages().next().unwrap_or(Language::ENGLISH);
     transcriber.transcribe_with(&hum, language, options).map(|_| ())
-}
-
-/// Transcribes one recording after the other, until all senders are gone.
-fn serve(transcriber: &Transcriber, waiting: &mpsc::Receiver<Job>, metrics: &Metrics, observer: &Observer) {
-    while let Ok(job) = waiting.recv() {
-        let waited = job.since.elapsed();
-        let recording = job.waiting.lock().unwrap_or_else(PoisonError::into_inner).0.take();
-        // The client may have left.
-        let Some(recording) = recording else { continue };
-        // A bug must cost one request, not the service.
-        let Ok(result) = catch_unwind(AssertUnwindSafe(|| transcribe(transcriber, &job, recording))) else {
-            // The client sees that the updates end.
-            tracing::error!(request_id = &*job.request_id, "the transcription panicked");
-            continue;
-        };
-        if let Ok(transcript) = &result {
-            let measurements = metrics.transcribed(&job.request_id, waited, transcript);
-            if catch_unwind(AssertUnwindSafe(|| observer(&measurements))).is_err() {
-                tracing::error!(request_id = &*job.request_id, "the host's observer panicked");
-            }
-        }
-        // The place is free before the client hears of it, however slowly the client reads.
-        job.waiting.lock().unwrap_or_else(PoisonError::into_inner).1 = None;
-        // The client may have gone away.
-        let _ = job.updates.send(Update::Done(result));
-    }
-}
-
-fn transcribe(transcriber: &Transcriber, job: &Job, recording: Recording) -> Result<Transcript> {
-    let Recording { audio, audio_ms, language, beams, words, deadline } = recording;
-    let default = transcriber.checkpoint().generation();
-    let generation = beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() });
-    let mut tell = |segment: &Segment| {
-        // The client may have gone away.
-        let _ = job.updates.send(Update::Segment(segment.clone()));
-    };
-    let options = TranscribeOptions {
-        generation,
-        words,
-        // Clients get the better text even where the reference would return a loop.
-        retry: Retry::Always,
-        cancel: job.cancel.clone(),
-        deadline: Some(deadline),
-        on_segment: Some(&mut tell),
-        ..Default::default()
-    };
-    let mut transcript = transcriber.transcribe_with(&audio, language, options)?;
-    transcript.timings.add_audio(audio_ms);
-    Ok(transcript)
 }

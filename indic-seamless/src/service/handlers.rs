@@ -24,20 +24,19 @@ use super::{
     Shared,
     accept::prefers,
     answer::{AnswerSegment, SpeechAnswer, respond},
-    body::refuse,
+    body::{Whole, refuse},
     clients::ClientGuard,
-    decoding::Decoders,
-    engine::{Recording, Running, Update},
+    engine::{Running, Wanted},
     fields::SpeechOptions,
     metrics::CONTENT_TYPE,
     observe::{Deadline, RequestId},
     problem::{Partial, Problem, ProblemBody},
-    request::{Speech, SpeechBytes, SpeechForm, SpeechJson},
+    request::{Speech, SpeechBytes, SpeechForm, SpeechJson, mangled_body},
 };
 use crate::{
     audio,
     backend::Backend,
-    cancel::CancelToken,
+    engine::Update,
     error::{Error, StopReason},
     format::OutputFormat,
     language::Language,
@@ -97,7 +96,9 @@ pub(crate) struct Limits {
     max_body_bytes: usize,
     /// The longest recording, in seconds.
     max_audio_s: f64,
-    /// How many requests may wait.
+    /// How many recordings are transcribed at a time.
+    recordings: usize,
+    /// How many requests may wait beside these.
     queue: usize,
     /// The longest time for an answer, in seconds.
     deadline_s: f64,
@@ -182,6 +183,7 @@ pub(crate) async fn limits(State(shared): State<Arc<Shared>>) -> Json<Limits> {
     Json(Limits {
         max_body_bytes: settings.max_body_bytes,
         max_audio_s: settings.max_audio.as_secs_f64(),
+        recordings: settings.recordings,
         queue: settings.queue,
         deadline_s: settings.deadline.as_secs_f64(),
         formats: audio::formats().flat_map(|format| format.extensions).copied().collect(),
@@ -271,23 +273,26 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         Err(problem) => return Err(refuse(problem, request, &shared).await),
     };
     let prepared = async {
-        let Speech { audio, hint, options } = Speech::read(request, &shared).await?;
+        let speech = Speech::read(request, &shared).await?;
+        let mangled = speech.is_mangled();
+        let Speech { audio, hint, options } = speech;
         let language = shared.known(options.language()?)?;
         // Only now, so that slow senders do not keep others out.
         let slot = shared.engine.slot()?;
-        let decoding = Decoders::options(settings.max_audio);
-        let decode = move |cancel: &CancelToken| Speech::decode(audio, hint.as_deref(), &decoding, cancel);
-        let decoded = shared.decoders.run(deadline, decode).await;
-        let (audio, audio_ms) = decoded.ok_or_else(Problem::internal)??;
+        // What is no recording is refused now, and not when its turn comes.
+        let (Whole { bytes, held }, decoding) = (audio, settings.audio_options());
+        let opened = shared.open(move || decoding.reader_from_bytes(bytes, hint.as_deref())).await?;
+        let reader = opened.map_err(|error| if mangled { mangled_body() } else { error.into() })?;
         let (beams, words) = (options.beams, options.words || options.format.uses_words());
-        let recording = Recording { audio, audio_ms, language, beams, words, deadline };
-        let running = shared.engine.submit(&id, recording, slot)?;
-        Ok::<_, Problem>((running, options))
+        let wanted = Wanted { language, beams, words, deadline };
+        let running = shared.engine.submit(&id, move || Ok(reader), held, wanted, slot)?;
+        Ok::<_, Problem>((running, options, mangled))
     };
     let prepared = tokio::time::timeout_at(deadline.into(), prepared).await;
-    let (running, options) = prepared.map_err(|_| Problem::deadline(Partial::default()))??;
+    let (running, options, mangled) = prepared.map_err(|_| Problem::deadline(Partial::default()))??;
     let words = options.words;
-    let transcription = Transcription { running, deadline, words, partial: Partial::default(), _client: client };
+    let partial = Partial::default();
+    let transcription = Transcription { running, deadline, words, mangled, partial, _client: client };
     if streamed {
         return Ok(transcription.stream(&id, options.format));
     }
@@ -301,6 +306,8 @@ struct Transcription {
     deadline: Instant,
     /// Whether the client asked for words. Subtitles need them in any case.
     words: bool,
+    /// Whether something treated the recording as text on its way.
+    mangled: bool,
     partial: Partial,
     _client: Option<ClientGuard>,
 }
@@ -313,29 +320,35 @@ enum Next {
 
 impl Transcription {
     async fn next(&mut self) -> Result<Next, Problem> {
-        match tokio::time::timeout_at(self.deadline.into(), self.running.updates.recv()).await {
-            Err(_) => {
-                // The engine may still deliver segments that it finished in time.
-                while let Ok(Some(Update::Segment(segment))) =
-                    tokio::time::timeout(GRACE, self.running.updates.recv()).await
-                {
+        loop {
+            match tokio::time::timeout_at(self.deadline.into(), self.running.updates.recv()).await {
+                Err(_) => {
+                    // The engine may still deliver segments that it finished in time.
+                    while let Ok(Some(update)) = tokio::time::timeout(GRACE, self.running.updates.recv()).await {
+                        match update {
+                            Update::Segment(segment) => self.partial.push(&segment),
+                            Update::Done(_) => break,
+                            Update::Progress(_) => {}
+                        }
+                    }
+                    return Err(Problem::deadline(std::mem::take(&mut self.partial)));
+                }
+                // The transcription panicked.
+                Ok(None) => return Err(Problem::internal()),
+                // The engine checks the deadline, too.
+                Ok(Some(Update::Done(Err(Error::Stopped { reason: StopReason::Deadline, .. })))) => {
+                    return Err(Problem::deadline(std::mem::take(&mut self.partial)));
+                }
+                Ok(Some(Update::Done(Err(_)))) if self.mangled => return Err(mangled_body()),
+                Ok(Some(Update::Done(result))) => return Ok(Next::Done(Box::new(result?))),
+                Ok(Some(Update::Segment(mut segment))) => {
+                    if !self.words {
+                        segment.words.clear();
+                    }
                     self.partial.push(&segment);
+                    return Ok(Next::Segment((&segment).into()));
                 }
-                Err(Problem::deadline(std::mem::take(&mut self.partial)))
-            }
-            // The transcription panicked.
-            Ok(None) => Err(Problem::internal()),
-            // The engine checks the deadline, too.
-            Ok(Some(Update::Done(Err(Error::Stopped { reason: StopReason::Deadline, .. })))) => {
-                Err(Problem::deadline(std::mem::take(&mut self.partial)))
-            }
-            Ok(Some(Update::Done(result))) => Ok(Next::Done(Box::new(result?))),
-            Ok(Some(Update::Segment(mut segment))) => {
-                if !self.words {
-                    segment.words.clear();
-                }
-                self.partial.push(&segment);
-                Ok(Next::Segment((&segment).into()))
+                Ok(Some(Update::Progress(_))) => {}
             }
         }
     }

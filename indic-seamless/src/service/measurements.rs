@@ -35,5 +35,5 @@ impl Measurements<'_> {
     }
 }
 
-/// Called after each transcription, on the model's thread: the next one starts when it returns.
+/// Called after each transcription, on its thread.
 pub(crate) type Observer = dyn Fn(&Measurements<'_>) + Send + Sync;

@@ -24,9 +24,9 @@
 //! | `GET /openapi.json`, `GET /docs` | the OpenAPI description, and a page that shows it |
 //! | `GET /metrics` | metrics for Prometheus |
 //!
-//! The model runs on a thread of its own, one request at a time with all cores. Up to [`queue`](Settings::queue) requests wait
-//! for it, from when their bodies have come; further ones get 503 with `Retry-After`, before their bodies are read if the queue
-//! is full already. Errors are [`Problem`]s, `{"detail", "code", "request_id"}`. The log never contains audio or text.
+//! Up to [`recordings`](Settings::recordings) are transcribed at a time, with all cores: they share the steps of the decoder. Up
+//! to [`queue`](Settings::queue) more wait for their turn, from when their bodies have come; further ones get 503 with
+//! `Retry-After`, before their bodies are read if the queue is full already. Errors are [`Problem`]s, `{"detail", "code", "request_id"}`. The log never contains audio or text.
 
 mod accept;
 mod answer;
@@ -34,7 +34,6 @@ mod body;
 mod budget;
 mod clients;
 mod connections;
-mod decoding;
 mod encoded;
 mod engine;
 mod fields;
@@ -62,7 +61,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower::util::MapRequest;
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -82,22 +81,24 @@ pub use self::{
 use self::{
     budget::Budget,
     clients::{Client, ClientGuard, Clients},
-    decoding::Decoders,
-    engine::{Engine, Recording, Update, ended},
+    engine::{Engine, Wanted, ended},
     keys::with_key,
     measurements::Observer,
     metrics::Metrics,
     observe::{observe, panicked},
 };
 use crate::{
-    cancel::CancelToken,
+    engine::Update,
     error::{Error, Result, StopReason},
     language::Language,
     transcriber::Transcriber,
     transcript::Transcript,
 };
 
-/// The service: a model on its thread, the queue before it, and the endpoints.
+/// Recordings that are opened at a time: the model needs the other cores.
+const OPENED_AT_A_TIME: usize = 2;
+
+/// The service: a model, the queue before it, and the endpoints.
 ///
 /// Clones share the model and the queue.
 #[derive(Debug, Clone)]
@@ -111,7 +112,8 @@ pub(crate) struct Shared {
     metrics: Arc<Metrics>,
     clients: Arc<Clients>,
     budget: Arc<Budget>,
-    decoders: Decoders,
+    /// Places to open recordings.
+    opening: Arc<Semaphore>,
     /// Since when the service is shutting down.
     ending: watch::Sender<Option<Instant>>,
 }
@@ -140,13 +142,24 @@ impl Shared {
         Err(Error::UnknownLanguage { found: language.name().to_owned(), similar: Vec::new(), known }.into())
     }
 
+    /// Opens a recording beside the asynchronous threads, when there is room for it: a file may have to be walked over.
+    async fn open<T: Send + 'static>(&self, open: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let place = self.opening.clone().acquire_owned().await;
+        let work = move || {
+            // Free when the work is done, not when the client leaves.
+            let _place = place;
+            open()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())
+    }
+
     fn ending(&self) -> bool {
         self.ending.borrow().is_some()
     }
 }
 
 impl Service {
-    /// Starts the model's thread, which calls `load` first. The service answers at once, but refuses recordings until it is
+    /// Starts a thread that calls `load`. The service answers at once, but refuses recordings until it is
     /// [ready](Self::ready).
     ///
     /// # Errors
@@ -157,7 +170,7 @@ impl Service {
     }
 
     /// Like [`start`](Self::start), and calls `observer` after each transcription, for hosts that report measurements in a
-    /// format of their own. It is called on the model's thread, so it should return quickly; if it panics, that is logged.
+    /// format of their own. It is called on the recording's thread before the answer is sent; if it panics, that is logged.
     ///
     /// ```
     /// use indic_seamless::{Transcriber, service::{Service, Settings}};
@@ -179,11 +192,11 @@ impl Service {
         cors(&settings)?;
         settings.check()?;
         let metrics = Arc::new(Metrics::new());
-        let observer: Box<Observer> = Box::new(observer);
-        let engine = Engine::start(settings.queue, metrics.clone(), observer, load)?;
-        let (budget, decoders) = (Budget::new(settings.max_waiting_bytes), Decoders::new());
+        let observer: Arc<Observer> = Arc::new(observer);
+        let engine = Engine::start(&settings, metrics.clone(), observer, load)?;
+        let (budget, opening) = (Budget::new(settings.max_waiting_bytes), Arc::new(Semaphore::new(OPENED_AT_A_TIME)));
         let (clients, ending) = (Arc::default(), watch::Sender::new(None));
-        Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, budget, decoders, ending })))
+        Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, budget, opening, ending })))
     }
 
     /// Waits until the model is loaded and warmed up.
@@ -261,14 +274,15 @@ impl Service {
     pub async fn transcribe(&self, audio: Vec<u8>, language: Language, deadline: Instant) -> Result<Transcript> {
         let shared = &self.0;
         let work = async {
+            // Why the model could not be loaded is told by `ready`.
+            shared.engine.ready().await.map_err(|_| ended())?;
             let slot = shared.engine.turn().await?;
-            let options = Decoders::options(shared.settings.max_audio);
-            let decode = move |cancel: &CancelToken| options.reader_from_bytes(audio, None)?.into_waveform(cancel);
-            let decoded = shared.decoders.run(deadline, decode).await;
-            let (audio, audio_ms) = decoded.ok_or_else(ended)??;
+            let options = shared.settings.audio_options();
+            let open = move || options.reader_from_bytes(audio, None);
             let id = Uuid::new_v4().to_string().into();
-            let recording = Recording { audio, audio_ms, language, beams: None, words: true, deadline };
-            let mut running = shared.engine.submit(&id, recording, slot)?;
+            let wanted = Wanted { language, beams: None, words: true, deadline };
+            // Nothing but the model not being there can keep it out, as it has a place.
+            let mut running = shared.engine.submit(&id, open, (), wanted, slot).map_err(|_| ended())?;
             while let Some(update) = running.updates.recv().await {
                 if let Update::Done(result) = update {
                     return result;

@@ -11,13 +11,8 @@ use super::{
     body::{Incoming, Whole},
     fields::{Fields, SpeechOptions},
     form, json,
-    problem::{Partial, Problem},
+    problem::Problem,
     quote::quoted,
-};
-use crate::{
-    audio::{AudioOptions, Waveform},
-    cancel::CancelToken,
-    error::Error,
 };
 
 /// A form with a file.
@@ -88,23 +83,9 @@ impl Speech {
         Ok(Self { audio, hint, options: fields.finish()? })
     }
 
-    /// Decodes the recording, until the token says stop. Blocks: not for an asynchronous thread.
-    pub(crate) fn decode(
-        audio: Whole,
-        hint: Option<&str>,
-        options: &AudioOptions,
-        cancel: &CancelToken,
-    ) -> Result<Waveform, Problem> {
-        // The decoder frees the bytes when it is done, and so the memory held for them.
-        let Whole { bytes, held: _held } = audio;
-        // Checked first, because the decoder takes the bytes.
-        let mangled = is_mangled(&bytes);
-        let decoded = options.reader_from_bytes(bytes, hint).and_then(|reader| reader.into_waveform(cancel));
-        decoded.map_err(|error| match error {
-            _ if mangled => mangled_body(),
-            Error::Stopped { .. } => Problem::deadline(Partial::default()),
-            error => error.into(),
-        })
+    /// Whether something treated the recording as text on its way.
+    pub(crate) fn is_mangled(&self) -> bool {
+        is_mangled(&self.audio.bytes)
     }
 }
 
@@ -169,7 +150,7 @@ fn is_mangled(bytes: &[u8]) -> bool {
     is_text && bytes.windows(REPLACEMENT.len()).filter(|window| *window == REPLACEMENT).nth(7).is_some()
 }
 
-fn mangled_body() -> Problem {
+pub(crate) fn mangled_body() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "mangled_body",

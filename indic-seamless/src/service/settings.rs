@@ -5,7 +5,10 @@ use std::{env, str::FromStr, time::Duration};
 use axum::http::HeaderName;
 
 use super::keys::ApiKeys;
-use crate::error::{Error, Result};
+use crate::{
+    audio::AudioOptions,
+    error::{Error, Result},
+};
 
 /// Limits and behaviour of the service.
 ///
@@ -24,8 +27,10 @@ pub struct Settings {
     /// The memory of all bodies that are being received or wait, `INDIC_SEAMLESS_MAX_WAITING_BYTES`. At least twice the largest
     /// body, since a recording in JSON is there twice while it is decoded.
     pub max_waiting_bytes: usize,
-    /// How many requests may wait while one is processed, `INDIC_SEAMLESS_QUEUE`. A request has its place once its whole body has
-    /// come.
+    /// How many recordings are transcribed at a time, `INDIC_SEAMLESS_RECORDINGS`. They share the steps of the decoder, of which
+    /// sixteen take little longer than one. Each is decoded as it is transcribed.
+    pub recordings: usize,
+    /// How many requests may wait beside these, `INDIC_SEAMLESS_QUEUE`. A request has its place once its whole body has come.
     pub queue: usize,
     /// How many requests one client may have in flight, `INDIC_SEAMLESS_PER_CLIENT`; 0 for no limit. A client is an API key of
     /// [`api_keys`](Self::api_keys), or else an address; of IPv6, a network of 64 bits.
@@ -66,6 +71,7 @@ impl Default for Settings {
             max_body_bytes: 50 * 1024 * 1024,
             max_audio: Duration::from_secs(900),
             max_waiting_bytes: 256 * 1024 * 1024,
+            recordings: 16,
             queue: 8,
             per_client: 0,
             trusted_proxy_header: None,
@@ -82,7 +88,17 @@ impl Default for Settings {
     }
 }
 
+/// The most samples in a second of the longest recording: eight channels at 48 kHz.
+const DENSEST: f64 = 8.0 * 48_000.0;
+
 impl Settings {
+    /// How recordings are decoded. Recordings with many channels at a high rate, which take as long to decode as much longer ones,
+    /// must be shorter.
+    pub(super) fn audio_options(&self) -> AudioOptions {
+        let max = self.max_audio;
+        AudioOptions::new().max_duration(max).max_samples((max.as_secs_f64() * DENSEST) as u64)
+    }
+
     /// The defaults, changed by the environment variables named at the fields.
     ///
     /// # Errors
@@ -109,6 +125,7 @@ impl Settings {
             max_body_bytes: number("INDIC_SEAMLESS_MAX_BODY_BYTES")?.unwrap_or(self.max_body_bytes),
             max_audio: seconds("INDIC_SEAMLESS_MAX_AUDIO_S")?.unwrap_or(self.max_audio),
             max_waiting_bytes: number("INDIC_SEAMLESS_MAX_WAITING_BYTES")?.unwrap_or(self.max_waiting_bytes),
+            recordings: number("INDIC_SEAMLESS_RECORDINGS")?.unwrap_or(self.recordings),
             queue: number("INDIC_SEAMLESS_QUEUE")?.unwrap_or(self.queue),
             per_client: number("INDIC_SEAMLESS_PER_CLIENT")?.unwrap_or(self.per_client),
             trusted_proxy_header: text("INDIC_SEAMLESS_TRUSTED_PROXY_HEADER").or(self.trusted_proxy_header),

@@ -22,8 +22,10 @@ use crate::{
 
 /// Beyond this length the model, trained on short utterances, drops or repeats text.
 const LONG_CLIP_S: f64 = 60.0;
-/// The bytes that may wait for the model: four minutes of speech, so that a microphone need not wait for a slow batch.
-const AHEAD: usize = 16 << 20;
+/// The bytes that may wait for the model: a minute of speech, and of a recording that is being made four, so that a microphone
+/// need not wait for a slow batch.
+const AHEAD: usize = 4 << 20;
+const AHEAD_LIVE: usize = 16 << 20;
 /// What a piece without speech counts for in them.
 const LEAST: usize = 4 << 10;
 /// How often cancellation is checked while no piece arrives.
@@ -105,7 +107,7 @@ impl ReadAhead {
         live: bool,
         cancel: CancelToken,
     ) -> (Self, impl FnOnce()) {
-        let (sender, heard) = queue(AHEAD);
+        let (sender, heard) = queue(if live { AHEAD_LIVE } else { AHEAD });
         let work = move || {
             let last =
                 match catch_unwind(AssertUnwindSafe(|| read(pieces, &segmentation, |heard| send(&sender, heard)))) {

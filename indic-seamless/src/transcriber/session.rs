@@ -146,12 +146,11 @@ impl<'t, 'o> Session<'t, 'o> {
         finished: &mut Vec<Segment>,
         damages: &mut Vec<Damage>,
     ) -> Result<()> {
-        let outcome = self.submit_pieces(pieces, finished, damages);
-        // What was heard before an error is transcribed.
-        let outcome = match outcome {
-            Err(stopped @ Error::Stopped { .. }) => Err(stopped),
-            Ok(()) => self.land_all(finished),
-            Err(error) => match self.land_all(finished) {
+        let outcome = match self.submit_pieces(pieces, finished, damages) {
+            Err(error) | Ok(Err(error @ Error::Stopped { .. })) => Err(error),
+            Ok(Ok(())) => self.land_all(finished),
+            // What was heard before the error is transcribed.
+            Ok(Err(error)) => match self.land_all(finished) {
                 Err(stopped @ Error::Stopped { .. }) => Err(stopped),
                 // What follows from it is of no interest, such as a clip that is too short.
                 Ok(()) | Err(_) => Err(error),
@@ -162,15 +161,23 @@ impl<'t, 'o> Session<'t, 'o> {
         outcome
     }
 
-    /// Gives the clips of a recording to the scheduler, and hands segments out as they are finished.
+    /// Gives the clips of a recording to the scheduler, and hands segments out as they are finished. Returns the error that ended
+    /// the pieces, if any.
+    ///
+    /// # Errors
+    ///
+    /// Those of the clips.
     fn submit_pieces(
         &mut self,
         pieces: impl Iterator<Item = Result<Heard>>,
         finished: &mut Vec<Segment>,
         damages: &mut Vec<Damage>,
-    ) -> Result<()> {
+    ) -> Result<Result<()>> {
         for heard in pieces {
-            let Heard { clips, end_s, damage, caught_up, audio, segmentation } = heard?;
+            let Heard { clips, end_s, damage, caught_up, audio, segmentation } = match heard {
+                Ok(heard) => heard,
+                Err(error) => return Ok(Err(error)),
+            };
             self.stopwatch.add(Phase::Audio, audio);
             self.stopwatch.add(Phase::Segmentation, segmentation);
             self.position.read_s = end_s;
@@ -193,7 +200,7 @@ impl<'t, 'o> Session<'t, 'o> {
                 self.progress(self.position.read_s());
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Waits until all clips that were given to the scheduler are done.
@@ -206,16 +213,13 @@ impl<'t, 'o> Session<'t, 'o> {
 
     /// Takes in what the scheduler tells and hands segments out in the order of time. Waits for news if `wait` says so.
     fn land(&mut self, wait: bool, finished: &mut Vec<Segment>) -> Result<()> {
-        let (mut more, mut any) = (self.hear(wait)?, false);
+        let mut more = self.hear(wait)?;
         while more {
             more = self.hear(false)?;
         }
         while let Some(segment) = self.flight.next() {
             segment.into_iter().for_each(|segment| self.give(segment, finished));
             self.window.widen();
-            any = true;
-        }
-        if any {
             let read_s = self.position.read_s();
             self.progress(self.flight.start().unwrap_or(read_s));
         }

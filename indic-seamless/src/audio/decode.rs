@@ -241,7 +241,11 @@ impl TrackDecoder {
         let padding = packet.trim_end;
         packet.dur = packet.dur.saturating_add(packet.trim_end);
         packet.trim_end = Ticks::ZERO;
-        let spec = self.decode_packet(&packet).map_err(|error| sink.locate(error))?;
+        let spec = self.decode_packet(&packet).map_err(|error| match error {
+            // Damage may look like a rare kind of the codec that packets before were not of.
+            AudioError::Unsupported(what) if self.count.frames > 0 => sink.locate(AudioError::damaged(what)),
+            error => sink.locate(error),
+        })?;
         self.count.frames += (self.interleaved.len() / spec.channels.max(1)) as u64;
         self.count.rate = spec.rate;
         let skipped_s = heard.cut(&mut self.interleaved, spec.channels, spec.rate);

@@ -191,7 +191,7 @@ fn goes_on_behind_a_packet_that_is_not_supported() {
     assert_eq!(found.samples()[..10 * 1_024], wanted[..10 * 1_024]);
     assert_eq!(found.len(), wanted.len() - 1_024);
     assert_eq!(places(&found), [(DamageKind::Corrupt, 64)]);
-    assert!(matches!(decode(parts.concat()), Err(Error::UnsupportedAudio { .. })));
+    assert!(matches!(decode(parts.concat()), Err(Error::DamagedAudio { .. })));
     // Where all are, it is refused by name.
     parts.iter_mut().for_each(|frame| frame[7] = 0x40);
     assert!(matches!(kept(parts.concat()), Err(Error::UnsupportedAudio { .. })));

@@ -11,6 +11,8 @@
 //! request is sent in the middle of the transcription of a long recording instead, and timed beside one that is alone and the
 //! encoding of 20 s.
 
+mod common;
+
 use std::{
     path::PathBuf,
     process::ExitCode,
@@ -20,34 +22,22 @@ use std::{
 };
 
 use clap::Parser;
-use indic_seamless::{
-    GenerationConfig, Isa, Language, Precision, Result, Retry, Segmentation, TranscribeOptions, Transcriber, Waveform,
-};
+use indic_seamless::{Isa, Result, Retry, Segmentation, TranscribeOptions, Transcriber, Waveform};
 use serde_json::{Value, json};
+
+use self::common::Subject;
 
 #[derive(Parser)]
 struct Args {
-    /// Folder of a checkpoint
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// What each client sends
-    #[arg(long, value_name = "FILE")]
-    audio: PathBuf,
+    /// The recording is what each client sends
+    #[command(flatten)]
+    subject: Subject,
     /// A long recording to send it behind
     #[arg(long, value_name = "FILE")]
     behind: Option<PathBuf>,
-    #[arg(long, default_value = "auto")]
-    precision: Precision,
-    #[arg(long, default_value_t = 2, value_name = "N")]
-    threads: usize,
-    #[arg(long, default_value = "hin")]
-    lang: Language,
     /// Rounds of requests
     #[arg(long, default_value_t = 3, value_name = "N")]
     rounds: usize,
-    /// Exactly so many tokens are searched for each clip
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    new_tokens: usize,
     /// Numbers of clients
     clients: Vec<usize>,
 }
@@ -66,8 +56,11 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) -> Result<Value> {
-    let transcriber = Transcriber::builder().precision(args.precision).threads(args.threads).build(&args.model)?;
-    let audio = Waveform::open(&args.audio)?;
+    let transcriber = Transcriber::builder()
+        .precision(args.subject.precision)
+        .threads(args.subject.threads)
+        .build(&args.subject.model)?;
+    let audio = Waveform::open(&args.subject.audio)?;
     // The first request touches all weights.
     send(args, &transcriber, &audio, Segmentation::None)?;
     let measured = match &args.behind {
@@ -77,25 +70,23 @@ fn measure(args: &Args) -> Result<Value> {
     Ok(json!({
         "precision": transcriber.precision().name(),
         "isa": Isa::checked()?.name(),
-        "threads": args.threads,
+        "threads": args.subject.threads,
         "audio_s": audio.duration().as_secs_f64(),
-        "new_tokens": args.new_tokens,
+        "new_tokens": args.subject.new_tokens,
         "measured": measured?,
     }))
 }
 
 /// Sends a recording and returns the time for the answer.
 fn send(args: &Args, transcriber: &Transcriber, audio: &Waveform, segmentation: Segmentation) -> Result<Duration> {
-    let base = transcriber.checkpoint().generation().clone();
-    let new_tokens = args.new_tokens;
     let options = TranscribeOptions {
-        generation: Some(GenerationConfig { min_new_tokens: new_tokens, max_new_tokens: new_tokens, ..base }),
+        generation: Some(args.subject.exactly(transcriber.checkpoint().generation())),
         segmentation,
         retry: Retry::Never,
         ..TranscribeOptions::default()
     };
     let started = Instant::now();
-    transcriber.transcribe_with(audio, args.lang, options)?;
+    transcriber.transcribe_with(audio, args.subject.lang, options)?;
     Ok(started.elapsed())
 }
 

@@ -10,41 +10,30 @@
 //! tokens; the first token includes the keys and values of the cross-attention), and all of it end to end. Last, decoder
 //! steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth that the steps reach.
 
+mod common;
 #[path = "../../indic-seamless-cli/src/memory.rs"]
 mod memory;
 
-use std::{hint::black_box, path::PathBuf, process::ExitCode, time::Instant};
+use std::{hint::black_box, process::ExitCode, time::Instant};
 
 use clap::Parser;
 use indic_seamless::{
-    CancelToken, GenerationConfig, Isa, Language, ModelDecoder, Precision, TranscribeOptions, Transcriber, Waveform,
+    CancelToken, GenerationConfig, Isa, ModelDecoder, Precision, TranscribeOptions, Transcriber, Waveform,
     features::{FeatureBatch, Features},
     generation::{Observer, generate},
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use self::memory::peak_rss_bytes;
+use self::{common::Subject, memory::peak_rss_bytes};
 
 #[derive(Parser)]
 struct Args {
-    /// Folder of a checkpoint
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// Recording
-    #[arg(long, value_name = "FILE")]
-    audio: PathBuf,
-    #[arg(long, default_value = "auto")]
-    precision: Precision,
-    #[arg(long, default_value_t = 2, value_name = "N")]
-    threads: usize,
-    #[arg(long, default_value = "hin")]
-    lang: Language,
+    #[command(flatten)]
+    subject: Subject,
     /// Runs of each stage
     #[arg(long, default_value_t = 3, value_name = "N")]
     repeats: usize,
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    new_tokens: usize,
     /// Stop after the encoder
     #[arg(long)]
     encoder_only: bool,
@@ -52,7 +41,7 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let measured = match rayon::ThreadPoolBuilder::new().num_threads(args.threads).build() {
+    let measured = match rayon::ThreadPoolBuilder::new().num_threads(args.subject.threads).build() {
         // Inside the pool, as in `Transcriber`.
         Ok(pool) => pool.install(|| measure(&args)).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
@@ -71,13 +60,13 @@ fn main() -> ExitCode {
 
 fn measure(args: &Args) -> indic_seamless::Result<Value> {
     let started = Instant::now();
-    let transcriber = Transcriber::builder().precision(args.precision).build(&args.model)?;
+    let transcriber = Transcriber::builder().precision(args.subject.precision).build(&args.subject.model)?;
     let load = started.elapsed().as_secs_f64();
-    let audio = Waveform::open(&args.audio)?;
+    let audio = Waveform::open(&args.subject.audio)?;
     let mut result = json!({
         "precision": transcriber.precision().name(),
         "isa": Isa::checked()?.name(),
-        "threads": args.threads,
+        "threads": args.subject.threads,
         "audio_s": audio.duration().as_secs_f64(),
         "load_s": load,
     });
@@ -90,7 +79,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
 
     if !args.encoder_only {
         let encoded = model.encode(&features);
-        let language = transcriber.checkpoint().language_token(args.lang)?;
+        let language = transcriber.checkpoint().language_token(args.subject.lang)?;
         // The times between the tokens of one search, beginning with the time to the first token.
         let search = |beams: usize| -> indic_seamless::Result<Vec<f64>> {
             let config = exactly(args, transcriber.checkpoint().generation(), beams);
@@ -122,7 +111,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
             let generation = Some(exactly(args, transcriber.checkpoint().generation(), 1));
             let started = Instant::now();
             let options = TranscribeOptions { generation, ..Default::default() };
-            black_box(transcriber.transcribe_with(&audio, args.lang, options)?);
+            black_box(transcriber.transcribe_with(&audio, args.subject.lang, options)?);
             end_to_end.push(started.elapsed().as_secs_f64());
         }
         result["end_to_end_s"] = summary(end_to_end);
@@ -143,8 +132,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
 
 /// A search of exactly so many tokens.
 fn exactly(args: &Args, base: &GenerationConfig, beams: usize) -> GenerationConfig {
-    let new_tokens = args.new_tokens;
-    GenerationConfig { num_beams: beams, min_new_tokens: new_tokens, max_new_tokens: new_tokens, ..base.clone() }
+    GenerationConfig { num_beams: beams, ..args.subject.exactly(base) }
 }
 
 /// Runs a stage once to warm up, then times it.

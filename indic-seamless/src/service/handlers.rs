@@ -31,7 +31,7 @@ use super::{
     metrics::CONTENT_TYPE,
     observe::{Deadline, RequestId},
     problem::{Partial, Problem, ProblemBody},
-    request::{Speech, SpeechBytes, SpeechForm, SpeechJson, mangled_body},
+    request::{Speech, SpeechBytes, SpeechForm, SpeechJson, is_mangled, mangled_body},
 };
 use crate::{
     audio,
@@ -273,15 +273,14 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         Err(problem) => return Err(refuse(problem, request, &shared).await),
     };
     let prepared = async {
-        let speech = Speech::read(request, &shared).await?;
-        let mangled = speech.is_mangled();
-        let Speech { audio, hint, options } = speech;
+        let Speech { audio, hint, options } = Speech::read(request, &shared).await?;
         let language = shared.known(options.language()?)?;
         // Only now, so that slow senders do not keep others out.
         let slot = shared.engine.slot()?;
         // What is no recording is refused now, and not when its turn comes.
         let (Whole { bytes, held }, decoding) = (audio, settings.audio_options());
-        let opened = shared.open(move || decoding.reader_from_bytes(bytes, hint.as_deref())).await?;
+        let open = move || (is_mangled(&bytes), decoding.reader_from_bytes(bytes, hint.as_deref()));
+        let (mangled, opened) = shared.open(open).await?;
         let reader = opened.map_err(|error| if mangled { mangled_body() } else { error.into() })?;
         let (beams, words) = (options.beams, options.words || options.format.uses_words());
         let wanted = Wanted { language, beams, words, deadline };

@@ -82,11 +82,6 @@ impl Speech {
         }
         Ok(Self { audio, hint, options: fields.finish()? })
     }
-
-    /// Whether something treated the recording as text on its way.
-    pub(crate) fn is_mangled(&self) -> bool {
-        is_mangled(&self.audio.bytes)
-    }
 }
 
 /// Decodes the recording in a body of JSON, on a thread that may be busy for a while.
@@ -143,7 +138,7 @@ impl ContentType {
 
 /// Whether something treated binary data as text on its way, and put U+FFFD wherever it was not UTF-8. No sound recording is
 /// UTF-8 with such characters in it.
-fn is_mangled(bytes: &[u8]) -> bool {
+pub(crate) fn is_mangled(bytes: &[u8]) -> bool {
     const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
     // First, as sound recordings fail here after a few bytes. The last character may be cut.
     let is_text = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);

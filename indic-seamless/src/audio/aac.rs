@@ -176,11 +176,11 @@ mod tests {
 
     #[test]
     fn names_what_is_not_decoded() {
-        assert!(name(&[0x12, 0x30]).starts_with("AAC 5.1"));
-        assert!(name(&[0x12, 0x38]).starts_with("AAC 7.1"));
-        assert!(name(&[0x12, 0x18]).starts_with("AAC with 3 channels"));
-        assert!(name(&[0xf8, 0xe8, 0x50, 0]).starts_with("AAC-ELD"));
-        assert!(name(&[0x0a, 0x10]).starts_with("AAC Main"));
-        assert!(name(&[0x12, 0x14]).starts_with("AAC with frames of 960"));
+        assert_eq!(name(&[0x12, 0x30]), "AAC 5.1");
+        assert_eq!(name(&[0x12, 0x38]), "AAC 7.1");
+        assert_eq!(name(&[0x12, 0x18]), "AAC with 3 channels");
+        assert_eq!(name(&[0xf8, 0xe8, 0x50, 0]), "AAC-ELD");
+        assert_eq!(name(&[0x0a, 0x10]), "AAC Main");
+        assert_eq!(name(&[0x12, 0x14]), "AAC with frames of 960 samples");
     }
 }

@@ -21,7 +21,7 @@ pub use config::{EarlyStopping, GenerationConfig};
 pub(crate) use guard::{NO_REPEAT, is_loop, most_tokens};
 pub(crate) use limits::{Limits, PROMPT};
 pub use processors::{LogitsContext, LogitsProcessor};
-pub(crate) use steps::{Feed, Next, Steps};
+pub(crate) use steps::{Input, Next, Steps};
 
 use crate::{cancel::CancelToken, error::Result};
 

@@ -31,12 +31,12 @@ pub(super) trait Search: Send {
 /// A generation under way.
 pub(crate) struct Steps {
     search: Box<dyn Search>,
-    next: Feed,
+    next: Input,
     first_item: usize,
 }
 
 /// What the decoder is to be fed next.
-pub(crate) enum Feed {
+pub(crate) enum Input {
     /// The prompts of all items, row after row.
     Prompts(Vec<u32>),
     /// A token for each hypothesis.
@@ -70,17 +70,17 @@ impl Steps {
         } else {
             Box::new(beam::Beams::new(prompts, config, processors))
         };
-        let next = if config.max_new_tokens == 0 { Feed::Nothing } else { Feed::Prompts(prompts.concat()) };
+        let next = if config.max_new_tokens == 0 { Input::Nothing } else { Input::Prompts(prompts.concat()) };
         Ok(Self { search, next, first_item })
     }
 
     /// Whether the search has ended.
     pub(crate) fn ended(&self) -> bool {
-        matches!(self.next, Feed::Nothing)
+        matches!(self.next, Input::Nothing)
     }
 
     /// What the decoder is to be fed next.
-    pub(crate) fn feed(&self) -> &Feed {
+    pub(crate) fn input(&self) -> &Input {
         &self.next
     }
 
@@ -88,7 +88,7 @@ impl Steps {
     pub(crate) fn choose(&mut self, logits: &mut [f32], on_token: &mut dyn FnMut(TokenEvent)) -> Result<()> {
         let first = self.first_item;
         let mut numbered = |event: TokenEvent| on_token(TokenEvent { item: first + event.item, ..event });
-        self.next = self.search.advance(logits, &mut numbered)?.map_or(Feed::Nothing, Feed::Tokens);
+        self.next = self.search.advance(logits, &mut numbered)?.map_or(Input::Nothing, Input::Tokens);
         Ok(())
     }
 
@@ -100,9 +100,9 @@ impl Steps {
         on_token: &mut dyn FnMut(TokenEvent),
     ) -> Result<()> {
         match &self.next {
-            Feed::Prompts(prompts) => decoder.prompt(prompts, logits)?,
-            Feed::Tokens(Next { parents, tokens }) => decoder.step(parents, tokens, logits)?,
-            Feed::Nothing => return Ok(()),
+            Input::Prompts(prompts) => decoder.prompt(prompts, logits)?,
+            Input::Tokens(Next { parents, tokens }) => decoder.step(parents, tokens, logits)?,
+            Input::Nothing => return Ok(()),
         }
         self.choose(logits, on_token)
     }

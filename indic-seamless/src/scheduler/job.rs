@@ -180,7 +180,7 @@ pub(crate) struct Times {
 /// # Errors
 ///
 /// [`Error::Stopped`] as soon as `cancel` says so, or if nobody computes any more.
-pub(super) fn receive<T>(receiver: &Receiver<T>, cancel: &CancelToken) -> Result<T> {
+pub(crate) fn receive<T>(receiver: &Receiver<T>, cancel: &CancelToken) -> Result<T> {
     loop {
         cancel.check()?;
         match receiver.recv_timeout(GLANCE) {
@@ -190,17 +190,6 @@ pub(super) fn receive<T>(receiver: &Receiver<T>, cancel: &CancelToken) -> Result
                 return Err(Error::Stopped { reason: StopReason::Cancelled, partial: None });
             }
         }
-    }
-}
-
-impl Event {
-    /// The next event.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Stopped`] as soon as `cancel` says so.
-    pub(crate) fn next(events: &Receiver<Self>, cancel: &CancelToken) -> Result<Self> {
-        receive(events, cancel)
     }
 }
 

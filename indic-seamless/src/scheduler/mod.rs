@@ -22,7 +22,7 @@ use std::{
 
 use rayon::ThreadPool;
 
-pub(crate) use self::job::{Account, Event, Found, Job, News, Source, Spec};
+pub(crate) use self::job::{Account, Event, Found, Job, News, Source, Spec, receive};
 pub use self::{decoder::ModelDecoder, job::Priority};
 use self::{
     inbox::{Inbox, Task},
@@ -101,7 +101,7 @@ impl Scheduler {
             let _ = sender.send(done);
         };
         self.inbox.put(Task::Call(Box::new(call)));
-        match job::receive(&receiver, cancel)? {
+        match receive(&receiver, cancel)? {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(Box::new(message(&*panic))),
         }

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    generation::{Feed, Next, Steps, TokenEvent},
+    generation::{Input, Next, Steps, TokenEvent},
     model::{
         Encoded, SpeechToText,
-        decoder::{DecoderState, Feed as DecoderFeed},
+        decoder::{DecoderState, Feed},
     },
 };
 
@@ -74,17 +74,17 @@ impl Search {
     }
 
     /// Orders the hypotheses as the search asks, and returns the tokens that they are fed.
-    fn prepare(&mut self) -> DecoderFeed<'_> {
+    fn prepare(&mut self) -> Feed<'_> {
         let Self { steps, state, .. } = self;
-        let tokens = match steps.feed() {
-            Feed::Prompts(tokens) => tokens,
-            Feed::Tokens(Next { parents, tokens }) => {
+        let tokens = match steps.input() {
+            Input::Prompts(tokens) => tokens,
+            Input::Tokens(Next { parents, tokens }) => {
                 state.reorder(parents);
                 tokens
             }
-            Feed::Nothing => unreachable!("a search that has ended takes no step"),
+            Input::Nothing => unreachable!("a search that has ended takes no step"),
         };
-        DecoderFeed { state, tokens }
+        Feed { state, tokens }
     }
 
     /// Chooses tokens by its `logits`.

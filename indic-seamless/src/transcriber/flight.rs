@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     generation::{GenerationConfig, Hypothesis},
     model::Encoded,
-    scheduler::{Account, Event, Found, Job, News, Priority, Source, Spec},
+    scheduler::{Account, Event, Found, Job, News, Priority, Source, Spec, receive},
     segmentation::Clip,
     transcript::Segment,
 };
@@ -107,7 +107,7 @@ impl Session<'_, '_> {
     /// Takes in the next news of a clip, for which it waits if `wait` says so. Returns whether there was any.
     pub(super) fn hear(&mut self, wait: bool) -> Result<bool> {
         let next = if wait {
-            Some(Event::next(&self.flight.events, &self.task.cancel)?)
+            Some(receive(&self.flight.events, &self.task.cancel)?)
         } else {
             self.task.cancel.check()?;
             self.flight.events.try_recv().ok()
@@ -160,7 +160,7 @@ impl Session<'_, '_> {
             events: sender,
         });
         loop {
-            let event = Event::next(&events, &self.task.cancel)?;
+            let event = receive(&events, &self.task.cancel)?;
             if let Some(Found { hypotheses, .. }) = self.found(event.news)? {
                 return Ok(hypotheses);
             }

@@ -31,7 +31,7 @@ use crate::{
     cancel::CancelToken,
     error::{Error, Result, StopReason},
     language::Language,
-    scheduler::Priority,
+    scheduler::{ByPriority, Priority},
     transcriber::{Progress, TranscribeOptions, Transcriber},
     transcript::{Segment, Transcript},
 };
@@ -160,6 +160,11 @@ impl Engine {
         };
         self.put(Task { priority, cancel: cancel.clone(), run: Box::new(run) })?;
         Ok(cancel)
+    }
+
+    /// How many recordings wait.
+    pub fn waiting(&self) -> ByPriority {
+        self.0.state().waiting.iter().map(|task| task.priority).collect()
     }
 
     /// Drops waiting recordings that were cancelled, and what they hold. [`submit`](Self::submit) does so, too.
@@ -336,6 +341,7 @@ mod tests {
         let submit = || engine.submit(reader, Language::HINDI, options(Priority::Interactive));
         let (second, third) = (submit().expect("room"), submit().expect("room"));
         assert!(matches!(submit(), Err(Error::Busy { running: 1, waiting: 2 })));
+        assert_eq!((engine.waiting().interactive, engine.waiting().batch), (2, 0));
         drop(second);
         let fourth = submit().expect("room again");
         go.send(()).expect("a recording waits");

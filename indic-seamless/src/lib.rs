@@ -87,7 +87,7 @@ pub use format::OutputFormat;
 pub use generation::{EarlyStopping, GenerationConfig, LogitsContext, LogitsProcessor, TokenEvent};
 pub use kernels::{ISA_VARIABLE, Isa};
 pub use language::Language;
-pub use scheduler::{ModelDecoder, Priority};
+pub use scheduler::{Activity, ByPriority, ModelDecoder, Priority};
 pub use transcriber::{
     LanguageScore, Progress, Retry, Segmentation, TranscribeOptions, Transcriber, TranscriberBuilder, TranscriptStream,
 };

@@ -3,7 +3,7 @@
 use super::GenerationConfig;
 use crate::{
     error::{Error, Result},
-    model::{config::ModelConfig, decoder::BLOCK},
+    model::config::ModelConfig,
 };
 
 /// Tokens in the decoder's prompt: start token and language.
@@ -16,7 +16,7 @@ pub(crate) struct Limits {
     pub(crate) vocabulary: usize,
     /// The longest sequence of the decoder, `max_position_embeddings`.
     pub(crate) positions: usize,
-    /// Bytes of keys and values that the caches hold for each token of a hypothesis.
+    /// The most bytes of keys and values that the caches hold for each token of a hypothesis.
     pub(crate) bytes_per_token: usize,
 }
 
@@ -33,11 +33,6 @@ impl Limits {
     /// The most tokens after the prompt.
     pub(crate) fn new_tokens(&self) -> usize {
         self.positions.saturating_sub(PROMPT)
-    }
-
-    /// The bytes of caches that a search begins with, for so many positions of the encoder's output and hypotheses.
-    pub(crate) fn cache_bytes(&self, positions: usize, hypotheses: usize) -> u64 {
-        (positions + hypotheses * BLOCK) as u64 * self.bytes_per_token as u64
     }
 
     /// The most bytes that a search of one clip takes: per beam two rows of logits, and the caches.

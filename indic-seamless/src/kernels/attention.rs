@@ -9,7 +9,7 @@ use super::{
     isa::{Kernels, arch},
     lanes,
     math::exp,
-    matmul::{Element, Pair, Panel, ROWS},
+    matmul::{Element, Float, Pair, Panel, ROWS},
     output::in_pieces,
 };
 
@@ -202,19 +202,19 @@ fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
     lanes::replace(scores, |s| exp(s * scale - max))
 }
 
-/// What some of the queries attend to.
-pub(crate) struct Attended<'a> {
+/// What some of the queries attend to: keys and values in `f32` or `bf16`.
+pub(crate) struct Attended<'a, E> {
     /// `[n, hidden]`
-    pub(crate) keys: &'a [f32],
+    pub(crate) keys: &'a [E],
     /// `[n, hidden]`
-    pub(crate) values: &'a [f32],
+    pub(crate) values: &'a [E],
     /// Which of the keys.
     pub(crate) index: &'a KeyRows,
     /// Queries for each of the index's rows.
     pub(crate) time: usize,
 }
 
-impl Attended<'_> {
+impl<E> Attended<'_, E> {
     /// The keys that a query sees.
     fn rows(&self, query: usize) -> &[u32] {
         let rows = &self.index.rows[query / self.time];
@@ -224,13 +224,13 @@ impl Attended<'_> {
 }
 
 /// Multi-head attention of `queries: [n, hidden]`, of which each group attends to keys of its own, one group behind the other.
-pub(crate) fn attend(queries: &[f32], groups: &[Attended<'_>], hidden: usize, heads: usize) -> Vec<f32> {
+pub(crate) fn attend<E: Float>(queries: &[f32], groups: &[Attended<'_, E>], hidden: usize, heads: usize) -> Vec<f32> {
     let mut y = vec![0.0; queries.len()];
     if y.is_empty() {
         return y;
     }
-    let of_group = |group: &'_ Attended<'_>| group.index.rows.len() * group.time;
-    let places: Vec<(&Attended<'_>, usize)> =
+    let of_group = |group: &'_ Attended<'_, E>| group.index.rows.len() * group.time;
+    let places: Vec<(&Attended<'_, E>, usize)> =
         groups.iter().flat_map(|group| (0..of_group(group)).map(move |query| (group, query))).collect();
     // Tasks of some heads each, even of a single row: a thread that has nothing to do for as long falls asleep, and is
     // missing when the next product begins.
@@ -247,10 +247,10 @@ pub(crate) fn attend(queries: &[f32], groups: &[Attended<'_>], hidden: usize, he
 }
 
 /// Some heads of one row of queries.
-struct AttendHeads<'a> {
+struct AttendHeads<'a, E> {
     q: &'a [f32],
-    keys: &'a [f32],
-    values: &'a [f32],
+    keys: &'a [E],
+    values: &'a [E],
     rows: &'a [u32],
     y: &'a mut [f32],
     head: usize,
@@ -260,28 +260,21 @@ struct AttendHeads<'a> {
     first: usize,
 }
 
-impl WithSimd for AttendHeads<'_> {
+impl<E: Float> WithSimd for AttendHeads<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, _: S) {
         let Self { q, keys, values, rows, y, head, hidden, first } = self;
         let mut weights = vec![0.0; rows.len()];
         for (start, (q, y)) in (first..).step_by(head).zip(q.chunks_exact(head).zip(y.chunks_exact_mut(head))) {
             let part = |row: u32| row as usize * hidden + start..row as usize * hidden + start + head;
-            let (q_vectors, q_tail) = S::as_simd_f32s(q);
             for (weight, &row) in weights.iter_mut().zip(rows) {
-                let (k_vectors, k_tail) = S::as_simd_f32s(&keys[part(row)]);
-                let mut sum = simd.splat_f32s(0.0);
-                for (q, k) in q_vectors.iter().zip(k_vectors) {
-                    sum = simd.mul_add_e_f32s(*q, *k, sum);
-                }
-                let tail: f32 = q_tail.iter().zip(k_tail).map(|(q, k)| q * k).sum();
-                *weight = simd.reduce_sum_f32s(sum) + tail;
+                *weight = lanes::dot(q, &keys[part(row)]);
             }
             let inverse = 1.0 / exponentials(&mut weights, 1.0 / (head as f32).sqrt());
             for (weight, &row) in weights.iter().map(|weight| weight * inverse).zip(rows) {
-                y.iter_mut().zip(&values[part(row)]).for_each(|(y, v)| *y += weight * v);
+                y.iter_mut().zip(&values[part(row)]).for_each(|(y, v)| *y += weight * v.value());
             }
         }
     }

@@ -1,7 +1,21 @@
 //! Sums and maxima of slices in independent lanes, since a chain of `+` or `max` cannot be vectorised. To be called inside
 //! a dispatch, whose instructions they take.
 
+use super::matmul::Float;
+
 const LANES: usize = 32;
+
+/// The sum of all lanes, by halves.
+#[inline(always)]
+fn total(mut sums: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        let (low, high) = sums.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+        half /= 2;
+    }
+    sums[0]
+}
 
 /// `Σ f(x)`
 #[inline(always)]
@@ -11,7 +25,18 @@ pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     for chunk in chunks {
         chunk.iter().zip(&mut sums).for_each(|(&x, sum)| *sum += f(x));
     }
-    tail.iter().map(|&x| f(x)).sum::<f32>() + sums.iter().sum::<f32>()
+    tail.iter().map(|&x| f(x)).sum::<f32>() + total(sums)
+}
+
+/// `Σ x · y`
+#[inline(always)]
+pub(crate) fn dot<E: Float>(xs: &[f32], ys: &[E]) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let ((x_chunks, x_tail), (y_chunks, y_tail)) = (xs.as_chunks::<LANES>(), ys.as_chunks::<LANES>());
+    for (xs, ys) in x_chunks.iter().zip(y_chunks) {
+        xs.iter().zip(ys).zip(&mut sums).for_each(|((x, y), sum)| *sum += x * y.value());
+    }
+    x_tail.iter().zip(y_tail).map(|(x, y)| x * y.value()).sum::<f32>() + total(sums)
 }
 
 /// Puts `f(x)` in the place of each `x`; returns the sum.
@@ -26,7 +51,7 @@ pub(crate) fn replace(values: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
         });
     }
     tail.iter_mut().for_each(|x| *x = f(*x));
-    tail.iter().sum::<f32>() + sums.iter().sum::<f32>()
+    tail.iter().sum::<f32>() + total(sums)
 }
 
 /// The largest `f(x)`; minus infinity for no values.

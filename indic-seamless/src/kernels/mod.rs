@@ -32,7 +32,7 @@ pub(crate) use self::{
     finite::{first_invalid_score, first_non_finite},
     isa::{arch, vectorise},
     math::exp,
-    matmul::linear,
+    matmul::{Float, linear},
     norm::{add_scaled, layer_norm},
 };
 

@@ -217,6 +217,14 @@ fn decoder_attention() {
     let [first, second] = [0, 1].map(|row| KeyRows { rows: vec![index.rows[row].clone()], causal: true });
     let groups = [Attended { keys, values, index: &first, time }, Attended { keys, values, index: &second, time: 1 }];
     let queries = [&q[..time * hidden], &q[(2 * time - 1) * hidden..]].concat();
+    let all = wanted.clone();
     let wanted = [&wanted[..time * hidden], &wanted[(2 * time - 1) * hidden..]].concat();
     assert_close(&attend(&queries, &groups, hidden, heads), &wanted);
+
+    // Keys and values of half the size give what their rounded values give.
+    let [keys, values] = [&k, &v].map(|x| x.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>());
+    let [k, v] = [&keys, &values].map(|x| x.iter().map(|x| x.to_f32()).collect::<Vec<_>>());
+    let half = attend(&q, &[Attended { keys: &keys[..], values: &values, index: &index, time }], hidden, heads);
+    assert_eq!(half, attend(&q, &[Attended { keys: &k[..], values: &v, index: &index, time }], hidden, heads));
+    assert_within(2e-2, &half, &all);
 }

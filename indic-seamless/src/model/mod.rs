@@ -138,6 +138,11 @@ impl SpeechToText {
         self.text_decoder.start(encoded, hypotheses, capacity)
     }
 
+    /// Bytes of the decoder's caches, for so many positions of the encoder's output, and hypotheses of so many tokens.
+    pub(crate) fn cache_bytes(&self, positions: usize, hypotheses: usize, tokens: usize) -> u64 {
+        self.text_decoder.cache_bytes(&self.shared.weight.device(), positions, hypotheses, tokens)
+    }
+
     /// Feeds `time` new tokens to each hypothesis of `state` (`tokens` is `[hypotheses, time]`, row after row) and returns
     /// the decoder's output for them, `[hypotheses, time, hidden]`.
     pub fn decode(&self, state: &mut DecoderState, tokens: &[u32]) -> Tensor<3> {

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Int, Tensor, TensorData, activation};
+use burn::tensor::{DType, Int, Tensor, TensorData, activation};
+use half::bf16;
 
-use super::flex::FlexView;
-use crate::kernels::{self, KeyRows, RelativeAttention};
+use super::flex::{FlexView, Stored};
+use crate::kernels::{self, Float, KeyRows, RelativeAttention};
 
 /// Stands for "masked" in additive masks: the least finite `f32`, as in the reference, so that a row with every key
 /// masked comes out uniform instead of NaN.
@@ -88,13 +89,10 @@ pub(crate) struct Attended<'a> {
 /// `index.rows · time` queries, one group behind the other.
 pub(crate) fn attend(queries: &Tensor<3>, groups: &[Attended<'_>], heads: usize) -> Tensor<3> {
     let shape @ [.., hidden] = queries.dims();
-    let view = |group: &Attended<'_>| Some((FlexView::view(group.keys)?, FlexView::view(group.values)?));
-    if let (Some(q), Some(views)) = (FlexView::view(queries), groups.iter().map(view).collect::<Option<Vec<_>>>()) {
-        let groups = groups.iter().zip(&views).map(|(&Attended { index, time, .. }, (keys, values))| {
-            kernels::Attended { keys: keys.as_slice(), values: values.as_slice(), index, time }
-        });
-        let groups: Vec<_> = groups.collect();
-        return FlexView::tensor(kernels::attend(q.as_slice(), &groups, hidden, heads), shape, queries);
+    let of_half = groups.first().is_some_and(|group| group.keys.dtype() == DType::BF16);
+    let y = if of_half { on_flex::<bf16>(queries, groups, heads) } else { on_flex::<f32>(queries, groups, heads) };
+    if let Some(y) = y {
+        return FlexView::tensor(y, shape, queries);
     }
     let queries = queries.clone().reshape([1, shape[0] * shape[1], hidden]);
     let mut first = 0;
@@ -105,6 +103,21 @@ pub(crate) fn attend(queries: &Tensor<3>, groups: &[Attended<'_>], heads: usize)
         group.plain(queries, heads).reshape([1, rows * time, hidden])
     };
     Tensor::cat(groups.iter().map(of_group).collect(), 1).reshape(shape)
+}
+
+/// [`attend`] by the kernel, where the tensors live on Flex.
+fn on_flex<E: Stored + Float>(queries: &Tensor<3>, groups: &[Attended<'_>], heads: usize) -> Option<Vec<f32>> {
+    let q = FlexView::<f32>::view(queries)?;
+    let view = |group: &Attended<'_>| Some((FlexView::<E>::view(group.keys)?, FlexView::<E>::view(group.values)?));
+    let views = groups.iter().map(view).collect::<Option<Vec<_>>>()?;
+    let groups = groups.iter().zip(&views).map(|(&Attended { index, time, .. }, (keys, values))| kernels::Attended {
+        keys: keys.as_slice(),
+        values: values.as_slice(),
+        index,
+        time,
+    });
+    let groups: Vec<_> = groups.collect();
+    Some(kernels::attend(q.as_slice(), &groups, queries.dims()[2], heads))
 }
 
 impl Attended<'_> {

@@ -74,6 +74,12 @@ impl Linear {
         matches!(self.weight, Weight::Int8(_))
     }
 
+    /// The type of keys and values of this layer in caches, if `x` is an input of the layer: half of `f32` where the weights are
+    /// bytes, which round far more, and the kernels can be used.
+    pub(crate) fn cache_type<const D: usize>(&self, x: &Tensor<D>) -> DType {
+        if self.is_int8() && FlexView::<f32>::view(x).is_some() { DType::BF16 } else { x.dtype() }
+    }
+
     fn product(&self, activation: Option<Activation>) -> Product<'_> {
         Product { weight: &self.weight, bias: self.bias.as_ref(), activation }
     }

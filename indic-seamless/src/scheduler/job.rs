@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     cancel::CancelToken,
     error::{Error, Result, StopReason, by_name},
@@ -29,7 +31,8 @@ const GLANCE: Duration = Duration::from_millis(5);
 /// assert_eq!("batch".parse::<indic_seamless::Priority>()?, indic_seamless::Priority::Batch);
 /// # Ok::<(), indic_seamless::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Priority {
     /// Somebody waits for the text.

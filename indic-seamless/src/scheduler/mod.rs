@@ -7,6 +7,7 @@
 //!
 //! A search finds the tokens that it finds alone.
 
+mod activity;
 mod decoder;
 mod inbox;
 mod job;
@@ -23,11 +24,16 @@ use std::{
 use rayon::ThreadPool;
 
 pub(crate) use self::job::{Account, Event, Found, Job, News, Source, Spec, receive};
-pub use self::{decoder::ModelDecoder, job::Priority};
 use self::{
+    activity::Told,
     inbox::{Inbox, Task},
     job::message,
     worker::Worker,
+};
+pub use self::{
+    activity::{Activity, ByPriority},
+    decoder::ModelDecoder,
+    job::Priority,
 };
 use crate::{
     cancel::CancelToken,
@@ -47,6 +53,7 @@ pub(crate) struct Loaded {
 #[derive(Debug)]
 pub(crate) struct Scheduler {
     inbox: Arc<Inbox>,
+    told: Arc<Told>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -58,16 +65,22 @@ impl Scheduler {
     /// [`Error::Io`] if it cannot be started.
     pub(crate) fn start(loaded: Arc<Loaded>, pool: ThreadPool) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
-        let tasks = Arc::clone(&inbox);
+        let told = Arc::new(Told::default());
+        let (tasks, tell) = (Arc::clone(&inbox), Arc::clone(&told));
         let run = move || {
-            let mut worker = Worker::new(&loaded, &tasks);
+            let mut worker = Worker::new(&loaded, &tasks, &tell);
             while tasks.wait() {
                 pool.install(|| worker.work());
             }
         };
         let thread = thread::Builder::new().name("indic-seamless".to_owned()).spawn(run);
         let thread = thread.map_err(Error::io("start", "the computing thread"))?;
-        Ok(Self { inbox, thread: Some(thread) })
+        Ok(Self { inbox, told, thread: Some(thread) })
+    }
+
+    /// What there is to do, and was done.
+    pub(crate) fn activity(&self) -> Activity {
+        self.told.get()
     }
 
     /// Queues a clip.

@@ -9,8 +9,10 @@ use super::Priority;
 
 /// The most hypotheses in a step: beyond this it is bound by arithmetic, and the logits take up memory.
 const ROWS: usize = 16;
-/// The most bytes of caches.
-const BYTES: u64 = 256 << 20;
+/// The most bytes of caches, but for those of the search that goes first.
+const BYTES: u64 = 176 << 20;
+/// Tokens that a clip is expected to have, for each second and besides: about twice as many as speech has.
+const TOKENS: (f64, usize) = (8.0, 16);
 /// How far ahead, in seconds of speech, a recording may be and still go before the searches of others: about a clip.
 const SLACK_S: f64 = 20.0;
 /// A recording that has had more than this, in seconds of speech, is a long one; these take turns.
@@ -37,8 +39,32 @@ pub(super) struct Asks {
     pub(super) key: f64,
     /// Hypotheses.
     pub(super) rows: usize,
-    /// Bytes of its caches.
+    /// Bytes of its caches, or that are kept for them.
     pub(super) bytes: u64,
+    /// Bytes by which they grow in the next step of the search.
+    pub(super) growth: u64,
+}
+
+/// Which of the searches under way take part in a step. Those that need more memory wait, with what they have, where there is none;
+/// the first never does, so that all come to an end.
+pub(super) fn step(searching: &[Asks]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..searching.len()).collect();
+    order.sort_by(|&a, &b| searching[a].key.total_cmp(&searching[b].key));
+    let mut bytes: u64 = searching.iter().map(|search| search.bytes).sum();
+    let mut goes = vec![false; searching.len()];
+    for (rank, place) in order.into_iter().enumerate() {
+        let growth = searching[place].growth;
+        if rank == 0 || growth == 0 || bytes + growth <= BYTES {
+            goes[place] = true;
+            bytes += growth;
+        }
+    }
+    goes
+}
+
+/// How many tokens a clip is expected to have at most, for which memory is kept.
+pub(super) fn expected_tokens(seconds: f64, most: usize) -> usize {
+    most.min((seconds * TOKENS.0) as usize + TOKENS.1)
 }
 
 /// What to do.
@@ -79,7 +105,7 @@ mod tests {
     use super::*;
 
     fn asks(key: f64) -> Asks {
-        Asks { recording: key as usize, key, rows: 1, bytes: 10 << 20 }
+        Asks { recording: key as usize, key, rows: 1, bytes: 10 << 20, growth: 0 }
     }
 
     #[test]
@@ -94,7 +120,7 @@ mod tests {
 
     #[test]
     fn rows_and_memory_are_bounded_unless_a_clip_is_alone() {
-        let large = |rows, bytes| Asks { recording: 0, key: 0.0, rows, bytes };
+        let large = |rows, bytes| Asks { recording: 0, key: 0.0, rows, bytes, growth: 0 };
         assert_eq!(next(&[large(40, u64::MAX)], &[], &[]), Next::Begin(0));
         assert_eq!(next(&[large(5, 0)], &[], &[large(11, 0)]), Next::Begin(0));
         assert_eq!(next(&[large(5, 0)], &[], &[large(12, 0)]), Next::Step);
@@ -102,6 +128,15 @@ mod tests {
         assert_eq!(next(&[large(1, 2)], &[], &[large(1, BYTES - 1)]), Next::Step);
         // What is begun is ended.
         assert_eq!(next(&[], &[large(40, u64::MAX)], &[large(5, 0)]), Next::Encode(0));
+    }
+
+    #[test]
+    fn searches_wait_for_memory_to_grow_but_for_the_first() {
+        let search = |key, bytes, growth| Asks { bytes, growth, ..asks(key) };
+        assert_eq!(step(&[search(2.0, BYTES - 5, 5), search(1.0, 0, 0), search(3.0, 0, 1)]), [true, true, false]);
+        assert_eq!(step(&[search(2.0, BYTES, 5), search(1.0, 0, 9), search(3.0, 0, 0)]), [false, true, true]);
+        assert_eq!(step(&[search(1.0, u64::MAX / 2, 5)]), [true]);
+        assert!(step(&[]).is_empty());
     }
 
     #[test]

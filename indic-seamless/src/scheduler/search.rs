@@ -68,9 +68,14 @@ impl Search {
         Ok(Self { job, steps, state, encoded, times, asks })
     }
 
-    /// Bytes of its caches.
-    pub(super) fn bytes(&self) -> u64 {
-        self.state.bytes()
+    /// What it asks for now.
+    pub(super) fn asks_now(&self) -> Asks {
+        let time = match self.steps.input() {
+            Input::Prompts(tokens) => tokens.len() / self.state.hypotheses().max(1),
+            Input::Tokens(_) => 1,
+            Input::Nothing => 0,
+        };
+        Asks { bytes: self.state.bytes(), growth: self.state.growth(time), ..self.asks }
     }
 
     /// Orders the hypotheses as the search asks, and returns the tokens that they are fed.
@@ -104,10 +109,10 @@ impl Search {
     }
 }
 
-/// Takes a step of all searches, none of which has ended. Returns those that failed, by their places.
-pub(super) fn step(model: &SpeechToText, searches: &mut [Search], logits: &mut Vec<f32>) -> Vec<(usize, Failure)> {
+/// Takes a step of searches, none of which has ended. Returns those that failed, by their places.
+pub(super) fn step(model: &SpeechToText, searches: &mut [&mut Search], logits: &mut Vec<f32>) -> Vec<(usize, Failure)> {
     let started = Instant::now();
-    let mut feeds: Vec<_> = searches.iter_mut().map(Search::prepare).collect();
+    let mut feeds: Vec<_> = searches.iter_mut().map(|search| search.prepare()).collect();
     feed_together(model, &mut feeds, logits);
     let rows: Vec<usize> = feeds.iter().map(|feed| feed.state.hypotheses()).collect();
     drop(feeds);

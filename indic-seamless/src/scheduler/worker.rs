@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     Loaded, Source,
+    activity::{Activity, Told},
     inbox::{Call, Inbox, Task},
     job::{Event, Found, Job, News, Times, message},
     policy::{self, Asks, Next},
@@ -20,7 +21,6 @@ use crate::{
     cancel::CancelToken,
     error::{Error, Result, StopReason},
     features::{FeatureBatch, Features},
-    generation::Limits,
     model::{Advanced, Encoded, Encoding},
 };
 
@@ -31,7 +31,7 @@ const POSITIONS_PER_S: f64 = 6.25;
 pub(super) struct Worker<'a> {
     loaded: &'a Loaded,
     inbox: &'a Inbox,
-    limits: Limits,
+    told: &'a Told,
     calls: VecDeque<Call>,
     waiting: Vec<Waiting>,
     encoding: Vec<Underway<'a>>,
@@ -40,6 +40,8 @@ pub(super) struct Worker<'a> {
     at_work: Option<(Sender<Event>, usize)>,
     /// Room for the logits of a step.
     logits: Vec<f32>,
+    /// What was done.
+    activity: Activity,
 }
 
 /// A clip that waits for the encoder.
@@ -58,17 +60,18 @@ struct Underway<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(loaded: &'a Loaded, inbox: &'a Inbox) -> Self {
+    pub(super) fn new(loaded: &'a Loaded, inbox: &'a Inbox, told: &'a Told) -> Self {
         Self {
             loaded,
             inbox,
-            limits: Limits::of(loaded.checkpoint.config()),
+            told,
             calls: VecDeque::new(),
             waiting: Vec::new(),
             encoding: Vec::new(),
             searches: Vec::new(),
             at_work: None,
             logits: Vec::new(),
+            activity: Activity::default(),
         }
     }
 
@@ -82,12 +85,21 @@ impl<'a> Worker<'a> {
                 }
             }
             self.drop_stopped();
+            self.tell();
             match catch_unwind(AssertUnwindSafe(|| self.advance())) {
                 Ok(true) => self.at_work = None,
                 Ok(false) => return,
                 Err(panic) => self.fail_all(&message(&*panic)),
             }
         }
+    }
+
+    /// Tells what there is to do.
+    fn tell(&mut self) {
+        self.activity.searches = self.searches.len();
+        self.activity.cache_bytes = self.searches.iter().map(|search| search.asks_now().bytes).sum();
+        self.activity.waiting = self.waiting.iter().map(|waiting| waiting.job.account.priority).collect();
+        self.told.set(self.activity);
     }
 
     /// Takes one step. `false` if there is nothing to do.
@@ -134,8 +146,9 @@ impl<'a> Worker<'a> {
         let now = Instant::now();
         let waiting: Vec<Asks> = self.waiting.iter().map(|waiting| self.asks(waiting, now)).collect();
         let encoding: Vec<Asks> = self.encoding.iter().map(|underway| underway.asks).collect();
-        let searching: Vec<Asks> =
-            self.searches.iter().map(|search| Asks { bytes: search.bytes(), ..search.asks }).collect();
+        // What was kept for a search is its own until it ends.
+        let kept = |search: &Search| Asks { bytes: search.asks.bytes.max(search.asks_now().bytes), ..search.asks };
+        let searching: Vec<Asks> = self.searches.iter().map(kept).collect();
         policy::next(&waiting, &encoding, &searching)
     }
 
@@ -147,11 +160,14 @@ impl<'a> Worker<'a> {
             Source::Clip(_) => (seconds * POSITIONS_PER_S) as usize + 1,
             Source::Encoded(encoded) => encoded.lengths.iter().sum(),
         };
+        let speech_s = positions as f64 / POSITIONS_PER_S;
+        let tokens = policy::expected_tokens(speech_s, job.spec.generation.max_new_tokens);
         Asks {
             recording: recording(job),
             key: policy::key(account.priority, account.served_s(), seconds, waited_s),
             rows,
-            bytes: self.limits.cache_bytes(positions, rows),
+            bytes: self.loaded.model.cache_bytes(positions, rows, job.spec.prompt.len() + tokens),
+            growth: 0,
         }
     }
 
@@ -216,7 +232,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Takes a step of all searches.
+    /// Takes a step of all searches for which there is memory.
     fn step(&mut self) {
         let check = || self.loaded.checkpoint.check_unchanged();
         if let Err(error) = check() {
@@ -230,10 +246,19 @@ impl<'a> Worker<'a> {
             }
             return;
         }
-        for (place, failure) in step(&self.loaded.model, &mut self.searches, &mut self.logits).into_iter().rev() {
-            self.searches.remove(place).job.tell(failure.into());
+        let asks: Vec<Asks> = self.searches.iter().map(Search::asks_now).collect();
+        let goes = policy::step(&asks);
+        let (places, mut going): (Vec<usize>, Vec<&mut Search>) =
+            self.searches.iter_mut().enumerate().filter(|(place, _)| goes[*place]).unzip();
+        self.activity.steps += 1;
+        self.activity.tokens += going.len() as u64;
+        self.activity.rows += going.iter().map(|search| search.asks.rows as u64).sum::<u64>();
+        for (place, failure) in step(&self.loaded.model, &mut going, &mut self.logits).into_iter().rev() {
+            self.searches.remove(places[place]).job.tell(failure.into());
         }
         let ended: Vec<Search> = self.searches.extract_if(.., |search| search.steps.ended()).collect();
+        // Before their callers hear of it.
+        self.tell();
         ended.into_iter().for_each(|search| self.finish(search));
     }
 

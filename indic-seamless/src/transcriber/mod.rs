@@ -39,7 +39,7 @@ use crate::{
     error::{Error, Result},
     language::Language,
     model::SpeechToText,
-    scheduler::{Loaded, Scheduler},
+    scheduler::{Activity, Loaded, Scheduler},
     segmentation::Clip,
     transcript::Transcript,
 };
@@ -133,6 +133,24 @@ impl Transcriber {
     /// The type of the weights in memory; never [`Precision::Auto`].
     pub fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// What the model has to do, and has done, for all calls.
+    ///
+    /// ```
+    /// use indic_seamless::{Language, Transcriber, Waveform};
+    ///
+    /// # fn main() -> indic_seamless::Result<()> {
+    /// let transcriber = Transcriber::demo()?;
+    /// transcriber.transcribe(&Waveform::open("examples/audio/hindi-1.wav")?, Language::HINDI)?;
+    /// let activity = transcriber.activity();
+    /// assert!(activity.steps > 5);
+    /// assert_eq!((activity.tokens, activity.searches), (activity.steps, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn activity(&self) -> Activity {
+        self.scheduler.activity()
     }
 
     /// Transcribes a recording into `language`: its own for transcription, another one for translation.

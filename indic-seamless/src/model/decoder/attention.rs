@@ -2,7 +2,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor},
+    tensor::{DType, Device, Tensor},
 };
 
 use crate::nn::{Attended, Linear, LinearConfig, Storage, attend};
@@ -20,6 +20,11 @@ impl DecoderAttention {
     pub(super) fn init(hidden: usize, storage: Storage, device: &Device) -> Self {
         let linear = || LinearConfig::new(hidden, hidden).init(storage, device);
         Self { q_proj: linear(), k_proj: linear(), v_proj: linear(), out_proj: linear() }
+    }
+
+    /// The type of keys and values of `x` in caches.
+    pub(super) fn cache_type(&self, x: &Tensor<3>) -> DType {
+        self.k_proj.cache_type(x)
     }
 
     /// Keys and values of `x: [batch, time, hidden]`, in the same shape.

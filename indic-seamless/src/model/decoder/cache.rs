@@ -1,12 +1,16 @@
 //! What the decoder keeps between steps.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use super::Rows;
 
-/// Positions that a cache has room for at first. It doubles when they are used up: a search may be allowed thousands of
-/// tokens, and takes twenty.
-pub(crate) const BLOCK: usize = 32;
+/// By how many positions a cache grows: a search may be allowed thousands of tokens, and takes twenty.
+const BLOCK: usize = 16;
+
+/// The positions that there is room for where `len` are used.
+pub(super) fn room(len: usize) -> usize {
+    len.saturating_add(BLOCK - 1) / BLOCK * BLOCK
+}
 
 /// Keys and values of one layer's cross-attention: those of item `i` are rows `i · T' ..`, `[items · T', hidden]`.
 #[derive(Debug, Clone)]
@@ -32,6 +36,8 @@ pub struct DecoderState {
     encoder_time: usize,
     lengths: Vec<usize>,
     own: Vec<OwnKeys>,
+    /// The type of keys and values.
+    dtype: DType,
     slots: usize,
     /// The most positions that there may be.
     capacity: usize,
@@ -51,12 +57,14 @@ impl DecoderState {
         capacity: usize,
     ) -> Self {
         let own = cross.iter().map(|_| OwnKeys { keys: None, values: None }).collect();
+        let dtype = cross.first().map_or(DType::F32, |cross| cross.keys.dtype());
         let items = lengths.len();
         Self {
             cross,
             encoder_time,
             lengths: lengths.to_vec(),
             own,
+            dtype,
             slots: hypotheses.max(items),
             capacity,
             len: 0,
@@ -77,9 +85,25 @@ impl DecoderState {
 
     /// Bytes of keys and values.
     pub(crate) fn bytes(&self) -> u64 {
-        let size = |keys: &Tensor<2>| 2 * keys.shape().num_elements() * size_of::<f32>();
+        let size = |keys: &Tensor<2>| 2 * keys.shape().num_elements() * self.dtype.size();
         let own = self.own.iter().filter_map(|own| own.keys.as_ref());
         (self.cross.iter().map(|cross| size(&cross.keys)).sum::<usize>() + own.map(size).sum::<usize>()) as u64
+    }
+
+    /// Bytes by which they grow if `time` more tokens are fed to each hypothesis.
+    pub(crate) fn growth(&self, time: usize) -> u64 {
+        let more = self.room(self.len + time) - if self.len > 0 { self.room(self.len) } else { 0 };
+        let width = self.cross.first().map_or(0, |cross| cross.keys.dims()[1]);
+        (2 * self.cross.len() * more * self.slots * width * self.dtype.size()) as u64
+    }
+
+    fn room(&self, len: usize) -> usize {
+        room(len).min(self.capacity)
+    }
+
+    /// The type of keys and values.
+    pub(super) fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// Whether no token has been fed yet.
@@ -134,10 +158,10 @@ impl DecoderState {
         Some((keys.as_ref()?, values.as_ref()?))
     }
 
-    /// Stores the newest keys and values of a layer, `[hypotheses, time, hidden]`.
+    /// Stores the newest keys and values of a layer, `[hypotheses, time, hidden]`, of the type of the others.
     pub(super) fn store(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) {
-        let (slots, len) = (self.slots, self.len);
-        let room = len.next_power_of_two().max(BLOCK).min(self.capacity);
+        let (slots, len, dtype) = (self.slots, self.len, self.dtype);
+        let room = self.room(len);
         let own = &mut self.own[layer];
         let store = |cache: &mut Option<Tensor<2>>, new: Tensor<3>| {
             let [rows, time, hidden] = new.dims();
@@ -145,10 +169,10 @@ impl DecoderState {
             let all = match cache.take() {
                 Some(all) if all.dims()[0] == room * slots => all,
                 Some(all) => {
-                    let more = Tensor::zeros([room * slots - all.dims()[0], hidden], &new.device());
+                    let more = Tensor::zeros([room * slots - all.dims()[0], hidden], (&new.device(), dtype));
                     Tensor::cat(vec![all, more], 0)
                 }
-                None => Tensor::zeros([room * slots, hidden], &new.device()),
+                None => Tensor::zeros([room * slots, hidden], (&new.device(), dtype)),
             };
             let all = (0..time).fold(all, |all, i| {
                 let start = (len - time + i) * slots;

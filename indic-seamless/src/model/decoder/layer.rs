@@ -72,7 +72,7 @@ impl DecoderLayer {
         let queries = self.cross_attention.queries(&self.cross_attention_layer_norm.forward(&x));
         let [_, time, hidden] = queries.dims();
         let encoder = part.encoder_keys(number);
-        let (keys, positions) = (encoder.keys.clone(), encoder.index.rows[0].len());
+        let (keys, positions) = (encoder.keys.clone().cast(queries.dtype()), encoder.index.rows[0].len());
         let head = hidden / heads;
         let split = |x: Tensor<2>, rows: usize| x.reshape([rows, heads, head]).swap_dims(0, 1);
         let queries = split(queries.squeeze_dim(0), time);

@@ -12,7 +12,6 @@ use burn::{
 };
 
 pub use attention::DecoderAttention;
-pub(crate) use cache::BLOCK;
 pub use cache::DecoderState;
 pub use layer::{DecoderFeedForward, DecoderLayer};
 pub use together::Feed;
@@ -72,11 +71,21 @@ impl TextDecoder {
     pub fn start(&self, encoded: &Encoded, hypotheses: usize, capacity: usize) -> DecoderState {
         let [items, time, hidden] = encoded.hidden.dims();
         let cross = |layer: &DecoderLayer| {
-            let [keys, values] = layer.cross_attention.keys_values(&encoded.hidden);
-            CrossKeys { keys: keys.reshape([items * time, hidden]), values: values.reshape([items * time, hidden]) }
+            let dtype = layer.cross_attention.cache_type(&encoded.hidden);
+            let rows = |x: Tensor<3>| x.cast(dtype).reshape([items * time, hidden]);
+            let [keys, values] = layer.cross_attention.keys_values(&encoded.hidden).map(rows);
+            CrossKeys { keys, values }
         };
         let cross = self.layers.iter().map(cross).collect();
         DecoderState::new(cross, time, &encoded.lengths, hypotheses, capacity)
+    }
+
+    /// Bytes of the caches of decoding on `device`, for so many positions of the encoder's output, and hypotheses of so many tokens.
+    pub(crate) fn cache_bytes(&self, device: &Device, positions: usize, hypotheses: usize, tokens: usize) -> u64 {
+        let Some(layer) = self.layers.first() else { return 0 };
+        let element = layer.cross_attention.cache_type(&Tensor::zeros([1, 1, 1], device)).size();
+        let rows = positions as u64 + (hypotheses as u64).saturating_mul(cache::room(tokens) as u64);
+        rows.saturating_mul((2 * self.layers.len() * self.hidden * element) as u64)
     }
 
     /// Feeds new tokens to the hypotheses of each of `feeds`; the result has the outputs for them, normalised, in the order of

@@ -42,13 +42,15 @@ impl<'a> Part<'a> {
     /// Stores the keys and values of all new tokens, `[.., .., hidden]`, each in the decoding that they belong to.
     pub(super) fn store_all(parts: &mut [Self], layer: usize, keys: &Tensor<3>, values: &Tensor<3>) {
         let [a, b, hidden] = keys.dims();
+        let Some(dtype) = parts.first().map(|part| part.state.dtype()) else { return };
+        let (keys, values) = (keys.clone().cast(dtype), values.clone().cast(dtype));
         let mut first = 0;
         for Self { state, time, .. } in parts {
             let (rows, tokens) = (state.hypotheses(), state.hypotheses() * *time);
             let of_part = |x: &Tensor<3>| {
                 x.clone().reshape([a * b, hidden]).narrow(0, first, tokens).reshape([rows, *time, hidden])
             };
-            state.store(layer, of_part(keys), of_part(values));
+            state.store(layer, of_part(&keys), of_part(&values));
             first += tokens;
         }
     }

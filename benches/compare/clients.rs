@@ -7,7 +7,8 @@
 //! cargo run --release --example clients -- --model DIR --audio ten-seconds.wav --precision int8 --new-tokens 32 1 2 4 8 16
 //! ```
 //!
-//! All clients of a number send a request at the same time, and the next one when all are answered. With `--behind LONG` a
+//! All clients of a number send a request at the same time. Each round tries all numbers, so that a slow phase of the machine
+//! meets all of them; the time of a number is the median of its rounds. With `--behind LONG` a
 //! request is sent in the middle of the transcription of a long recording instead, and timed beside one that is alone and the
 //! encoding of 20 s.
 
@@ -42,6 +43,13 @@ struct Args {
     clients: Vec<usize>,
 }
 
+/// A round of one number of clients.
+struct Round {
+    /// From the first request to the last answer.
+    whole: Duration,
+    answers: Vec<Duration>,
+}
+
 fn main() -> ExitCode {
     match measure(&Args::parse()) {
         Ok(result) => {
@@ -64,7 +72,7 @@ fn measure(args: &Args) -> Result<Value> {
     // The first request touches all weights.
     send(args, &transcriber, &audio, Segmentation::None)?;
     let measured = match &args.behind {
-        None => args.clients.iter().map(|&clients| together(args, &transcriber, &audio, clients)).collect(),
+        None => table(args, &transcriber, &audio),
         Some(long) => behind(args, &transcriber, &audio, &Waveform::open(long)?),
     };
     Ok(json!({
@@ -90,34 +98,53 @@ fn send(args: &Args, transcriber: &Transcriber, audio: &Waveform, segmentation: 
     Ok(started.elapsed())
 }
 
-fn together(args: &Args, transcriber: &Transcriber, audio: &Waveform, clients: usize) -> Result<Value> {
+/// Times a number of clients that send at the same time.
+fn together(args: &Args, transcriber: &Transcriber, audio: &Waveform, clients: usize) -> Result<Round> {
     let start = Barrier::new(clients);
     let client = || {
-        let send = |_| {
-            start.wait();
-            send(args, transcriber, audio, Segmentation::None)
-        };
-        (0..args.rounds).map(send).collect::<Result<Vec<_>>>()
+        start.wait();
+        send(args, transcriber, audio, Segmentation::None)
     };
     let started = Instant::now();
-    let times = thread::scope(|scope| {
+    let answers = thread::scope(|scope| {
         let threads: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
-        let times = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panic!("a client panicked")));
-        times.collect::<Result<Vec<_>>>()
+        let answers = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panic!("a client panicked")));
+        answers.collect::<Result<Vec<_>>>()
     });
-    let seconds = started.elapsed().as_secs_f64();
-    let times = sorted(times?.concat());
-    Ok(json!({
-        "clients": clients,
-        "requests_per_s": (clients * args.rounds) as f64 / seconds,
-        "round_s": seconds / args.rounds as f64,
-        "median_s": at(&times, 0.5),
-        "p95_s": at(&times, 0.95),
-    }))
+    Ok(Round { whole: started.elapsed(), answers: answers? })
+}
+
+fn table(args: &Args, transcriber: &Transcriber, audio: &Waveform) -> Result<Value> {
+    let mut rounds: Vec<Vec<Round>> = args.clients.iter().map(|_| Vec::new()).collect();
+    for _ in 0..args.rounds {
+        for (&clients, rounds) in args.clients.iter().zip(&mut rounds) {
+            rounds.push(together(args, transcriber, audio, clients)?);
+        }
+    }
+    // Each number against the first one in the same round.
+    let ratio = |one: &Round, first: &Round| one.whole.div_duration_f64(first.whole);
+    let rows = args.clients.iter().zip(&rounds).map(|(&clients, all)| {
+        let answers = sorted(all.iter().flat_map(|round| round.answers.iter().copied()));
+        let whole = sorted(all.iter().map(|round| round.whole));
+        let seconds = at(&whole, 0.5).unwrap_or_default();
+        let mut ratios: Vec<f64> = all.iter().zip(&rounds[0]).map(|(one, first)| ratio(one, first)).collect();
+        ratios.sort_by(f64::total_cmp);
+        json!({
+            "clients": clients,
+            "requests_per_s": clients as f64 / seconds,
+            "round_s": seconds,
+            "fastest_round_s": at(&whole, 0.0),
+            "times_the_first": ratios.get(ratios.len() / 2),
+            "median_s": at(&answers, 0.5),
+            "p95_s": at(&answers, 0.95),
+        })
+    });
+    Ok(rows.collect())
 }
 
 fn behind(args: &Args, transcriber: &Transcriber, short: &Waveform, long: &Waveform) -> Result<Value> {
-    let alone = (0..args.rounds).map(|_| send(args, transcriber, short, Segmentation::None)).collect::<Result<_>>()?;
+    let alone =
+        (0..args.rounds).map(|_| send(args, transcriber, short, Segmentation::None)).collect::<Result<Vec<_>>>()?;
     let times = thread::scope(|scope| {
         let long = scope.spawn(|| send(args, transcriber, long, Segmentation::default()));
         thread::sleep(Duration::from_secs(3));
@@ -131,13 +158,14 @@ fn behind(args: &Args, transcriber: &Transcriber, short: &Waveform, long: &Wavef
     let (times, whole) = times?;
     Ok(json!({
         "alone_s": at(&sorted(alone), 0.5),
-        "behind_s": at(&sorted(times.clone()), 0.5),
+        "behind_s": at(&sorted(times.iter().copied()), 0.5),
         "behind_most_s": at(&sorted(times), 1.0),
         "long_s": whole.as_secs_f64(),
     }))
 }
 
-fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {
+fn sorted(times: impl IntoIterator<Item = Duration>) -> Vec<Duration> {
+    let mut times: Vec<_> = times.into_iter().collect();
     times.sort();
     times
 }

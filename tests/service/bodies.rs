@@ -158,7 +158,7 @@ async fn answers_quote_little_of_what_was_sent() {
     let long = "\u{1}\u{202e}".repeat(1_000_000);
     let value = json!(long).to_string();
     let quoted = |name: &str| format!("{{\"audio\":\"\",\"{name}\":{value}}}");
-    let mut bodies: Vec<_> = ["target_lang", "format", "beams", "segments", "words"].map(quoted).to_vec();
+    let mut bodies: Vec<_> = ["target_lang", "format", "beams", "segments", "words", "priority"].map(quoted).to_vec();
     bodies.extend([format!("{{{value}:1}}"), value.clone(), format!("{{\"audio\":{value}}}")]);
     for body in bodies {
         let answer = ask(&router, post("/speech-to-text", "application/json", body)).await;

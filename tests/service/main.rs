@@ -3,9 +3,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod activity;
 mod answers;
 mod bodies;
 mod connections;
+mod dear;
 mod hosts;
 mod information;
 mod keys;

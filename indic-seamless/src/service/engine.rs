@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Result, StopReason},
     generation::GenerationConfig,
     language::Language,
+    scheduler::{Activity, ByPriority, Priority},
     transcriber::{Retry, TranscribeOptions, Transcriber},
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct Wanted {
     pub(crate) language: Language,
     pub(crate) beams: Option<usize>,
     pub(crate) words: bool,
+    pub(crate) priority: Priority,
     /// When the client stops waiting for the result.
     pub(crate) deadline: Instant,
 }
@@ -159,6 +161,12 @@ impl Engine {
         })
     }
 
+    /// Recordings that wait, and the work of the model; nothing while it loads.
+    pub(crate) fn activity(&self) -> (ByPriority, Activity) {
+        let recordings = self.loaded.get().map(|loaded| &loaded.recordings);
+        recordings.map(|all| (all.waiting(), all.transcriber().activity())).unwrap_or_default()
+    }
+
     /// Whether a place is free now.
     pub(crate) fn has_place(&self) -> Result<(), Problem> {
         self.slot().map(drop)
@@ -190,11 +198,12 @@ impl Engine {
         slot: Slot,
     ) -> Result<Running, Problem> {
         let recordings = self.loaded()?.recordings.clone();
-        let Wanted { language, beams, words, deadline } = wanted;
+        let Wanted { language, beams, words, priority, deadline } = wanted;
         let default = recordings.transcriber().checkpoint().generation();
         let options = TranscribeOptions {
             generation: beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() }),
             words,
+            priority,
             // Clients get the better text even where the reference would return a loop.
             retry: Retry::Always,
             deadline: Some(deadline),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{problem::Problem, quote::quoted};
-use crate::{error::Error, format::OutputFormat, language::Language};
+use crate::{error::Error, format::OutputFormat, language::Language, scheduler::Priority};
 
 /// How to transcribe a recording: fields of a form or of JSON, or query parameters.
 #[derive(Debug, Deserialize, ToSchema, IntoParams)]
@@ -29,11 +29,22 @@ pub(crate) struct SpeechOptions {
     /// Whether segments list their words with times and confidence. Implies `segments`. Subtitles follow the times of words in any
     /// case.
     pub(crate) words: bool,
+    /// `interactive`, or `batch` for a recording that may wait for all interactive ones.
+    #[schema(value_type = String, example = "interactive")]
+    #[param(value_type = String, example = "interactive")]
+    pub(crate) priority: Priority,
 }
 
 impl Default for SpeechOptions {
     fn default() -> Self {
-        Self { target_lang: None, format: OutputFormat::JSON, beams: None, segments: false, words: false }
+        Self {
+            target_lang: None,
+            format: OutputFormat::JSON,
+            beams: None,
+            segments: false,
+            words: false,
+            priority: Priority::default(),
+        }
     }
 }
 
@@ -44,7 +55,7 @@ impl SpeechOptions {
 }
 
 /// The names of the options.
-pub(super) const OPTIONS: [&str; 5] = ["target_lang", "format", "beams", "segments", "words"];
+pub(super) const OPTIONS: [&str; 6] = ["target_lang", "format", "beams", "segments", "words", "priority"];
 
 /// Beams cost time and memory; more than this do not help.
 const MAX_BEAMS: usize = 10;
@@ -84,6 +95,7 @@ pub(super) struct Fields {
     beams: Option<usize>,
     segments: Option<bool>,
     words: Option<bool>,
+    priority: Option<Priority>,
 }
 
 impl Fields {
@@ -109,6 +121,7 @@ impl Fields {
             _ if matches!(given, Given::Null) => Ok(()),
             "target_lang" => once(name, &mut self.target_lang, text("the name of a language")?.into_owned()),
             "format" => once(name, &mut self.format, text("the name of a format")?.parse()?),
+            "priority" => once(name, &mut self.priority, text("interactive or batch")?.parse()?),
             "beams" => {
                 let beams = match given {
                     Given::Text(text) => text.parse().ok(),
@@ -135,10 +148,11 @@ impl Fields {
 
     /// The options, and the defaults of those that were not given.
     pub(super) fn finish(self) -> Result<SpeechOptions, Problem> {
-        let Self { target_lang, format, beams, segments, words } = self;
+        let Self { target_lang, format, beams, segments, words, priority } = self;
         let format = format.unwrap_or(OutputFormat::JSON);
         let (segments, words) = (segments.unwrap_or_default(), words.unwrap_or_default());
-        let options = SpeechOptions { target_lang, format, beams, segments, words };
+        let priority = priority.unwrap_or_default();
+        let options = SpeechOptions { target_lang, format, beams, segments, words, priority };
         options.language()?;
         Ok(options)
     }
@@ -176,6 +190,7 @@ mod tests {
             ("beams=2&beams=3", "invalid_field"),
             ("segments=1", "invalid_field"),
             ("format=xml", "invalid_field"),
+            ("priority=high", "invalid_field"),
             ("source_lang=en", "invalid_field"),
             ("audio=en", "invalid_field"),
             ("target_lang=klingon", "unknown_language"),

@@ -205,7 +205,7 @@ pub(crate) async fn supported_languages(State(shared): State<Arc<Shared>>) -> Re
 /// Counters and histograms, for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.metrics.text(shared.budget.used())).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.metrics.text(shared.now())).into_response()
 }
 
 pub(crate) async fn docs() -> Response {
@@ -283,7 +283,7 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         let (mangled, opened) = shared.open(open).await?;
         let reader = opened.map_err(|error| if mangled { mangled_body() } else { error.into() })?;
         let (beams, words) = (options.beams, options.words || options.format.uses_words());
-        let wanted = Wanted { language, beams, words, deadline };
+        let wanted = Wanted { language, beams, words, priority: options.priority, deadline };
         let running = shared.engine.submit(&id, move || Ok(reader), held, wanted, slot)?;
         Ok::<_, Problem>((running, options, mangled))
     };

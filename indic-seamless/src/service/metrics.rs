@@ -20,7 +20,10 @@ use prometheus_client::{
 };
 
 use super::measurements::Measurements;
-use crate::transcript::Transcript;
+use crate::{
+    scheduler::{Activity, ByPriority},
+    transcript::Transcript,
+};
 
 /// The content type of [`Metrics::text`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -45,6 +48,22 @@ struct Stage {
     stage: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Class {
+    priority: &'static str,
+}
+
+/// What is read when the metrics are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Now {
+    /// Memory of bodies.
+    pub(crate) body_bytes: usize,
+    /// Recordings that wait for their turn.
+    pub(crate) waiting: ByPriority,
+    /// The model's work.
+    pub(crate) activity: Activity,
+}
+
 /// The registry and its metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -56,9 +75,20 @@ pub(crate) struct Metrics {
     real_time_factor: Histogram,
     pub(crate) in_flight: Gauge,
     body_bytes: Gauge,
+    waiting: Family<Class, Gauge>,
+    waiting_clips: Family<Class, Gauge>,
+    steps: Counter,
+    tokens: Counter,
+    rows: Counter,
+    searches: Gauge,
+    cache_bytes: Gauge,
     load: Gauge<f64, AtomicU64>,
     /// Whether nothing has been transcribed yet.
     cold: AtomicBool,
+}
+
+fn set(gauge: &Gauge, value: u64) {
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
 }
 
 fn seconds() -> Histogram {
@@ -75,6 +105,13 @@ impl Metrics {
             real_time_factor: Histogram::new(exponential_buckets(0.01, 1.6, 14)),
             in_flight: Gauge::default(),
             body_bytes: Gauge::default(),
+            waiting: Family::default(),
+            waiting_clips: Family::default(),
+            steps: Counter::default(),
+            tokens: Counter::default(),
+            rows: Counter::default(),
+            searches: Gauge::default(),
+            cache_bytes: Gauge::default(),
             load: Gauge::default(),
             cold: AtomicBool::new(true),
             registry: Mutex::new(Registry::with_prefix("indic_seamless")),
@@ -91,13 +128,31 @@ impl Metrics {
         );
         registry.register("in_flight", "Requests under way", metrics.in_flight.clone());
         registry.register("body_bytes", "Memory of bodies that are received or wait", metrics.body_bytes.clone());
+        registry.register("waiting", "Recordings that wait for their turn", metrics.waiting.clone());
+        registry.register("waiting_clips", "Clips that wait for the encoder", metrics.waiting_clips.clone());
+        registry.register("decoder_steps", "Steps of the decoder", metrics.steps.clone());
+        registry.register("decoder_tokens", "Tokens: one for each search in a step", metrics.tokens.clone());
+        registry.register("decoder_rows", "Rows of all steps: one for each hypothesis", metrics.rows.clone());
+        registry.register("searches", "Searches that share the decoder's steps", metrics.searches.clone());
+        registry.register("cache_bytes", "Memory of their caches", metrics.cache_bytes.clone());
         registry.register("load_seconds", "Loading and warming up the model", metrics.load.clone());
         metrics
     }
 
-    /// For Prometheus. `body_bytes` is what bodies hold now.
-    pub(crate) fn text(&self, body_bytes: usize) -> String {
-        self.body_bytes.set(i64::try_from(body_bytes).unwrap_or(i64::MAX));
+    /// For Prometheus.
+    pub(crate) fn text(&self, now: Now) -> String {
+        let Now { body_bytes, waiting, activity } = now;
+        set(&self.body_bytes, body_bytes as u64);
+        for (family, counts) in [(&self.waiting, waiting), (&self.waiting_clips, activity.waiting)] {
+            set(&family.get_or_create(&Class { priority: "interactive" }), counts.interactive as u64);
+            set(&family.get_or_create(&Class { priority: "batch" }), counts.batch as u64);
+        }
+        let counted = [(&self.steps, activity.steps), (&self.tokens, activity.tokens), (&self.rows, activity.rows)];
+        for (counter, count) in counted {
+            counter.inner().fetch_max(count, Ordering::Relaxed);
+        }
+        set(&self.searches, activity.searches as u64);
+        set(&self.cache_bytes, activity.cache_bytes);
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         // Writing to a string cannot fail.

@@ -84,13 +84,14 @@ use self::{
     engine::{Engine, Wanted, ended},
     keys::with_key,
     measurements::Observer,
-    metrics::Metrics,
+    metrics::{Metrics, Now},
     observe::{observe, panicked},
 };
 use crate::{
     engine::Update,
     error::{Error, Result, StopReason},
     language::Language,
+    scheduler::Priority,
     transcriber::Transcriber,
     transcript::Transcript,
 };
@@ -151,6 +152,12 @@ impl Shared {
             open()
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())
+    }
+
+    /// What the metrics tell of this moment.
+    fn now(&self) -> Now {
+        let (waiting, activity) = self.engine.activity();
+        Now { body_bytes: self.budget.used(), waiting, activity }
     }
 
     fn ending(&self) -> bool {
@@ -265,7 +272,8 @@ impl Service {
         Router::new().fallback_service(MapRequest::new(router, move |request| without_prefix(request, &prefix)))
     }
 
-    /// Transcribes a recording that did not arrive by HTTP. It waits for its turn, however long the queue is. The segments list
+    /// Transcribes a recording that did not arrive by HTTP. It waits for its turn, however long the queue is, behind those that
+    /// somebody waits for. The segments list
     /// their words, for subtitles.
     ///
     /// # Errors
@@ -280,7 +288,7 @@ impl Service {
             let options = shared.settings.audio_options();
             let open = move || options.reader_from_bytes(audio, None);
             let id = Uuid::new_v4().to_string().into();
-            let wanted = Wanted { language, beams: None, words: true, deadline };
+            let wanted = Wanted { language, beams: None, words: true, priority: Priority::Batch, deadline };
             // Nothing but the model not being there can keep it out, as it has a place.
             let mut running = shared.engine.submit(&id, open, (), wanted, slot).map_err(|_| ended())?;
             while let Some(update) = running.updates.recv().await {

@@ -70,7 +70,7 @@ impl Default for Settings {
         Self {
             max_body_bytes: 50 * 1024 * 1024,
             max_audio: Duration::from_secs(900),
-            max_waiting_bytes: 256 * 1024 * 1024,
+            max_waiting_bytes: 100 * 1024 * 1024,
             recordings: 16,
             queue: 8,
             per_client: 0,
@@ -121,10 +121,12 @@ impl Settings {
     /// # Ok::<(), indic_seamless::Error>(())
     /// ```
     pub fn with_env(self) -> Result<Self> {
+        let max_body_bytes = number("INDIC_SEAMLESS_MAX_BODY_BYTES")?.unwrap_or(self.max_body_bytes);
+        let default_waiting = self.max_waiting_bytes.max(max_body_bytes.saturating_mul(2));
         Ok(Self {
-            max_body_bytes: number("INDIC_SEAMLESS_MAX_BODY_BYTES")?.unwrap_or(self.max_body_bytes),
+            max_body_bytes,
             max_audio: seconds("INDIC_SEAMLESS_MAX_AUDIO_S")?.unwrap_or(self.max_audio),
-            max_waiting_bytes: number("INDIC_SEAMLESS_MAX_WAITING_BYTES")?.unwrap_or(self.max_waiting_bytes),
+            max_waiting_bytes: number("INDIC_SEAMLESS_MAX_WAITING_BYTES")?.unwrap_or(default_waiting),
             recordings: number("INDIC_SEAMLESS_RECORDINGS")?.unwrap_or(self.recordings),
             queue: number("INDIC_SEAMLESS_QUEUE")?.unwrap_or(self.queue),
             per_client: number("INDIC_SEAMLESS_PER_CLIENT")?.unwrap_or(self.per_client),
@@ -150,6 +152,9 @@ impl Settings {
         if self.max_waiting_bytes < least {
             let wanted = format!("at least {least}, twice the largest body");
             return Err(invalid("max_waiting_bytes", &self.max_waiting_bytes.to_string(), &wanted));
+        }
+        if self.recordings == 0 {
+            return Err(invalid("recordings", "0", "at least 1"));
         }
         match &self.trusted_proxy_header {
             Some(name) if HeaderName::from_bytes(name.as_bytes()).is_err() => {

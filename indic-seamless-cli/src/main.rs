@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 impl Command {
     fn run(self) -> Outcome {
         match self {
-            Self::Transcribe(args) => transcribe::run(&args),
+            Self::Transcribe(args) => transcribe::run(*args),
             #[cfg(feature = "service")]
             Self::Serve(args) => serve::run(args),
             Self::Quantize(args) => quantize::run(&args),

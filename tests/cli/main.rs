@@ -11,6 +11,7 @@ mod output;
 mod parts;
 #[cfg(feature = "service")]
 mod serve;
+mod together;
 mod transcribe;
 
 use std::{
@@ -18,6 +19,8 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+
+use indic_seamless::Waveform;
 
 /// The program with a subcommand.
 fn program(subcommand: &str) -> Command {
@@ -77,6 +80,18 @@ fn files(dir: &Path) -> Vec<String> {
 fn copy(example: &str, to: &Path) {
     fs::create_dir_all(to.parent().expect("folder")).expect("folder");
     fs::copy(common::example(example), to).expect("copy");
+}
+
+/// Writes a recording with a clip every twelve seconds: 8 kHz, 8 bits.
+fn write_long(path: &Path, seconds: usize) {
+    let clip = Waveform::open(clip()).expect("clip");
+    let mut round: Vec<u8> = clip.samples().iter().step_by(2).map(|x| (x * 127.0 + 128.0) as u8).collect();
+    round.resize(12 * 8000, 128);
+    let data: Vec<u8> = round.into_iter().cycle().take(seconds * 8000).collect();
+    let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data".to_vec();
+    wav[4..8].copy_from_slice(&(data.len() as u32 + 36).to_le_bytes());
+    wav.extend((data.len() as u32).to_le_bytes());
+    fs::write(path, [wav, data].concat()).expect("file");
 }
 
 fn read(path: impl AsRef<Path>) -> String {

@@ -5,10 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use indic_seamless::Waveform;
 use serde_json::Value;
 
-use crate::{clip, common, run, run_tiny, stderr, stdout, tiny, transcribe};
+use crate::{clip, common, run, run_tiny, stderr, stdout, tiny, transcribe, write_long};
 
 #[test]
 fn text_is_all_that_standard_output_gets() {
@@ -204,17 +203,9 @@ fn words_have_times_and_confidence() {
 #[test]
 fn three_hours_take_little_more_memory_than_a_clip() {
     let dir = tempfile::tempdir().expect("folder");
-    let clip: Vec<f32> = Waveform::open(common::example("hindi-1.wav")).expect("clip").into_samples();
     let file = |name: &str, seconds: usize| {
         let path = dir.path().join(name);
-        // A clip every twelve seconds, 8 kHz, 8 bits.
-        let mut round: Vec<u8> = clip.iter().step_by(2).map(|x| (x * 127.0 + 128.0) as u8).collect();
-        round.resize(12 * 8000, 128);
-        let data: Vec<u8> = round.into_iter().cycle().take(seconds * 8000).collect();
-        let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data".to_vec();
-        wav[4..8].copy_from_slice(&(data.len() as u32 + 36).to_le_bytes());
-        wav.extend((data.len() as u32).to_le_bytes());
-        fs::write(&path, [wav, data].concat()).expect("file");
+        write_long(&path, seconds);
         path
     };
     let peak = |path: PathBuf| {

@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// Threads on the CPU [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Recordings that are transcribed at a time; fewer take less memory [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) recordings: Option<NonZeroUsize>,
     /// Channel to use, from 0 [default: the average of all]
     #[arg(long, value_name = "N", conflicts_with = "channels")]
     channel: Option<usize>,
@@ -194,7 +197,7 @@ pub(crate) struct Search {
     /// When a looping segment is decoded again without repeats: auto (where recordings are cut), always or never
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub(crate) retry: Retry,
-    /// Segments that are decoded at a time [default: up to 80 s of speech]
+    /// Segments of a recording that are decoded at a time [default: up to 80 s of speech]
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<NonZeroUsize>,
 }

@@ -1,6 +1,13 @@
 //! The transcription of one file, and what is written for it.
 
-use std::{borrow::Cow, fs, io, num::NonZeroUsize, path::Path, time::Instant};
+use std::{
+    borrow::Cow,
+    fs, io,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use indic_seamless::{
     AudioOptions, CancelToken, Error, Flag, GenerationConfig, Language, OutputFormat, Progress, Result, Segment,
@@ -27,10 +34,23 @@ struct Line<'a> {
     peak_rss_bytes: Option<u64>,
 }
 
+/// A file that is to be transcribed.
+#[derive(Debug, Clone)]
+pub(super) struct Todo {
+    /// Its number among those that are to be transcribed.
+    pub(super) number: usize,
+    /// Its place among all inputs.
+    pub(super) place: usize,
+    /// The file, or `-` for standard input.
+    pub(super) file: PathBuf,
+    /// See [`is_pipe`].
+    pub(super) is_pipe: bool,
+}
+
 /// What all files share.
-pub(super) struct Work<'a> {
-    pub(super) args: &'a Args,
-    pub(super) transcriber: Transcriber,
+pub(super) struct Work {
+    pub(super) args: Args,
+    pub(super) transcriber: Arc<Transcriber>,
     pub(super) generation: GenerationConfig,
     pub(super) segmentation: Segmentation,
     pub(super) bar: RunBar,
@@ -52,34 +72,42 @@ pub(super) fn is_pipe(file: &Path) -> bool {
     file == Path::new("-") || fs::metadata(file).is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
 
-impl Work<'_> {
-    /// Transcribes a file, and warns of damage and of doubtful segments on standard error.
-    pub(super) fn transcribe(&self, file: &Path) -> Done {
+impl Done {
+    /// Warns of damage and of doubtful segments on standard error.
+    pub(super) fn warn(&self, file: &Path) {
+        let Some(transcript) = &self.transcript else { return };
+        for segment in &transcript.segments {
+            segment.flags.iter().for_each(|flag| warn(file, segment, *flag));
+        }
+        for damage in &transcript.damage {
+            eprintln!("warning: {}: damaged at {damage}", file.display());
+        }
+    }
+}
+
+impl Work {
+    /// Transcribes a file.
+    pub(super) fn transcribe(&self, todo: &Todo) -> Done {
+        self.bar.start(todo.number, todo.file.display().to_string());
         let mut done = Done::default();
-        match self.try_transcribe(file, &mut done) {
+        match self.try_transcribe(todo, &mut done) {
             Ok(transcript) => done.transcript = Some(transcript),
             Err(Error::Unfinished { cause, partial }) => {
                 (done.transcript, done.error) = (Some(*partial), Some(*cause));
             }
             Err(error) => done.error = Some(error),
         }
-        if let Some(transcript) = &done.transcript {
-            for segment in &transcript.segments {
-                segment.flags.iter().for_each(|flag| self.bar.above(|| warn(file, segment, *flag)));
-            }
-            for damage in &transcript.damage {
-                self.bar.above(|| eprintln!("warning: {}: damaged at {damage}", file.display()));
-            }
-        }
+        self.bar.finish(todo.number, done.transcript.as_ref().map_or(0.0, |transcript| transcript.duration_s));
         done
     }
 
-    fn try_transcribe(&self, file: &Path, done: &mut Done) -> Result<Transcript> {
+    fn try_transcribe(&self, todo: &Todo, done: &mut Done) -> Result<Transcript> {
+        let file = &*todo.file;
         let started = Instant::now();
         let audio = self.args.audio_options();
         let reader = if file == Path::new("-") {
             audio.reader_from_pipe(LiveInput::new(io::stdin()), self.args.pipe_format())?
-        } else if is_pipe(file) {
+        } else if todo.is_pipe {
             let pipe = fs::File::open(file);
             let pipe = pipe.map_err(|source| Error::Io { action: "open", path: file.to_owned(), source })?;
             audio.reader_from_pipe(LiveInput::new(pipe), self.args.pipe_format())?
@@ -94,12 +122,12 @@ impl Work<'_> {
             Some(channels) if channels > 1 && self.args.channels == Channels::Split => {
                 let speaker = |channel| {
                     let reader = self.open(file, &audio.clone().channel(Channel::Only(channel)))?;
-                    self.read(reader, language, false, (channel, channels))
+                    self.read(todo, reader, language, false, (channel, channels))
                 };
                 let others = (1..channels).map(speaker);
                 speaker(0)?.with_speakers(others.collect::<Result<Vec<_>>>()?)
             }
-            _ => self.read(reader, language, done.shown, (0, 1))?,
+            _ => self.read(todo, reader, language, done.shown, (0, 1))?,
         };
         transcript.timings.add_audio(open_ms);
         Ok(transcript)
@@ -138,7 +166,14 @@ impl Work<'_> {
 
     /// Transcribes a recording and moves the progress bar. `shown` prints the text of each segment. It is the `part.0`th of
     /// `part.1` readings of the recording.
-    fn read(&self, reader: AudioReader, language: Language, shown: bool, part: (usize, usize)) -> Result<Transcript> {
+    fn read(
+        &self,
+        todo: &Todo,
+        reader: AudioReader,
+        language: Language,
+        shown: bool,
+        part: (usize, usize),
+    ) -> Result<Transcript> {
         let cancel = CancelToken::new();
         let mut closed = None;
         let mut on_segment = |segment: &Segment| {
@@ -152,7 +187,7 @@ impl Work<'_> {
         };
         let share = |seconds: f64, total: f64| (seconds + part.0 as f64 * total) / part.1 as f64;
         let mut on_progress = |Progress { done_s, total_s }| {
-            self.bar.set(Progress { done_s: share(done_s, total_s.unwrap_or(done_s)), total_s });
+            self.bar.set(todo.number, Progress { done_s: share(done_s, total_s.unwrap_or(done_s)), total_s });
         };
         let options = TranscribeOptions {
             on_segment: Some(&mut on_segment),

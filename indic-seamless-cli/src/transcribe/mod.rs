@@ -7,10 +7,13 @@ mod interrupt;
 mod names;
 mod results;
 mod run_bar;
+mod together;
 
 use std::{
-    path::{Path, PathBuf},
+    collections::BTreeMap,
+    path::Path,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,7 +22,7 @@ use indic_seamless::{Error, Result, Transcriber, audio::PipeFormat};
 pub(crate) use self::args::Args;
 use self::{
     args::{Channels, TextLanguage},
-    file::{Done, Work, is_pipe},
+    file::{Done, Todo, Work, is_pipe},
     inputs::{Input, Inputs},
     results::Results,
     run_bar::RunBar,
@@ -27,7 +30,7 @@ use self::{
 use crate::Outcome;
 
 /// Transcribes all recordings. A bad file does not stop the others.
-pub(crate) fn run(args: &Args) -> Outcome {
+pub(crate) fn run(args: Args) -> Outcome {
     interrupt::handle()?;
     let mut inputs = Inputs::find(&args.files);
     let failed = transcribe(args, &mut inputs)?;
@@ -39,61 +42,86 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 /// Transcribes all recordings; returns how many failed.
-fn transcribe(args: &Args, inputs: &mut Inputs) -> Result<usize> {
-    check_inputs(args, &inputs.recordings)?;
+fn transcribe(args: Args, inputs: &mut Inputs) -> Result<usize> {
+    check_inputs(&args, &inputs.recordings)?;
     let segmentation = args.cutting.segmentation()?;
-    let mut results = Results::new(args, inputs)?;
+    let results = Results::new(&args, inputs)?;
     let started = Instant::now();
-    let mut failed: Vec<&Path> = Vec::new();
-    for (path, error) in &inputs.errors {
-        eprintln!("error: {}", of_file(path, error));
-        failed.push(path);
-    }
-    let todo: Vec<(usize, &Path)> = inputs
-        .recordings
-        .iter()
-        .map(|input| &*input.file)
+    inputs.errors.iter().for_each(|(path, error)| eprintln!("error: {}", of_file(path, error)));
+    let lacking = inputs.recordings.iter().enumerate().filter(|(place, _)| !results.has(*place));
+    let todo: Vec<Todo> = lacking
         .enumerate()
-        .filter(|(place, _)| !results.has(*place))
+        .map(|(number, (place, Input { file, .. }))| Todo { number, place, file: file.clone(), is_pipe: is_pipe(file) })
         .collect();
-    let mut transcribed_s = 0.0;
+    let are_apart = results.are_apart();
+    let is_shared = inputs.are_several() && !are_apart;
+    let mut tally = Tally { results, is_shared, failed: BTreeMap::new(), transcribed_s: 0.0 };
     if !todo.is_empty() {
-        let transcriber = load(args)?;
+        let transcriber = Arc::new(load(&args)?);
         let generation = args.search.apply(transcriber.checkpoint().generation());
         generation.check()?;
         if let TextLanguage::Known(language) = args.lang {
             transcriber.checkpoint().language_token(language)?;
         }
-        let is_shared = inputs.are_several() && !results.are_apart();
-        let shows_segments = !is_shared && results.streams();
-        let bar = bar(args, &todo);
-        let work = Work { args, transcriber, generation, segmentation, bar, shows_segments };
-        for &(place, file) in &todo {
-            work.bar.start(file.display().to_string());
-            let Done { transcript, shown, mut error } = work.transcribe(file);
-            let seconds = transcript.as_ref().map_or(0.0, |transcript| transcript.duration_s);
-            work.bar.finish(seconds);
-            if let Some(transcript) = transcript.filter(|_| !shown) {
-                transcribed_s += seconds;
-                let render = |format| work.result(file, &transcript, format, is_shared);
-                match work.bar.above(|| results.put(place, render, error.is_some())) {
-                    // In a folder, the results of other files may still be written.
-                    Err(refused) if results.are_apart() => error = Some(refused),
-                    put => put?,
-                }
-            }
-            if let Some(error) = error {
-                work.bar.above(|| eprintln!("error: {}", of_file(file, &error)));
-                failed.push(file);
+        let shows_segments = !is_shared && tally.results.streams();
+        let bar = bar(&args, &todo);
+        let work = Arc::new(Work { args, transcriber, generation, segmentation, bar, shows_segments });
+        // Pipes may be live, and Ctrl-C ends them: nothing else is done at the same time.
+        for group in todo.chunk_by(|one, next| !one.is_pipe && !next.is_pipe) {
+            match group {
+                [alone] => tally.take(&work, alone, work.transcribe(alone))?,
+                files => together::transcribe(&work, files, !are_apart, |file, done| tally.take(&work, file, done))?,
             }
         }
         work.bar.clear();
     }
-    if results.are_apart() {
+    let Tally { results, failed, transcribed_s, .. } = tally;
+    let failed: Vec<&Path> = inputs.errors.iter().map(|(path, _)| &**path).chain(failed.into_values()).collect();
+    if are_apart {
         summary(inputs.count(), inputs.recordings.len() - todo.len(), &failed, transcribed_s, started.elapsed());
     }
     results.finish()?;
     Ok(failed.len())
+}
+
+/// What has become of the files.
+struct Tally<'a> {
+    results: Results,
+    /// Whether recordings share standard output or a file.
+    is_shared: bool,
+    /// Those that failed, by their places.
+    failed: BTreeMap<usize, &'a Path>,
+    transcribed_s: f64,
+}
+
+impl<'a> Tally<'a> {
+    /// Writes the result of a file, warnings and its error.
+    ///
+    /// # Errors
+    ///
+    /// Those of standard output, which takes no other results either.
+    fn take(&mut self, work: &Work, todo: &'a Todo, done: Done) -> Result<()> {
+        let Todo { place, file, .. } = todo;
+        let are_apart = self.results.are_apart();
+        work.bar.above(|| done.warn(file));
+        let Done { transcript, shown, mut error } = done;
+        if let Some(transcript) = transcript.filter(|_| !shown) {
+            self.transcribed_s += transcript.duration_s;
+            let render = |format| work.result(file, &transcript, format, self.is_shared);
+            let mut put = || self.results.put(*place, render, error.is_some());
+            // A slow disk must not hold up the bar, and with it the files that are under way.
+            match if are_apart { put() } else { work.bar.above(put) } {
+                // The results of other files may still be written.
+                Err(refused) if are_apart => error = Some(refused),
+                put => put?,
+            }
+        }
+        if let Some(error) = error {
+            work.bar.above(|| eprintln!("error: {}", of_file(file, &error)));
+            self.failed.insert(*place, file);
+        }
+        Ok(())
+    }
 }
 
 /// Refuses combinations of inputs and options that cannot work.
@@ -127,16 +155,15 @@ fn load(args: &Args) -> Result<Transcriber> {
 }
 
 /// The bar for the recordings that are to be transcribed.
-fn bar(args: &Args, todo: &[(usize, &Path)]) -> RunBar {
-    let files: Vec<PathBuf> = todo.iter().map(|(_, file)| file.to_path_buf()).collect();
-    if files.iter().all(|file| is_pipe(file)) {
+fn bar(args: &Args, todo: &[Todo]) -> RunBar {
+    if todo.iter().all(|todo| todo.is_pipe) {
         // It would be in the way of live text, and there is no end to measure.
-        return RunBar::hidden(files.len());
+        return RunBar::hidden(todo.len());
     }
-    let (audio, format) = (args.audio_options(), args.pipe_format());
-    RunBar::new(files.len(), move |place| {
+    let (audio, format, todo) = (args.audio_options(), args.pipe_format(), todo.to_vec());
+    RunBar::new(todo.len(), move |number| {
         // What cannot be opened fails when its turn comes.
-        let file = files.get(place).filter(|file| !is_pipe(file))?;
+        let Todo { file, .. } = todo.get(number).filter(|todo| !todo.is_pipe)?;
         let length = match format {
             PipeFormat::Detect => audio.length_hint(file).ok()?,
             raw => audio.raw_reader(file, raw).ok()?.duration_hint(),

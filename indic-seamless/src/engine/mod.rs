@@ -167,6 +167,53 @@ impl Engine {
         self.0.state().waiting.iter().map(|task| task.priority).collect()
     }
 
+    /// Queues work of your own, which counts as a recording: such as one whose language is detected first, or whose channels are
+    /// transcribed one by one. `work` is called when it is its turn, on a thread of the engine; if it was cancelled before, it is
+    /// dropped.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    ///
+    /// use indic_seamless::{CancelToken, Language, Priority, Transcriber, Waveform, engine::Engine};
+    ///
+    /// # fn main() -> indic_seamless::Result<()> {
+    /// let engine = Engine::new(Transcriber::demo()?);
+    /// let (sender, texts) = channel();
+    /// for file in ["examples/audio/hindi-1.wav", "examples/audio/tamil-1.wav"] {
+    ///     let sender = sender.clone();
+    ///     engine.submit_work(Priority::Batch, &CancelToken::new(), move |transcriber| {
+    ///         let text = Waveform::open(file).and_then(|recording| {
+    ///             let spoken = transcriber.detect_language(&recording)?[0].language;
+    ///             Ok(transcriber.transcribe(&recording, spoken)?.text)
+    ///         });
+    ///         sender.send(text).ok();
+    ///     })?;
+    /// }
+    /// drop(sender);
+    /// let texts = texts.into_iter().collect::<indic_seamless::Result<Vec<_>>>()?;
+    /// assert!(texts.contains(&"कृपया आज का मौसम".to_owned()) && texts.contains(&"தயவுசெய்து கதவைத் திற".to_owned()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn submit_work(
+        &self,
+        priority: Priority,
+        cancel: &CancelToken,
+        work: impl FnOnce(&Transcriber) + Send + 'static,
+    ) -> Result<()> {
+        let stop = cancel.clone();
+        let run = move |transcriber: &Transcriber| {
+            if !stop.is_cancelled() {
+                work(transcriber);
+            }
+        };
+        self.put(Task { priority, cancel: cancel.clone(), run: Box::new(run) })
+    }
+
     /// Drops waiting recordings that were cancelled, and what they hold. [`submit`](Self::submit) does so, too.
     pub(crate) fn sweep(&self) {
         let gone = self.0.state().cancelled();
@@ -305,79 +352,4 @@ impl Drop for Transcription {
 }
 
 #[cfg(all(test, feature = "demo"))]
-mod tests {
-    use std::{sync::mpsc, time::Duration};
-
-    use super::*;
-    use crate::audio::AudioOptions;
-
-    fn reader() -> Result<AudioReader> {
-        AudioOptions::new().reader("examples/audio/hindi-1.wav")
-    }
-
-    fn engine(recordings: usize, queue: usize) -> Engine {
-        Engine::with_options(Transcriber::demo().expect("model"), EngineOptions { recordings, queue })
-    }
-
-    fn options(priority: Priority) -> TranscribeOptions<'static> {
-        TranscribeOptions { priority, ..TranscribeOptions::default() }
-    }
-
-    /// Submits a recording that waits for a message before it opens, so that others queue behind it.
-    fn block(engine: &Engine) -> (mpsc::Sender<()>, Transcription) {
-        let (go, wait) = mpsc::channel::<()>();
-        let open = move || {
-            let _ = wait.recv();
-            reader()
-        };
-        let transcription = engine.submit(open, Language::HINDI, options(Priority::Interactive)).expect("room");
-        (go, transcription)
-    }
-
-    #[test]
-    fn a_full_queue_refuses_and_who_has_gone_does_not_count() {
-        let engine = engine(1, 2);
-        let (go, first) = block(&engine);
-        let submit = || engine.submit(reader, Language::HINDI, options(Priority::Interactive));
-        let (second, third) = (submit().expect("room"), submit().expect("room"));
-        assert!(matches!(submit(), Err(Error::Busy { running: 1, waiting: 2 })));
-        assert_eq!((engine.waiting().interactive, engine.waiting().batch), (2, 0));
-        drop(second);
-        let fourth = submit().expect("room again");
-        go.send(()).expect("a recording waits");
-        for transcription in [first, third, fourth] {
-            assert_eq!(transcription.wait().expect("text").text, "कृपया आज का मौसम");
-        }
-    }
-
-    #[test]
-    fn interactive_recordings_go_first() {
-        let engine = engine(1, usize::MAX);
-        let (go, _first) = block(&engine);
-        let (told, order) = mpsc::channel();
-        for (number, priority) in [Priority::Batch, Priority::Interactive, Priority::Batch].into_iter().enumerate() {
-            let told = told.clone();
-            let open = move || {
-                told.send(number).expect("the test listens");
-                reader()
-            };
-            engine.submit_with(open, Language::HINDI, options(priority), |_| {}).expect("room");
-        }
-        go.send(()).expect("a recording waits");
-        let order: Vec<usize> = (0..3).map(|_| order.recv_timeout(Duration::from_secs(60)).expect("opened")).collect();
-        assert_eq!(order, [1, 0, 2]);
-    }
-
-    #[test]
-    fn updates_end_with_the_result() {
-        let engine = engine(2, 0);
-        let updates: Vec<Update> =
-            engine.submit(reader, Language::HINDI, options(Priority::Interactive)).expect("room").collect();
-        assert!(updates.iter().any(|update| matches!(update, Update::Segment(_))), "{updates:?}");
-        assert!(matches!(updates.last(), Some(Update::Done(Ok(_)))), "{updates:?}");
-        // A panic ends them, and the engine goes on.
-        let panics = engine.submit(|| panic!("on purpose"), Language::HINDI, options(Priority::Interactive));
-        assert!(matches!(panics.expect("room").wait(), Err(Error::Stopped { .. })));
-        assert!(engine.submit(reader, Language::HINDI, options(Priority::Batch)).expect("room").wait().is_ok());
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fs, io, num::NonZeroUsize, path::Path, time::Instant};
 
 use indic_seamless::{
     AudioOptions, CancelToken, Error, Flag, GenerationConfig, Language, OutputFormat, Progress, Result, Segment,
-    Segmentation, TranscribeOptions, Transcriber, Transcript, Waveform,
+    Segmentation, TranscribeOptions, Transcriber, Transcript,
     audio::{AudioReader, Channel},
 };
 use serde::Serialize;
@@ -114,12 +114,8 @@ impl Work<'_> {
         if let TextLanguage::Known(language) = self.args.lang {
             return Ok(language);
         }
-        // A recording of speech has some of it in its first minute.
-        let mut samples = Vec::new();
-        for piece in self.open(file, &self.args.audio_options())?.take(60) {
-            samples.extend(piece?);
-        }
-        let guess = self.transcriber.detect_language(&Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?)?;
+        let reader = self.open(file, &self.args.audio_options())?;
+        let guess = self.transcriber.detect_language_reader(reader, &CancelToken::new())?;
         let best = guess.first().map_or(Language::ENGLISH, |best| best.language);
         self.bar.above(|| eprintln!("{}: {}", file.display(), best.name()));
         Ok(best)

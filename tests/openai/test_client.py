@@ -7,8 +7,10 @@ import asyncio
 import hashlib
 import itertools
 import os
+import re
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from typing import Any
@@ -50,24 +52,20 @@ class Server:
         self.folder = tempfile.TemporaryDirectory()
         keys = Path(self.folder.name, "keys.txt")
         keys.write_text(f"tests:{hashlib.sha256(KEY.encode()).hexdigest()}\n", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--model", "demo", "--listen", "127.0.0.1:0", "--api-keys", keys],
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-        assert self.process.stderr
-        for line in self.process.stderr:
-            if line.startswith("listening on "):
-                self.url = f"{line.split()[2]}/v1"
-                return
-        raise RuntimeError("the program ended")
+        command = [PROGRAM, "serve", "--model", "demo", "--listen", "127.0.0.1:0", "--api-keys", keys]
+        # A file, since nobody would read a pipe.
+        log = Path(self.folder.name, "log")
+        with log.open("w") as output:
+            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=output)
+        while not (found := re.search(r"^listening on (\S+)$", log.read_text(encoding="utf-8"), re.MULTILINE)):
+            if self.process.poll() is not None:
+                raise RuntimeError(log.read_text(encoding="utf-8"))
+            time.sleep(0.05)
+        self.url = f"{found[1]}/v1"
 
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait()
-        assert self.process.stderr
-        self.process.stderr.close()
         self.folder.cleanup()
 
 

@@ -165,6 +165,9 @@ impl Settings {
             let wanted = format!("at least {least}, twice the largest body");
             return Err(invalid("max_waiting_bytes", &self.max_waiting_bytes.to_string(), &wanted));
         }
+        if self.model_id.trim().is_empty() {
+            return Err(invalid("model_id", &self.model_id, "a name"));
+        }
         match &self.trusted_proxy_header {
             Some(name) if HeaderName::from_bytes(name.as_bytes()).is_err() => {
                 Err(invalid("trusted_proxy_header", name, "the name of a header, such as x-forwarded-for"))

@@ -1,7 +1,10 @@
 //! The answers in each format, and the models.
 
 use axum::http::{StatusCode, header};
-use indic_seamless::{Language, Transcriber, Waveform, service::Settings};
+use indic_seamless::{
+    Error, Language, Transcriber, Waveform,
+    service::{Service, Settings},
+};
 use serde_json::{Value, json};
 
 use super::{TRANSCRIPTIONS, TRANSLATIONS, json, recording, transcribe};
@@ -174,6 +177,10 @@ async fn the_model_has_an_id_a_short_name_and_those_of_openai() {
     }
     // As clients write a slash in a part of a path.
     assert_eq!(get(&router, "/v1/models/ai4bharat%2Findic-seamless").await.json(), *model);
+    for empty in ["", " "] {
+        let settings = Settings { model_id: empty.to_owned(), ..Settings::default() };
+        assert!(matches!(Service::start(settings, Transcriber::demo), Err(Error::InvalidOption { .. })));
+    }
     let unnamed = ask(&router, recording(TRANSCRIPTIONS, CLIP, &[("language", "hi")])).await;
     assert_eq!(unnamed.json()["text"], HINDI);
 }

@@ -35,6 +35,7 @@ impl ModelArgs {
     }
 
     /// What the model is called: its id on the hub, `demo`, or the name of its folder.
+    #[cfg(feature = "service")]
     pub(crate) fn id(&self) -> String {
         // Also of a folder such as `.`.
         let folder = std::path::absolute(&self.model).ok().filter(|folder| folder.exists());

@@ -109,7 +109,11 @@ fn tokens_are_reported_as_they_come() {
             assert_eq!(tokens, segment.tokens[2..]);
             let mean = seen.iter().map(|event| event.logprob).sum::<f32>() / seen.len() as f32;
             assert!((mean - segment.score).abs() < 1e-5 && segment.score == segment.avg_logprob);
+            assert_eq!(segment.logprobs, seen.iter().map(|event| event.logprob).collect::<Vec<_>>());
         }
+        assert_eq!(segment.logprobs.len(), segment.tokens.len() - 2);
+        let mean = segment.logprobs.iter().sum::<f32>() / segment.logprobs.len() as f32;
+        assert!((mean - segment.avg_logprob).abs() < 1e-5, "{num_beams}");
         assert_eq!(transcript.timings.new_tokens, segment.tokens.len() - 2);
     }
 }

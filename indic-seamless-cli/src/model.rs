@@ -33,6 +33,15 @@ impl ModelArgs {
     pub(crate) fn find(&self) -> Result<Model> {
         Model::find(&self.model)
     }
+
+    /// What the model is called: its id on the hub, `demo`, or the name of its folder.
+    #[cfg(feature = "service")]
+    pub(crate) fn id(&self) -> String {
+        // Also of a folder such as `.`.
+        let folder = std::path::absolute(&self.model).ok().filter(|folder| folder.exists());
+        let name = folder.and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()));
+        name.unwrap_or_else(|| self.model.clone())
+    }
 }
 
 /// A model that is on this machine.

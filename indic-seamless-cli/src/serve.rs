@@ -16,6 +16,8 @@ Open http://127.0.0.1:8000 in a browser, or send a recording:
 
   curl -F audio=@speech.wav -F target_lang=Hindi http://127.0.0.1:8000/speech-to-text
 
+OpenAI's clients take http://127.0.0.1:8000/v1 as their base URL.
+
 Environment variables set the limits; the documentation of `indic_seamless::service::Settings` lists them.";
 
 /// Serve a web page and an HTTP endpoint for transcription
@@ -44,7 +46,7 @@ pub(crate) fn run(args: Args) -> Outcome {
 
 async fn serve_until_terminated(args: Args) -> Outcome {
     // All that can fail, before a download of gigabytes.
-    let mut settings = Settings::from_env()?;
+    let mut settings = Settings { model_id: args.model.id(), ..Settings::default() }.with_env()?;
     if let Some(path) = &args.api_keys {
         settings.api_keys = Some(ApiKeys::from_file(path)?);
     }

@@ -98,13 +98,20 @@ impl Transcript {
 /// The texts of segments, joined by spaces where their scripts have some.
 fn joined(segments: &[Segment]) -> String {
     let mut text = String::new();
-    for next in segments.iter().map(|segment| segment.text.as_str()).filter(|text| !text.is_empty()) {
-        if !text.is_empty() {
-            text.push_str(script::separator(&text, next));
-        }
-        text.push_str(next);
+    for next in segments {
+        append(&mut text, &next.text);
     }
     text
+}
+
+/// Adds a text behind another, with a blank between them where their scripts have some. Returns what was added.
+pub(crate) fn append<'a>(text: &'a mut String, next: &str) -> &'a str {
+    let end = text.len();
+    if !text.is_empty() && !next.is_empty() {
+        text.push_str(script::separator(text, next));
+    }
+    text.push_str(next);
+    text.get(end..).unwrap_or_default()
 }
 
 /// A part of a recording with its text.
@@ -128,6 +135,9 @@ pub struct Segment {
     pub score: f32,
     /// The mean log-probability of the new tokens.
     pub avg_logprob: f32,
+    /// The log-probability of each new token, in their order: they are the last ones of [`tokens`](Self::tokens).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logprobs: Vec<f32>,
     /// Signs that the text may be wrong; usually none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,

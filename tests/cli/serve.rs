@@ -46,6 +46,15 @@ fn the_demo_model_is_served() {
     let (_server, address) = serve(&[], &[]);
     let answer = ask(&address, "GET /health HTTP/1.1", b"");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let models = ask(&address, "GET /v1/models HTTP/1.1", b"");
+    assert!(models.contains(r#""id":"demo""#), "{models}");
+}
+
+#[test]
+fn the_model_is_called_as_the_environment_says() {
+    let (_server, address) = serve(&[], &[("INDIC_SEAMLESS_MODEL_ID", "ai4bharat/indic-seamless")]);
+    let models = ask(&address, "GET /v1/models HTTP/1.1", b"");
+    assert!(models.contains(r#""id":"ai4bharat/indic-seamless""#), "{models}");
 }
 
 #[test]

@@ -333,6 +333,8 @@ fn the_spoken_language_is_guessed() {
         let audio = Waveform::open(common::example(clip)).expect("clip");
         let guess = transcriber.detect_language(&audio).expect("guess");
         assert_eq!(guess.len(), 5);
+        let reader = AudioOptions::new().reader(common::example(clip)).expect("clip");
+        assert_eq!(transcriber.detect_language_reader(reader, &CancelToken::new()).expect("guess"), guess);
         let name = guess[0].language.name().to_lowercase();
         assert!(clip.starts_with(&name), "{clip}: {name}");
         assert!(guess.windows(2).all(|pair| pair[0].probability >= pair[1].probability));
@@ -340,6 +342,11 @@ fn the_spoken_language_is_guessed() {
     }
     let (audio, _) = recording(1);
     assert_eq!(transcriber.detect_language(&audio).expect("guess")[0].language.code(), "ben");
+    let cancel = CancelToken::new();
+    cancel.cancel();
+    let reader = AudioOptions::new().reader(common::example("hindi-1.wav")).expect("clip");
+    let stopped = transcriber.detect_language_reader(reader, &cancel).expect_err("cancelled");
+    assert!(matches!(stopped, Error::Stopped { .. }), "{stopped}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod information;
 mod keys;
 mod lifecycle;
 mod limits;
+mod openai;
 mod places;
 mod refusals;
 mod streaming;
@@ -124,14 +125,19 @@ fn post(path: &str, content_type: &str, body: impl Into<Body>) -> Request<Body> 
     Request::post(path).header(header::CONTENT_TYPE, content_type).body(body.into()).expect("a request")
 }
 
-/// A form with a file and fields.
+/// A form with the file `audio` and fields.
 fn form_body(audio: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
+    form_with("audio", audio, fields)
+}
+
+/// A form with a file and fields.
+fn form_with(file: &str, audio: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, value) in fields {
         write!(body, "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
             .expect("written");
     }
-    write!(body, "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"audio\"; filename=\"speech.bin\"\r\n\r\n")
+    write!(body, "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{file}\"; filename=\"speech.bin\"\r\n\r\n")
         .expect("written");
     body.extend_from_slice(audio);
     write!(body, "\r\n--{BOUNDARY}--\r\n").expect("written");

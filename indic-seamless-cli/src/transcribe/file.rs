@@ -11,7 +11,7 @@ use std::{
 
 use indic_seamless::{
     AudioOptions, CancelToken, Error, Flag, GenerationConfig, Language, OutputFormat, Progress, Result, Segment,
-    Segmentation, TranscribeOptions, Transcriber, Transcript, Waveform,
+    Segmentation, TranscribeOptions, Transcriber, Transcript,
     audio::{AudioReader, Channel},
 };
 use serde::Serialize;
@@ -142,12 +142,8 @@ impl Work {
         if let TextLanguage::Known(language) = self.args.lang {
             return Ok(language);
         }
-        // A recording of speech has some of it in its first minute.
-        let mut samples = Vec::new();
-        for piece in self.open(file, &self.args.audio_options())?.take(60) {
-            samples.extend(piece?);
-        }
-        let guess = self.transcriber.detect_language(&Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?)?;
+        let reader = self.open(file, &self.args.audio_options())?;
+        let guess = self.transcriber.detect_language_reader(reader, &CancelToken::new())?;
         let best = guess.first().map_or(Language::ENGLISH, |best| best.language);
         self.bar.above(|| eprintln!("{}: {}", file.display(), best.name()));
         Ok(best)

@@ -2,6 +2,8 @@
 
 use std::{fs, io::Read, path::Path, time::Duration};
 
+use bytes::Bytes;
+
 use super::{
     codec::Spec,
     container::{self, supported},
@@ -178,7 +180,12 @@ impl AudioOptions {
     /// # Ok::<(), indic_seamless::Error>(())
     /// ```
     pub fn reader_from_bytes(&self, bytes: impl Into<Vec<u8>>, hint: Option<&str>) -> Result<AudioReader> {
-        AudioReader::new(AudioSource::from_bytes(bytes.into()), hint, self, None)
+        self.reader_from_shared(bytes.into().into(), hint)
+    }
+
+    /// Opens a file in memory that others also read.
+    pub(crate) fn reader_from_shared(&self, bytes: Bytes, hint: Option<&str>) -> Result<AudioReader> {
+        AudioReader::new(AudioSource::from_bytes(bytes), hint, self, None)
     }
 
     /// Opens a pipe, such as the standard input, to be decoded while it is written. It is read once, from start to end;

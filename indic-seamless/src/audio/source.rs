@@ -8,6 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use symphonia::core::io::MediaSource;
 
 use super::error::PipeReadError;
@@ -31,7 +32,7 @@ pub(super) struct AudioSource {
 #[derive(Debug)]
 enum Inner {
     File(File),
-    Bytes(Cursor<Vec<u8>>),
+    Bytes(Cursor<Bytes>),
     Pipe(Pipe),
 }
 
@@ -48,7 +49,8 @@ impl AudioSource {
         Ok(Self::from_bytes(bytes))
     }
 
-    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
+    pub(super) fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
         let length = bytes.len() as u64;
         Self::new(Inner::Bytes(Cursor::new(bytes)), length)
     }

@@ -150,12 +150,22 @@ impl Engine {
         open: impl FnOnce() -> Result<AudioReader> + Send + 'static,
         language: Language,
         options: TranscribeOptions<'static>,
+        update: impl FnMut(Update) + Send + 'static,
+    ) -> Result<CancelToken> {
+        self.submit_choosing(move |_, _| Ok((open()?, language)), options, update)
+    }
+
+    /// [`submit_with`](Self::submit_with) where `open` also chooses the language.
+    pub(crate) fn submit_choosing(
+        &self,
+        open: impl FnOnce(&Transcriber, &CancelToken) -> Result<(AudioReader, Language)> + Send + 'static,
+        options: TranscribeOptions<'static>,
         mut update: impl FnMut(Update) + Send + 'static,
     ) -> Result<CancelToken> {
         let (priority, cancel) = (options.priority, options.cancel_token());
         let stop = cancel.clone();
         let run = move |transcriber: &Transcriber| {
-            let done = transcribe(transcriber, open, language, options, &stop, &mut update);
+            let done = transcribe(transcriber, open, options, &stop, &mut update);
             update(Update::Done(done));
         };
         self.put(Task { priority, cancel: cancel.clone(), run: Box::new(run) })?;
@@ -279,14 +289,13 @@ impl State {
 
 fn transcribe(
     transcriber: &Transcriber,
-    open: impl FnOnce() -> Result<AudioReader>,
-    language: Language,
+    open: impl FnOnce(&Transcriber, &CancelToken) -> Result<(AudioReader, Language)>,
     options: TranscribeOptions<'static>,
     cancel: &CancelToken,
     update: &mut (impl FnMut(Update) + Send),
 ) -> Result<Transcript> {
     cancel.check()?;
-    let audio = open()?;
+    let (audio, language) = open(transcriber, cancel)?;
     // Both listeners tell the same one.
     let update = Mutex::new(update);
     let tell = |news| update.lock().unwrap_or_else(PoisonError::into_inner)(news);

@@ -19,18 +19,47 @@ use crate::{
     generation::GenerationConfig,
     language::Language,
     scheduler::{Activity, ByPriority, Priority},
-    transcriber::{Retry, TranscribeOptions, Transcriber},
+    text::Tokenizer,
+    transcriber::{Retry, Segmentation, TranscribeOptions, Transcriber},
 };
 
 /// How to transcribe a recording.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted {
-    pub(crate) language: Language,
+    pub(crate) language: TextLanguage,
     pub(crate) beams: Option<usize>,
     pub(crate) words: bool,
+    pub(crate) segmentation: Segmentation,
     pub(crate) priority: Priority,
     /// When the client stops waiting for the result.
     pub(crate) deadline: Instant,
+}
+
+/// The language of the text.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum TextLanguage {
+    Known(Language),
+    /// The spoken one, guessed among these; without any, among all that the model knows.
+    Spoken(Vec<Language>),
+}
+
+impl TextLanguage {
+    /// Guesses it if need be, from a recording that `open` opens.
+    fn find(
+        self,
+        transcriber: &Transcriber,
+        open: impl FnOnce() -> Result<AudioReader>,
+        cancel: &CancelToken,
+    ) -> Result<Language> {
+        let among = match self {
+            Self::Known(language) => return Ok(language),
+            Self::Spoken(among) => among,
+        };
+        let guess = transcriber.detect_language_reader(open()?, cancel)?;
+        let mut likely = guess.iter().map(|score| score.language);
+        let best = likely.find(|language| among.is_empty() || among.contains(language));
+        Ok(best.unwrap_or(Language::ENGLISH))
+    }
 }
 
 /// A place among the requests that the model works on or that wait, held from when a body has come until its recording is
@@ -47,6 +76,12 @@ pub(crate) struct Loaded {
     pub(crate) languages: Vec<Language>,
     pub(crate) backend: Backend,
     pub(crate) precision: Precision,
+}
+
+impl Loaded {
+    pub(crate) fn tokenizer(&self) -> &Tokenizer {
+        self.recordings.transcriber().checkpoint().tokenizer()
+    }
 }
 
 /// How far loading the model has come.
@@ -187,21 +222,22 @@ impl Engine {
         self.slots.clone().acquire_owned().await.map_err(|_| ended())
     }
 
-    /// Queues a recording, which `open` opens when it is its turn. What it `holds` is dropped when the recording is done, or has
+    /// Queues a recording, which `open` opens when it is its turn, twice if its language must be guessed. What it `holds` is dropped when the recording is done, or has
     /// been dropped from the queue.
     pub(crate) fn submit(
         &self,
         request_id: &Arc<str>,
-        open: impl FnOnce() -> Result<AudioReader> + Send + 'static,
+        mut open: impl FnMut() -> Result<AudioReader> + Send + 'static,
         holds: impl Send + 'static,
         wanted: Wanted,
         slot: Slot,
     ) -> Result<Running, Problem> {
         let recordings = self.loaded()?.recordings.clone();
-        let Wanted { language, beams, words, priority, deadline } = wanted;
+        let Wanted { language, beams, words, segmentation, priority, deadline } = wanted;
         let default = recordings.transcriber().checkpoint().generation();
         let options = TranscribeOptions {
             generation: beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() }),
+            segmentation,
             words,
             priority,
             // Clients get the better text even where the reference would return a loop.
@@ -213,10 +249,11 @@ impl Engine {
         let place = Arc::new(Mutex::new(Some(slot)));
         let waited = Arc::new(OnceLock::new());
         let (since, turn) = (Instant::now(), waited.clone());
-        let open = move || {
+        let open = move |transcriber: &Transcriber, cancel: &CancelToken| {
             // Set once, here.
             let _ = turn.set(since.elapsed());
-            open()
+            let language = language.find(transcriber, &mut open, cancel)?;
+            Ok((open()?, language))
         };
         let told = Told {
             request_id: request_id.clone(),
@@ -233,7 +270,7 @@ impl Engine {
             // The client may have gone away.
             let _ = sender.send(update);
         };
-        let cancel = recordings.submit_with(open, language, options, update)?;
+        let cancel = recordings.submit_choosing(open, options, update)?;
         Ok(Running { updates, cancel, place, recordings })
     }
 }

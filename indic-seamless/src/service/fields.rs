@@ -4,7 +4,7 @@ use axum::http::Uri;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{problem::Problem, quote::quoted};
+use super::{form::FormFields, problem::Problem, quote::quoted};
 use crate::{error::Error, format::OutputFormat, language::Language, scheduler::Priority};
 
 /// How to transcribe a recording: fields of a form or of JSON, or query parameters.
@@ -12,7 +12,7 @@ use crate::{error::Error, format::OutputFormat, language::Language, scheduler::P
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SpeechOptions {
-    /// The language of the text; English by default. A code (`hin`, `hi`), a language tag (`hi-IN`) or a name (`Hindi`,
+    /// The language of the text; by default English, or what the service is set to. A code (`hin`, `hi`), a language tag (`hi-IN`) or a name (`Hindi`,
     /// `हिन्दी`), in any case. The spoken language for transcription, another one for translation.
     #[schema(example = "Hindi")]
     #[param(example = "Hindi")]
@@ -49,8 +49,9 @@ impl Default for SpeechOptions {
 }
 
 impl SpeechOptions {
-    pub(crate) fn language(&self) -> Result<Language, Error> {
-        self.target_lang.as_deref().map_or(Ok(Language::ENGLISH), str::parse)
+    /// The language of the text, if one was given.
+    pub(crate) fn language(&self) -> Result<Option<Language>, Error> {
+        self.target_lang.as_deref().map(str::parse).transpose()
     }
 }
 
@@ -103,13 +104,13 @@ impl Fields {
     pub(super) fn of_query(uri: &Uri) -> Result<Self, Problem> {
         let mut fields = Self::default();
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
-            fields.add(&name, Given::Text(&value))?;
+            fields.set(&name, Given::Text(&value))?;
         }
         Ok(fields)
     }
 
     /// Adds an option. In JSON, `null` is the same as nothing.
-    pub(super) fn add(&mut self, name: &str, given: Given<'_>) -> Result<(), Problem> {
+    pub(super) fn set(&mut self, name: &str, given: Given<'_>) -> Result<(), Problem> {
         let wanted = |wanted: &str| Problem::invalid_field(format!("{name} is {}, wanted {wanted}", given.describe()));
         // No valid value is so long that it would be shortened.
         let text = |kind: &str| match given {
@@ -158,6 +159,19 @@ impl Fields {
     }
 }
 
+impl FormFields for Fields {
+    const FILE: &'static str = "audio";
+    const LONGEST: usize = 1024;
+
+    fn check(&self, name: &str) -> Result<(), Problem> {
+        if OPTIONS.contains(&name) { Ok(()) } else { Err(unknown(name)) }
+    }
+
+    fn add(&mut self, name: &str, text: &str) -> Result<(), Problem> {
+        self.set(name, Given::Text(text))
+    }
+}
+
 /// The problem of a field that does not exist.
 pub(super) fn unknown(name: &str) -> Problem {
     let known = OPTIONS.join(", ");
@@ -183,7 +197,7 @@ mod tests {
         let uri: Uri = "/speech-to-text?target_lang=hi&beams=5&segments=true&format=srt".parse().expect("a URI");
         let options = Fields::of_query(&uri).and_then(Fields::finish).expect("options");
         assert_eq!((options.beams, options.segments, options.format), (Some(5), true, OutputFormat::SRT));
-        assert_eq!(options.language().expect("known"), Language::HINDI);
+        assert_eq!(options.language().expect("known"), Some(Language::HINDI));
         for (query, code) in [
             ("beams=0", "invalid_field"),
             ("beams=x", "invalid_field"),

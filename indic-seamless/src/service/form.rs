@@ -14,7 +14,7 @@ use multer::Multipart;
 
 use super::{
     body::{Incoming, Whole},
-    fields::{Fields, Given, OPTIONS, once, unknown},
+    fields::once,
     problem::Problem,
     request::if_mangled,
 };
@@ -23,23 +23,35 @@ use super::{
 const PIECE: usize = 64 * 1024;
 /// The most bytes in which the parser must find something: the head of a part, or some of its content.
 const MOST: usize = 4 * PIECE;
-/// The longest text of a field, in bytes.
-const TEXT: usize = 1024;
+
+/// What a form may hold beside the recording.
+pub(super) trait FormFields {
+    /// The name of the field with the recording.
+    const FILE: &'static str;
+    /// The longest text of another field, in bytes.
+    const LONGEST: usize;
+
+    /// Checks that there is such a field, before its text is read.
+    fn check(&self, name: &str) -> Result<(), Problem>;
+
+    /// Adds a field.
+    fn add(&mut self, name: &str, text: &str) -> Result<(), Problem>;
+}
 
 /// The recording, as far as it was read, and what the form says of its type.
 type Audio = Option<(Vec<u8>, Option<String>)>;
 
 /// Reads the recording and what the form says of its type, and adds the options to `fields`.
-pub(super) async fn read(
+pub(super) async fn read<F: FormFields>(
     mut body: Incoming<'_>,
     content_type: &str,
-    fields: &mut Fields,
+    fields: &mut F,
 ) -> Result<(Whole, Option<String>), Problem> {
     let (mut audio, mut failed) = (None, None);
     let read = parts(&mut body, content_type, fields, &mut audio, &mut failed).await;
     let problem = match (failed.map_or(read, Err), audio) {
         (Ok(()), Some((bytes, hint))) => return Ok((body.keep(bytes), hint)),
-        (Ok(()), None) => Problem::invalid_field("the form has no file `audio`"),
+        (Ok(()), None) => Problem::invalid_field(format!("the form has no file `{}`", F::FILE)).of(F::FILE),
         (Err(problem), Some((bytes, _))) => if_mangled(&bytes, problem),
         (Err(problem), None) => problem,
     };
@@ -47,10 +59,10 @@ pub(super) async fn read(
 }
 
 /// Reads all parts. If the body ends early, the reason is in `failed`.
-async fn parts(
+async fn parts<F: FormFields>(
     body: &mut Incoming<'_>,
     content_type: &str,
-    fields: &mut Fields,
+    fields: &mut F,
     audio: &mut Audio,
     failed: &mut Option<Problem>,
 ) -> Result<(), Problem> {
@@ -60,16 +72,16 @@ async fn parts(
     let mut form = Multipart::new(pieces(body, failed, unused.clone()), boundary);
     while let Some(mut part) = form.next_field().await.map_err(unreadable)? {
         let name = part.name().unwrap_or_default().to_owned();
-        let is_audio = name == "audio";
-        if !is_audio && !OPTIONS.contains(&name.as_str()) {
-            return Err(unknown(&name));
+        let is_audio = name == F::FILE;
+        if !is_audio {
+            fields.check(&name)?;
         }
         let mut text = Vec::new();
         if is_audio {
             let named = part.content_type().map(AsRef::as_ref);
             let hint = named.or_else(|| part.file_name().and_then(|name| Some(name.rsplit_once('.')?.1)));
             let hint = hint.map(str::to_owned);
-            once("audio", audio, (std::mem::take(&mut buffer), hint))?;
+            once(F::FILE, audio, (std::mem::take(&mut buffer), hint))?;
         }
         while let Some(chunk) = part.chunk().await.map_err(unreadable)? {
             unused.store(0, Ordering::Relaxed);
@@ -77,12 +89,12 @@ async fn parts(
                 Some((bytes, _)) if is_audio => bytes.extend_from_slice(&chunk),
                 _ => text.extend_from_slice(&chunk),
             }
-            if text.len() > TEXT {
-                return Err(Problem::invalid_field(format!("{name} is longer than {TEXT} bytes")));
+            if text.len() > F::LONGEST {
+                return Err(Problem::invalid_field(format!("{name} is longer than {} bytes", F::LONGEST)));
             }
         }
         if !is_audio {
-            fields.add(&name, Given::Text(&String::from_utf8_lossy(&text)))?;
+            fields.add(&name, &String::from_utf8_lossy(&text))?;
         }
     }
     drop(form);

@@ -1,21 +1,17 @@
 //! The handlers of the endpoints.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{
         Html, IntoResponse, Redirect, Response,
         sse::{Event as ServerEvent, KeepAlive, Sse},
     },
 };
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -24,32 +20,20 @@ use super::{
     Shared,
     accept::prefers,
     answer::{AnswerSegment, SpeechAnswer, respond},
-    body::{Whole, refuse},
-    clients::ClientGuard,
-    engine::{Running, Wanted},
+    engine::Wanted,
     fields::SpeechOptions,
     metrics::CONTENT_TYPE,
-    observe::{Deadline, RequestId},
-    problem::{Partial, Problem, ProblemBody},
-    request::{Speech, SpeechBytes, SpeechForm, SpeechJson, is_mangled, mangled_body},
+    openai,
+    problem::{Problem, ProblemBody},
+    request::{Speech, SpeechBytes, SpeechForm, SpeechJson},
+    transcription::{Admitted, Next, Transcription, in_time},
 };
-use crate::{
-    audio,
-    backend::Backend,
-    engine::Update,
-    error::{Error, StopReason},
-    format::OutputFormat,
-    language::Language,
-    transcript::Transcript,
-};
+use crate::{audio, backend::Backend, format::OutputFormat, language::Language, transcriber::Segmentation};
 
 /// The pages may run their own scripts and ask this service, nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
                            script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
                            frame-ancestors 'none'";
-
-/// How long the engine may take to stop after the deadline.
-const GRACE: Duration = Duration::from_millis(300);
 
 /// The service and its endpoints.
 #[derive(Debug, Serialize, ToSchema)]
@@ -137,6 +121,9 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
         supported_languages: "/supported-languages",
         endpoints: BTreeMap::from([
             ("speech_to_text", "/speech-to-text"),
+            ("transcriptions", "/v1/audio/transcriptions"),
+            ("translations", "/v1/audio/translations"),
+            ("models", "/v1/models"),
             ("health", "/health"),
             ("ready", "/ready"),
             ("limits", "/limits"),
@@ -217,8 +204,8 @@ pub(crate) async fn redoc() -> Redirect {
     Redirect::permanent("docs")
 }
 
-pub(crate) async fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "Not Found")
+pub(crate) async fn not_found(uri: Uri) -> Problem {
+    openai::unknown_url(&uri).unwrap_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not_found", "Not Found"))
 }
 
 pub(crate) async fn method_not_allowed() -> Problem {
@@ -260,128 +247,50 @@ pub(crate) async fn method_not_allowed() -> Problem {
     )
 )]
 pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
-    let settings = &shared.settings;
-    let latest = Instant::now() + settings.deadline;
-    let deadline = request.extensions().get::<Deadline>().map_or(latest, |deadline| deadline.0.min(latest));
-    let id = request.extensions().get::<RequestId>().cloned();
-    let id = id.map_or_else(|| "".into(), |id| id.0);
     let streamed = prefers(request.headers(), "text/event-stream", "application/json");
-    // Who would be refused later is refused now, so that the body takes no memory.
-    let early = shared.enter(&request).and_then(|client| shared.engine.has_place().map(|()| client));
-    let client = match early {
-        Ok(client) => client,
-        Err(problem) => return Err(refuse(problem, request, &shared).await),
-    };
+    let (admitted, request) = Admitted::new(request, &shared).await?;
+    let deadline = admitted.deadline;
     let prepared = async {
         let Speech { audio, hint, options } = Speech::read(request, &shared).await?;
-        let language = shared.known(options.language()?)?;
-        // Only now, so that slow senders do not keep others out.
-        let slot = shared.engine.slot()?;
-        // What is no recording is refused now, and not when its turn comes.
-        let (Whole { bytes, held }, decoding) = (audio, settings.audio_options());
-        let open = move || (is_mangled(&bytes), decoding.reader_from_bytes(bytes, hint.as_deref()));
-        let (mangled, opened) = shared.open(open).await?;
-        let reader = opened.map_err(|error| if mangled { mangled_body() } else { error.into() })?;
+        let language = shared.text_language(options.language()?)?;
         let (beams, words) = (options.beams, options.words || options.format.uses_words());
-        let wanted = Wanted { language, beams, words, priority: options.priority, deadline };
-        let running = shared.engine.submit(&id, move || Ok(reader), held, wanted, slot)?;
-        Ok::<_, Problem>((running, options, mangled))
+        let (segmentation, priority) = (Segmentation::default(), options.priority);
+        let wanted = Wanted { language, beams, words, segmentation, priority, deadline };
+        let mut transcription = admitted.submit(audio, hint, wanted, &shared).await?;
+        transcription.words = options.words;
+        Ok((transcription, options))
     };
-    let prepared = tokio::time::timeout_at(deadline.into(), prepared).await;
-    let (running, options, mangled) = prepared.map_err(|_| Problem::deadline(Partial::default()))??;
-    let words = options.words;
-    let partial = Partial::default();
-    let transcription = Transcription { running, deadline, words, mangled, partial, _client: client };
+    let (transcription, options) = in_time(deadline, prepared).await?;
     if streamed {
-        return Ok(transcription.stream(&id, options.format));
+        return Ok(stream(transcription, options.format));
     }
     let transcript = transcription.finish().await?;
     Ok(respond(options.format, &transcript, options.segments || options.words))
 }
 
-/// A running transcription and its client.
-struct Transcription {
-    running: Running,
-    deadline: Instant,
-    /// Whether the client asked for words. Subtitles need them in any case.
-    words: bool,
-    /// Whether something treated the recording as text on its way.
-    mangled: bool,
-    partial: Partial,
-    _client: Option<ClientGuard>,
-}
-
-/// The next news of it.
-enum Next {
-    Segment(AnswerSegment),
-    Done(Box<Transcript>),
-}
-
-impl Transcription {
-    async fn next(&mut self) -> Result<Next, Problem> {
-        loop {
-            match tokio::time::timeout_at(self.deadline.into(), self.running.updates.recv()).await {
-                Err(_) => {
-                    // The engine may still deliver segments that it finished in time.
-                    while let Ok(Some(update)) = tokio::time::timeout(GRACE, self.running.updates.recv()).await {
-                        match update {
-                            Update::Segment(segment) => self.partial.push(&segment),
-                            Update::Done(_) => break,
-                            Update::Progress(_) => {}
-                        }
-                    }
-                    return Err(Problem::deadline(std::mem::take(&mut self.partial)));
-                }
-                // The transcription panicked.
-                Ok(None) => return Err(Problem::internal()),
-                // The engine checks the deadline, too.
-                Ok(Some(Update::Done(Err(Error::Stopped { reason: StopReason::Deadline, .. })))) => {
-                    return Err(Problem::deadline(std::mem::take(&mut self.partial)));
-                }
-                Ok(Some(Update::Done(Err(_)))) if self.mangled => return Err(mangled_body()),
-                Ok(Some(Update::Done(result))) => return Ok(Next::Done(Box::new(result?))),
-                Ok(Some(Update::Segment(mut segment))) => {
-                    if !self.words {
-                        segment.words.clear();
-                    }
-                    self.partial.push(&segment);
-                    return Ok(Next::Segment((&segment).into()));
-                }
-                Ok(Some(Update::Progress(_))) => {}
+/// The segments as events.
+fn stream(transcription: Transcription, format: OutputFormat) -> Response {
+    let events = stream::unfold(Some(transcription), move |state| async move {
+        let mut transcription = state?;
+        let (event, state) = match transcription.next().await {
+            Ok(Next::Segment(segment)) => (event("segment", &AnswerSegment::from(&*segment)), Some(transcription)),
+            Ok(Next::Done(transcript)) => {
+                (event("done", &SpeechAnswer::last(*transcript, format, transcription.words)), None)
             }
-        }
-    }
-
-    async fn finish(mut self) -> Result<Transcript, Problem> {
-        loop {
-            if let Next::Done(transcript) = self.next().await? {
-                return Ok(*transcript);
-            }
-        }
-    }
-
-    fn stream(self, id: &Arc<str>, format: OutputFormat) -> Response {
-        let id = id.clone();
-        let events = stream::unfold(Some(self), move |state| {
-            let id = id.clone();
-            async move {
-                let mut transcription = state?;
-                let (event, state) = match transcription.next().await {
-                    Ok(Next::Segment(segment)) => (event("segment", &segment), Some(transcription)),
-                    Ok(Next::Done(transcript)) => {
-                        (event("done", &SpeechAnswer::last(*transcript, format, transcription.words)), None)
-                    }
-                    Err(problem) => (event("error", &problem.body(&id)), None),
-                };
-                Some((event, state))
-            }
-        });
-        // Keeps nginx from buffering the events.
-        let unbuffered = [("x-accel-buffering", "no")];
-        (unbuffered, Sse::new(events).keep_alive(KeepAlive::default())).into_response()
-    }
+            Err(problem) => (event("error", &problem.body(&transcription.id)), None),
+        };
+        Some((event, state))
+    });
+    sent(events)
 }
 
 fn event(name: &str, data: &impl Serialize) -> Result<ServerEvent, axum::Error> {
     ServerEvent::default().event(name).json_data(data)
+}
+
+/// A stream of server-sent events.
+pub(super) fn sent(events: impl Stream<Item = Result<ServerEvent, axum::Error>> + Send + 'static) -> Response {
+    // Keeps nginx from buffering the events.
+    let unbuffered = [("x-accel-buffering", "no")];
+    (unbuffered, Sse::new(events).keep_alive(KeepAlive::default())).into_response()
 }

@@ -46,7 +46,7 @@ impl Object<'_> {
 
     fn add(&mut self, name: &str, given: Given<'_>) -> Result<(), Problem> {
         match given {
-            _ if name != AUDIO => self.fields.add(name, given),
+            _ if name != AUDIO => self.fields.set(name, given),
             Given::String(text) => once(name, &mut self.audio, encoded::decode(text)?),
             _ => Err(Problem::invalid_field(format!("audio is {}, wanted base64", given.describe()))),
         }

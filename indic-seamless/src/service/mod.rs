@@ -18,6 +18,7 @@
 //! | | |
 //! |---|---|
 //! | `POST /speech-to-text` | transcribes a recording, sent as a form, JSON or bytes; answers with JSON, text, subtitles, or server-sent events |
+//! | `POST /v1/audio/transcriptions`, `POST /v1/audio/translations`, `GET /v1/models` | the same as in OpenAI's API, for its clients |
 //! | `GET /` | a web page for browsers; for others, facts about the service |
 //! | `GET /health`, `GET /ready` | whether the process is alive; whether it can take requests |
 //! | `GET /supported-languages`, `GET /limits` | what requests may ask for |
@@ -26,7 +27,8 @@
 //!
 //! Up to [`recordings`](Settings::recordings) are transcribed at a time, with all cores: they share the steps of the decoder. Up
 //! to [`queue`](Settings::queue) more wait for their turn, from when their bodies have come; further ones get 503 with
-//! `Retry-After`, before their bodies are read if the queue is full already. Errors are [`Problem`]s, `{"detail", "code", "request_id"}`. The log never contains audio or text.
+//! `Retry-After`, before their bodies are read if the queue is full already. Errors are [`Problem`]s, `{"detail", "code", "request_id"}`; those
+//! of OpenAI's endpoints have its shape. The log never contains audio or text.
 
 mod accept;
 mod answer;
@@ -44,6 +46,7 @@ mod keys;
 mod measurements;
 mod metrics;
 mod observe;
+mod openai;
 mod openapi;
 mod patient;
 mod problem;
@@ -51,11 +54,16 @@ mod quote;
 mod request;
 mod server;
 mod settings;
+mod transcription;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use axum::{
     Router,
+    body::Bytes,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderName, HeaderValue, Method, Uri, header},
     middleware::from_fn_with_state,
@@ -81,7 +89,7 @@ pub use self::{
 use self::{
     budget::Budget,
     clients::{Client, ClientGuard, Clients},
-    engine::{Engine, Wanted, ended},
+    engine::{Engine, TextLanguage, Wanted, ended},
     keys::with_key,
     measurements::Observer,
     metrics::{Metrics, Now},
@@ -92,7 +100,7 @@ use crate::{
     error::{Error, Result, StopReason},
     language::Language,
     scheduler::Priority,
-    transcriber::Transcriber,
+    transcriber::{Segmentation, Transcriber},
     transcript::Transcript,
 };
 
@@ -115,6 +123,7 @@ pub(crate) struct Shared {
     budget: Arc<Budget>,
     /// Places to open recordings.
     opening: Arc<Semaphore>,
+    started: SystemTime,
     /// Since when the service is shutting down.
     ending: watch::Sender<Option<Instant>>,
 }
@@ -131,6 +140,14 @@ impl Shared {
             self.metrics.refused("client");
             Problem::too_many_requests(format!("this client has {limit} requests in flight, which is the limit"))
         })
+    }
+
+    /// The language of the text: this one, or else that of the settings.
+    fn text_language(&self, named: Option<Language>) -> Result<TextLanguage, Problem> {
+        match named.or(self.settings.default_language) {
+            Some(language) => self.known(language).map(TextLanguage::Known),
+            None => Ok(TextLanguage::Spoken(Vec::new())),
+        }
     }
 
     /// The language, if the model knows it.
@@ -203,7 +220,8 @@ impl Service {
         let engine = Engine::start(&settings, metrics.clone(), observer, load)?;
         let (budget, opening) = (Budget::new(settings.max_waiting_bytes), Arc::new(Semaphore::new(OPENED_AT_A_TIME)));
         let (clients, ending) = (Arc::default(), watch::Sender::new(None));
-        Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, budget, opening, ending })))
+        let started = SystemTime::now();
+        Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, budget, opening, started, ending })))
     }
 
     /// Waits until the model is loaded and warmed up.
@@ -261,6 +279,7 @@ impl Service {
             .route("/supported-languages", get(handlers::supported_languages))
             .route("/speech-to-text", post(handlers::speech_to_text))
             .route("/metrics", get(handlers::metrics))
+            .merge(openai::routes())
             .merge(more.with_state(()))
             .route_layer(from_fn_with_state(shared.clone(), with_key));
         let router = self.around(open.merge(guarded)).with_state(shared);
@@ -286,9 +305,12 @@ impl Service {
             shared.engine.ready().await.map_err(|_| ended())?;
             let slot = shared.engine.turn().await?;
             let options = shared.settings.audio_options();
-            let open = move || options.reader_from_bytes(audio, None);
+            let audio = Bytes::from(audio);
+            let open = move || options.reader_from_shared(audio.clone(), None);
             let id = Uuid::new_v4().to_string().into();
-            let wanted = Wanted { language, beams: None, words: true, priority: Priority::Batch, deadline };
+            let (language, segmentation) = (TextLanguage::Known(language), Segmentation::default());
+            let priority = Priority::Batch;
+            let wanted = Wanted { language, beams: None, words: true, segmentation, priority, deadline };
             // Nothing but the model not being there can keep it out, as it has a place.
             let mut running = shared.engine.submit(&id, open, (), wanted, slot).map_err(|_| ended())?;
             while let Some(update) = running.updates.recv().await {

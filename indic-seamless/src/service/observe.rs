@@ -12,7 +12,7 @@ use axum::{
 };
 use uuid::Uuid;
 
-use super::{Shared, problem::Problem};
+use super::{Shared, openai, problem::Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,6 +42,7 @@ pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Requ
     let id = RequestId::of(&request);
     let method = known(request.method());
     let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let uri = request.uri().clone();
     request.extensions_mut().insert(id.clone());
     shared.metrics.in_flight.inc();
     // Also when the client disconnects, which drops this future.
@@ -52,7 +53,11 @@ pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Requ
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = &problem {
         let (mut parts, _) = response.into_parts();
-        let body = Json(problem.body(&id.0)).into_response();
+        let body = if openai::is_ours(problem, uri.path()) {
+            openai::problem(problem, &mut parts)
+        } else {
+            Json(problem.body(&id.0)).into_response()
+        };
         parts.headers.remove(header::CONTENT_LENGTH);
         parts.headers.extend(body.headers().clone());
         response = Response::from_parts(parts, body.into_body());

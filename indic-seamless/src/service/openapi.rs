@@ -12,7 +12,7 @@ use utoipa::{
 use super::{
     answer::{AnswerSegment, SpeechAnswer},
     fields::SpeechOptions,
-    handlers,
+    handlers, openai,
     problem::{Partial, ProblemBody},
     request::{SpeechBytes, SpeechForm, SpeechJson},
 };
@@ -33,7 +33,11 @@ use crate::format::OutputFormat;
         handlers::limits,
         handlers::supported_languages,
         handlers::speech_to_text,
-        handlers::metrics
+        handlers::metrics,
+        openai::transcriptions,
+        openai::translations,
+        openai::models::models,
+        openai::models::model
     ),
     components(schemas(
         AnswerSegment,
@@ -49,6 +53,7 @@ use crate::format::OutputFormat;
     modifiers(&Formats, &Keys),
     tags(
         (name = "speech", description = "Recordings to text"),
+        (name = "openai", description = "The same in OpenAI's API"),
         (name = "service", description = "State of the service")
     )
 )]

@@ -8,7 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{answer::AnswerSegment, quote};
-use crate::{error::Error, transcript::Segment};
+use crate::{
+    error::Error,
+    transcript::{Segment, append},
+};
 
 /// Seconds after which a refused client may try again.
 const RETRY_AFTER_S: u32 = 2;
@@ -31,7 +34,7 @@ pub(crate) struct ProblemBody<'a> {
 /// The part of a transcription that was finished before the deadline.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Partial {
-    /// The text of the segments, joined by blanks.
+    /// The text of the segments.
     pub(crate) transcription: String,
     /// The segments.
     pub(crate) segments: Vec<AnswerSegment>,
@@ -40,10 +43,7 @@ pub(crate) struct Partial {
 impl Partial {
     /// Adds the next segment.
     pub(crate) fn push(&mut self, segment: &Segment) {
-        if !self.transcription.is_empty() {
-            self.transcription.push(' ');
-        }
-        self.transcription.push_str(&segment.text);
+        append(&mut self.transcription, &segment.text);
         self.segments.push(segment.into());
     }
 }
@@ -67,6 +67,8 @@ pub struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) detail: String,
+    /// The field that it is about, in the protocols whose errors name one.
+    pub(crate) param: Option<&'static str>,
     partial: Option<Partial>,
 }
 
@@ -74,7 +76,12 @@ impl Problem {
     /// A problem. `code` is for programs and must never change; `detail` is for people to read. Beyond 2,000 bytes it is cut,
     /// since it may quote what was sent.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: quote::detail(detail.into()), partial: None }
+        Self { status, code, detail: quote::detail(detail.into()), param: None, partial: None }
+    }
+
+    /// The same problem, of a field.
+    pub(crate) fn of(self, param: &'static str) -> Self {
+        Self { param: Some(param), ..self }
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {

@@ -77,9 +77,6 @@ impl Speech {
             }
             ContentType::Form(text) => form::read(body, &text, &mut fields).await?,
         };
-        if audio.bytes.is_empty() {
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_audio", "the recording is empty: 0 bytes"));
-        }
         Ok(Self { audio, hint, options: fields.finish()? })
     }
 }
@@ -105,7 +102,7 @@ async fn of_json(
 
 /// How to read a body.
 #[derive(Debug, PartialEq)]
-enum ContentType {
+pub(super) enum ContentType {
     /// With the whole header, which has the boundary.
     Form(String),
     Json,
@@ -113,7 +110,7 @@ enum ContentType {
 }
 
 impl ContentType {
-    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|value| *value != "identity") {
             let encoding = String::from_utf8_lossy(encoding.as_bytes());
             let detail = format!("content-encoding is {:?}, wanted an uncompressed body", quoted(&encoding));

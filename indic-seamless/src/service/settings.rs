@@ -8,6 +8,7 @@ use super::keys::ApiKeys;
 use crate::{
     audio::AudioOptions,
     error::{Error, Result},
+    language::Language,
 };
 
 /// Limits and behaviour of the service.
@@ -42,6 +43,12 @@ pub struct Settings {
     /// Who may use the service, `INDIC_SEAMLESS_API_KEYS` (the path of a [file](ApiKeys)); everybody if `None`. The state of the
     /// service (`/health`, `/ready`), its page and its description stay open.
     pub api_keys: Option<ApiKeys>,
+    /// The language of the text where a request names none, `INDIC_SEAMLESS_DEFAULT_LANGUAGE`; `None` (`auto`) for the spoken one,
+    /// which is [guessed](crate::Transcriber::detect_language): experimental, and its first clip is encoded twice.
+    pub default_language: Option<Language>,
+    /// What the model is called in OpenAI's API, `INDIC_SEAMLESS_MODEL_ID`, such as `ai4bharat/indic-seamless`. Requests may also
+    /// use the part after the slash.
+    pub model_id: String,
     /// How long a request may take after its arrival, `INDIC_SEAMLESS_DEADLINE_S`. A host may set an earlier
     /// [`Deadline`](super::Deadline) for each request.
     pub deadline: Duration,
@@ -76,6 +83,8 @@ impl Default for Settings {
             per_client: 0,
             trusted_proxy_header: None,
             api_keys: None,
+            default_language: Some(Language::ENGLISH),
+            model_id: "indic-seamless".to_owned(),
             deadline: Duration::from_secs(300),
             body_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
@@ -135,6 +144,11 @@ impl Settings {
                 Some(path) => Some(ApiKeys::from_file(path)?),
                 None => self.api_keys,
             },
+            default_language: match text(DEFAULT_LANGUAGE) {
+                Some(text) => default_language(&text)?,
+                None => self.default_language,
+            },
+            model_id: text("INDIC_SEAMLESS_MODEL_ID").unwrap_or(self.model_id),
             deadline: seconds("INDIC_SEAMLESS_DEADLINE_S")?.unwrap_or(self.deadline),
             body_timeout: seconds("INDIC_SEAMLESS_BODY_TIMEOUT_S")?.unwrap_or(self.body_timeout),
             write_timeout: seconds("INDIC_SEAMLESS_WRITE_TIMEOUT_S")?.unwrap_or(self.write_timeout),
@@ -156,6 +170,9 @@ impl Settings {
         if self.recordings == 0 {
             return Err(invalid("recordings", "0", "at least 1"));
         }
+        if self.model_id.trim().is_empty() {
+            return Err(invalid("model_id", &self.model_id, "a name"));
+        }
         match &self.trusted_proxy_header {
             Some(name) if HeaderName::from_bytes(name.as_bytes()).is_err() => {
                 Err(invalid("trusted_proxy_header", name, "the name of a header, such as x-forwarded-for"))
@@ -163,6 +180,16 @@ impl Settings {
             _ => Ok(()),
         }
     }
+}
+
+/// The variable of [`Settings::default_language`].
+const DEFAULT_LANGUAGE: &str = "INDIC_SEAMLESS_DEFAULT_LANGUAGE";
+
+fn default_language(text: &str) -> Result<Option<Language>> {
+    if text.trim().eq_ignore_ascii_case("auto") {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| invalid(DEFAULT_LANGUAGE, text, "a language, or auto"))
 }
 
 fn text(name: &str) -> Option<String> {
@@ -210,6 +237,10 @@ mod tests {
     #[test]
     fn lists_and_paths_are_forgiving() {
         assert_eq!(list(" https://a.example , https://b.example,"), ["https://a.example", "https://b.example"]);
+        assert_eq!(default_language(" Auto ").expect("a value"), None);
+        assert_eq!(default_language("hi").expect("a value"), Some(Language::HINDI));
+        let error = default_language("klingon").expect_err("no language").to_string();
+        assert!(error.contains(DEFAULT_LANGUAGE) && error.contains("klingon"), "{error}");
         assert_eq!([root_path("/"), root_path("prod/"), root_path("/a/b")], ["", "/prod", "/a/b"]);
     }
 }

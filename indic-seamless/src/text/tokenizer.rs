@@ -165,7 +165,7 @@ impl Tokenizer {
     }
 
     /// Whether a token is special, such as a language or the end of a sentence.
-    pub(super) fn is_special(&self, id: u32) -> bool {
+    pub(crate) fn is_special(&self, id: u32) -> bool {
         self.added.get(&id).is_some_and(|token| token.special)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Segmentation, Transcriber, read_ahead::first_clip};
 use crate::{
-    audio::Waveform,
+    audio::{AudioReader, Waveform},
     cancel::CancelToken,
     error::Result,
     features::{FeatureBatch, Features},
@@ -11,6 +11,9 @@ use crate::{
     scheduler::{Loaded, ModelDecoder},
     segmentation::SegmentationOptions,
 };
+
+/// How many pieces of a recording are looked at, each of a second at most. A recording of speech has some of it there.
+const PIECES: usize = 60;
 
 /// The probability that a language is spoken, from [`Transcriber::detect_language`].
 ///
@@ -54,11 +57,41 @@ impl Transcriber {
     ///
     /// [`Error::AudioTooShort`](crate::Error::AudioTooShort) for a recording of less than 35 ms.
     pub fn detect_language(&self, audio: &Waveform) -> Result<Vec<LanguageScore>> {
+        self.guess(audio, &CancelToken::new())
+    }
+
+    /// [`detect_language`](Self::detect_language) of a recording that is read piece by piece, up to its first minute.
+    ///
+    /// ```
+    /// use indic_seamless::{AudioOptions, CancelToken, Language, Transcriber};
+    ///
+    /// # fn main() -> indic_seamless::Result<()> {
+    /// let recording = AudioOptions::new().reader("examples/audio/hindi-1.wav")?;
+    /// let guess = Transcriber::demo()?.detect_language_reader(recording, &CancelToken::new())?;
+    /// assert_eq!(guess[0].language, Language::HINDI);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`detect_language`](Self::detect_language), those of the recording, and [`Error::Stopped`](crate::Error::Stopped) as soon
+    /// as `cancel` says so.
+    pub fn detect_language_reader(&self, audio: AudioReader, cancel: &CancelToken) -> Result<Vec<LanguageScore>> {
+        let mut samples = Vec::new();
+        for piece in audio.take(PIECES) {
+            cancel.check()?;
+            samples.extend(piece?);
+        }
+        self.guess(&Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?, cancel)
+    }
+
+    fn guess(&self, audio: &Waveform, cancel: &CancelToken) -> Result<Vec<LanguageScore>> {
         let clip = first_clip(audio, &Segmentation::default())?;
         let most = (SegmentationOptions::default().max_s * f64::from(Waveform::SAMPLE_RATE)) as usize;
         let start = || &audio.samples()[..audio.len().min(most)];
         let samples = clip.map_or_else(|| start().to_vec(), |clip| clip.samples);
-        self.scheduler.call(&CancelToken::new(), move |loaded| loaded.language_scores(&samples))
+        self.scheduler.call(cancel, move |loaded| loaded.language_scores(&samples))
     }
 }
 

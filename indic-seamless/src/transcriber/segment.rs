@@ -36,6 +36,7 @@ impl Session<'_, '_> {
             tokens: best.tokens.clone(),
             score: best.score,
             avg_logprob: best.avg_logprob(),
+            logprobs: best.logprobs.clone(),
             flags,
             words: if self.task.words { self.words(clip, encoded, best)? } else { Vec::new() },
             alternatives: others.iter().map(alternative).collect::<Result<_>>()?,

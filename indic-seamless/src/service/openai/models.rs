@@ -1,0 +1,82 @@
+//! `/v1/models`: what the model is called.
+
+use std::{sync::Arc, time::SystemTime};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::{Shared, problem::Problem, quote::quoted};
+
+/// OpenAI's own names, which many programs have built in. All but that of the model that tells speakers apart.
+const OPENAI: [&str; 5] =
+    ["whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-mini-transcribe-2025-12-15"];
+
+/// A model.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OpenAiModel)]
+pub(crate) struct Model {
+    /// What requests call it.
+    #[schema(example = "indic-seamless")]
+    id: String,
+    /// Always `model`.
+    object: &'static str,
+    /// When the service was started, in seconds since 1970.
+    created: u64,
+    /// The part of the id before the slash, if it has one.
+    owned_by: String,
+}
+
+/// The models of the service: one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OpenAiModels)]
+pub(crate) struct Models {
+    /// Always `list`.
+    object: &'static str,
+    data: [Model; 1],
+}
+
+/// Checks that a request calls the model by one of its names.
+pub(super) fn check(name: &str, shared: &Shared) -> Result<(), Problem> {
+    let id = shared.settings.model_id.as_str();
+    if name == id || Some(name) == id.rsplit('/').next() || OPENAI.contains(&name) {
+        return Ok(());
+    }
+    let detail = format!("the model {:?} does not exist, wanted {id:?}, or a name such as whisper-1", quoted(name));
+    Err(Problem::new(StatusCode::NOT_FOUND, "model_not_found", detail).of("model"))
+}
+
+impl Model {
+    fn of(shared: &Shared) -> Self {
+        let id = shared.settings.model_id.clone();
+        let owner = id.rsplit_once('/').map_or("indic-seamless", |(owner, _)| owner).to_owned();
+        let created = shared.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self { id, object: "model", created, owned_by: owner }
+    }
+}
+
+/// The models: the one of this service.
+#[utoipa::path(get, path = "/v1/models", tag = "openai", responses((status = 200, description = "The models", body = Models)))]
+pub(crate) async fn models(State(shared): State<Arc<Shared>>) -> Json<Models> {
+    Json(Models { object: "list", data: [Model::of(&shared)] })
+}
+
+/// The model of a name: its own, or one of OpenAI's that it stands in for.
+#[utoipa::path(
+    get,
+    path = "/v1/models/{model}",
+    tag = "openai",
+    params(("model" = String, Path, description = "The name")),
+    responses(
+        (status = 200, description = "The model", body = Model),
+        (status = 404, description = "No such model", body = super::ErrorBody)
+    )
+)]
+pub(crate) async fn model(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<Json<Model>, Problem> {
+    check(&name, &shared)?;
+    Ok(Json(Model::of(&shared)))
+}

@@ -1,0 +1,152 @@
+//! The way of a recording through the service, which all endpoints that take one share: its request is admitted, its body
+//! read, a place taken, and its segments come.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{extract::Request, http::StatusCode};
+use bytes::Bytes;
+
+use super::{
+    Shared,
+    body::{Whole, refuse},
+    clients::ClientGuard,
+    engine::{Running, Wanted},
+    observe::{Deadline, RequestId},
+    problem::{Partial, Problem},
+    request::{is_mangled, mangled_body},
+};
+use crate::{
+    engine::Update,
+    error::{Error, StopReason},
+    transcript::{Segment, Transcript},
+};
+
+/// How long the engine may take to stop after the deadline.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// A request that may send its body.
+pub(super) struct Admitted {
+    /// When the client needs the answer.
+    pub(super) deadline: Instant,
+    id: Arc<str>,
+    client: Option<ClientGuard>,
+}
+
+impl Admitted {
+    /// Refuses who would be refused later in any case, so that the body takes no memory.
+    pub(super) async fn new(request: Request, shared: &Shared) -> Result<(Self, Request), Problem> {
+        let latest = Instant::now() + shared.settings.deadline;
+        let deadline = request.extensions().get::<Deadline>().map_or(latest, |deadline| deadline.0.min(latest));
+        let id = request.extensions().get::<RequestId>().cloned();
+        let id = id.map_or_else(|| "".into(), |id| id.0);
+        let early = shared.enter(&request).and_then(|client| shared.engine.has_place().map(|()| client));
+        match early {
+            Ok(client) => Ok((Self { deadline, id, client }, request)),
+            Err(problem) => Err(refuse(problem, request, shared).await),
+        }
+    }
+
+    /// Takes a place and queues the recording. `hint` is the media type or extension that the client named.
+    pub(super) async fn submit(
+        self,
+        audio: Whole,
+        hint: Option<String>,
+        wanted: Wanted,
+        shared: &Shared,
+    ) -> Result<Transcription, Problem> {
+        let Self { deadline, id, client } = self;
+        let Whole { bytes, held } = audio;
+        if bytes.is_empty() {
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_audio", "the recording is empty: 0 bytes"));
+        }
+        // Only now, so that slow senders do not keep others out.
+        let slot = shared.engine.slot()?;
+        // What is no recording is refused now, and not when its turn comes.
+        let (bytes, decoding) = (Bytes::from(bytes), shared.settings.audio_options());
+        let read = bytes.clone();
+        let reader = move || decoding.reader_from_shared(read.clone(), hint.as_deref());
+        let first = reader.clone();
+        let (mangled, opened) = shared.open(move || (is_mangled(&bytes), first())).await?;
+        let mut opened = Some(opened.map_err(|error| if mangled { mangled_body() } else { error.into() })?);
+        let open = move || opened.take().map_or_else(&reader, Ok);
+        let words = wanted.words;
+        let running = shared.engine.submit(&id, open, held, wanted, slot)?;
+        Ok(Transcription { running, id, deadline, words, mangled, partial: Partial::default(), _client: client })
+    }
+}
+
+/// Does what comes before a transcription, within the time for an answer.
+pub(super) async fn in_time<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let done = tokio::time::timeout_at(deadline.into(), work).await;
+    done.unwrap_or_else(|_| Err(Problem::deadline(Partial::default())))
+}
+
+/// A running transcription and its client.
+pub(super) struct Transcription {
+    running: Running,
+    pub(super) id: Arc<str>,
+    deadline: Instant,
+    /// Whether its segments show their words. Subtitles need them in any case.
+    pub(super) words: bool,
+    /// Whether something treated the recording as text on its way.
+    mangled: bool,
+    partial: Partial,
+    _client: Option<ClientGuard>,
+}
+
+/// The next news of it.
+pub(super) enum Next {
+    Segment(Box<Segment>),
+    Done(Box<Transcript>),
+}
+
+impl Transcription {
+    pub(super) async fn next(&mut self) -> Result<Next, Problem> {
+        loop {
+            match tokio::time::timeout_at(self.deadline.into(), self.running.updates.recv()).await {
+                Err(_) => {
+                    // The engine may still deliver segments that it finished in time.
+                    while let Ok(Some(update)) = tokio::time::timeout(GRACE, self.running.updates.recv()).await {
+                        match update {
+                            Update::Segment(segment) => self.partial.push(&segment),
+                            Update::Done(_) => break,
+                            Update::Progress(_) => {}
+                        }
+                    }
+                    return Err(Problem::deadline(std::mem::take(&mut self.partial)));
+                }
+                // The transcription panicked.
+                Ok(None) => return Err(Problem::internal()),
+                // The engine checks the deadline, too.
+                Ok(Some(Update::Done(Err(Error::Stopped { reason: StopReason::Deadline, .. })))) => {
+                    return Err(Problem::deadline(std::mem::take(&mut self.partial)));
+                }
+                Ok(Some(Update::Done(Err(_)))) if self.mangled => return Err(mangled_body()),
+                Ok(Some(Update::Done(result))) => return Ok(Next::Done(Box::new(result?))),
+                Ok(Some(Update::Segment(mut segment))) => {
+                    if !self.words {
+                        segment.words.clear();
+                    }
+                    self.partial.push(&segment);
+                    return Ok(Next::Segment(Box::new(segment)));
+                }
+                Ok(Some(Update::Progress(_))) => {}
+            }
+        }
+    }
+
+    /// Waits for the end.
+    pub(super) async fn finish(mut self) -> Result<Transcript, Problem> {
+        loop {
+            if let Next::Done(transcript) = self.next().await? {
+                return Ok(*transcript);
+            }
+        }
+    }
+}

@@ -7,4 +7,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 INDIC_SEAMLESS_BINARY=$PWD/target/release/indic-seamless-lambda tests/deploy/run \
-    lint.bats script.bats cost.bats weights.bats stack.bats guide.bats
+    lint.bats script.bats cost.bats weights.bats kubernetes.bats stack.bats operate.bats guide.bats

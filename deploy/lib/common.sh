@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Messages go to standard error: standard output holds answers only.
+# Messages go to standard error: standard output holds answers only. Everything runs with bash 3.2 and BSD's tools, which
+# macOS has.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -28,6 +29,29 @@ need_region() {
     [ -n "$region" ] || die "no region: set AWS_REGION, --region, or one in the AWS configuration"
     export AWS_REGION=$region AWS_DEFAULT_REGION=$region
 }
+
+sha256() {
+    if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi
+}
+
+# --- Parameters of the template, a line NAME=VALUE each ---
+
+set_parameter() {
+    parameters=$(printf '%s\n' "$parameters" | grep -v "^$1=" || true)$'\n'$1=$2
+}
+
+has_parameter() {
+    case $'\n'$parameters$'\n' in *$'\n'"$1="*) ;; *) return 1 ;; esac
+}
+
+parameter() { printf '%s\n' "$parameters" | sed -n "s/^$1=//p"; }
+
+# Names of all parameters.
+template_parameters() { sed -n '/^Parameters:/,/^Conditions:/s/^  \([A-Za-z]*\):$/\1/p' "$here/stack.yaml"; }
+
+is_parameter() { template_parameters | grep -qx "$1"; }
+
+# --- The stack ---
 
 # $1: a JMESPath on the stack; empty if there is no stack.
 stack_query() {

@@ -18,6 +18,15 @@ pick_engine() {
 
 local_tag() { printf 'localhost/%s:build-%s' "$stack" "$arch"; }
 
+# The processor that program $1 is for, by its ELF header.
+processor_of() {
+    case $(od -An -tx1 -j18 -N2 "$1" | tr -d ' ') in
+        3e00) echo x86_64 ;;
+        b700) echo arm64 ;;
+        *) echo "another processor" ;;
+    esac
+}
+
 build() {
     local context="" model_dir
     local options=(--file "$here/Dockerfile" --platform "$platform" --tag "$(local_tag)")
@@ -28,6 +37,7 @@ build() {
     options+=(--build-context "model=$model_dir")
     [ "$model" != demo ] || options+=(--build-arg MODEL=demo)
     if [ -n "$binary" ]; then
+        [ "$(processor_of "$binary")" = "$arch" ] || die "--binary: $binary is for $(processor_of "$binary"), not for $arch"
         context=$(mktemp -d)
         install -m 755 "$binary" "$context/indic-seamless-lambda"
         options+=(--build-context "binary=$context" --target prebuilt)
@@ -87,10 +97,10 @@ push() {
     digest=$(cat "$file")
     rm "$file"
     [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "the registry gave no digest for $remote"
-    image=$host/$stack@$digest
+    image=$host/$stack@$digest image_arch=$arch
     mkdir -p "$(dirname "$pending")"
-    printf '%s\n' "$image" >"$pending"
-    say "pushed $image"
+    printf '%s %s\n' "$image" "$arch" >"$pending"
+    say "pushed $image for $arch"
 }
 
 domain() { case $region in cn-*) echo amazonaws.com.cn ;; *) echo amazonaws.com ;; esac; }

@@ -9,7 +9,7 @@ preflight() {
         say "MISSING  $*"
         bad=1
     }
-    for tool in aws curl python3 sha256sum; do
+    for tool in aws curl python3; do
         if command -v $tool >/dev/null; then good "$tool"; else bad "$tool"; fi
     done
     if (pick_engine) 2>/dev/null; then
@@ -52,29 +52,42 @@ preflight() {
 }
 
 status() {
+    local name
     need_output LambdaFunctionName >/dev/null
     printf 'stack\t%s\n' "$(stack_query StackStatus)"
     stack_query 'Outputs[].[OutputKey,OutputValue]'
     echo
-    printf 'live version\t%s of %s\n' "$(live_version)" "$(versions | paste -sd ' ')"
+    for name in "$stack" "$stack-batch"; do
+        printf 'live version\t%s of %s (%s)\n' "$(live_version "$name")" "$(versions "$name" | paste -sd ' ' -)" "$name"
+    done
     printf 'image\t%s\n' "$(stack_query "Parameters[?ParameterKey=='ImageUri'].ParameterValue")"
+    printf 'processor\t%s\n' "$(stack_query "Parameters[?ParameterKey=='Architecture'].ParameterValue")"
     printf 'alarms\t%s\n' "$(aws cloudwatch describe-alarms --alarm-name-prefix "$stack-" --state-value ALARM \
         --query 'MetricAlarms[].AlarmDescription' --output text)"
-    printf 'API key\taws apigateway get-api-key --include-value --query value --output text --region %s --api-key %s\n' \
-        "$region" "$(output ApiKeyId)"
+    if [ -n "$(output ApiKeyId)" ]; then
+        printf 'API key\taws apigateway get-api-key --include-value --query value --output text --region %s --api-key %s\n' \
+            "$region" "$(output ApiKeyId)"
+    fi
 }
 
 # Called by `test`.
 smoke_test() {
-    local base key failed=0 answer
+    local base key failed=0 answer end
     base=${url:-$(need_output ApiGatewayUrl)}
     key=$(aws apigateway get-api-key --include-value --query value --output text --api-key "$(need_output ApiKeyId)")
     answer=$(mktemp)
-    # $1: status wanted, $2: text in the answer, then curl's arguments. The key is passed by standard input.
+    # The status of the answer to $1, then curl's arguments, which goes to $answer. The key is passed by standard input.
+    ask() {
+        local key_line=$1
+        shift
+        curl --config - --silent --show-error --max-time 120 --output "$answer" --write-out '%{http_code}' "$@" \
+            <<<"$key_line" || echo "no answer"
+    }
+    # $1: status wanted, $2: text in the answer, $3: line with the key, then curl's arguments.
     check() {
         local wanted=$1 text=$2 got
         shift 2
-        got=$(curl --config - --silent --show-error --max-time 120 --output "$answer" --write-out '%{http_code}' "$@") || got="no answer"
+        got=$(ask "$@")
         if [ "$got" = "$wanted" ] && grep -q -- "$text" "$answer"; then
             say "ok      ${*: -1}: $got"
         else
@@ -82,8 +95,20 @@ smoke_test() {
             failed=1
         fi
     }
-    with_key() { check "$@" <<<"header = \"x-api-key: $key\""; }
-    check 403 . "$base/health" <<<""
+    with_key() {
+        local wanted=$1 text=$2
+        shift 2
+        check "$wanted" "$text" "header = \"x-api-key: $key\"" "$@"
+    }
+    check 403 . "" "$base/health"
+    # After idle time the first requests outlast the gateway's patience.
+    end=$((SECONDS + 300))
+    while [ $SECONDS -lt $end ]; do
+        case $(ask "header = \"x-api-key: $key\"" "$base/ready" 2>/dev/null) in
+            503 | 504) say "waiting for a cold start" && sleep 3 ;;
+            *) break ;;
+        esac
+    done
     with_key 200 '"status":"ready"' "$base/ready"
     with_key 200 '"healthy"' "$base/health"
     with_key 200 '"hin"' "$base/supported-languages"
@@ -93,33 +118,67 @@ smoke_test() {
     [ "$failed" = 0 ] || die "the API does not answer as it should"
 }
 
+# Milliseconds of $1, such as 90s, 30m, 2h or 7d.
+milliseconds() {
+    [[ $1 =~ ^([0-9]+)([smhd])$ ]] || wrong_usage "--since: a number and s, m, h or d, such as 30m, not $1"
+    case ${BASH_REMATCH[2]} in
+        s) echo $((BASH_REMATCH[1] * 1000)) ;;
+        m) echo $((BASH_REMATCH[1] * 60000)) ;;
+        h) echo $((BASH_REMATCH[1] * 3600000)) ;;
+        *) echo $((BASH_REMATCH[1] * 86400000)) ;;
+    esac
+}
+
 # Not by `aws logs tail`, which only the second version of the CLI has.
 logs() {
-    local group since line
-    group=$(need_output LogGroupName)
-    since=$(($(date +%s) * 1000 - 3600000))
+    local group=LogGroupName since=1h follow="" line filter=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --follow) follow=1 ;;
+            --batch) group=BatchLogGroupName ;;
+            --since) since=$2 && shift ;;
+            # In quotes it is text, not a pattern.
+            --search) filter=(--filter-pattern "\"$2\"") && shift ;;
+            *) wrong_usage "logs: unknown $1" ;;
+        esac
+        shift
+    done
+    since=$(milliseconds "$since") || exit
+    since=$(($(date +%s) * 1000 - since))
+    group=$(need_output "$group")
     while true; do
         while IFS=$'\t' read -r line; do
             [ -n "$line" ] && [ "$line" != None ] || continue
             printf '%s\n' "${line#*$'\t'}"
             since=$((${line%%$'\t'*} + 1))
         done < <(aws logs filter-log-events --log-group-name "$group" --start-time "$since" --output text \
-            --query 'events[].[timestamp,message]')
-        [ "${1:-}" = --follow ] || return 0
+            --query 'events[].[timestamp,message]' ${filter[@]+"${filter[@]}"})
+        [ -n "$follow" ] || return 0
         sleep 2
     done
 }
 
+# Calls the function that the event is for.
 invoke() {
-    local event=${1:-$here/events/minimal.json} answer error
+    local event=${1:-$here/events/minimal.json} answer error name=$stack
     [ -f "$event" ] || die "no file $event"
     need_output LambdaFunctionName >/dev/null
+    grep -qE '"(httpMethod|requestContext)"' "$event" || name=$stack-batch
     answer=$(mktemp)
     # fileb: the first version of the CLI and the second understand it alike.
-    error=$(aws lambda invoke --function-name "$stack" --qualifier live --payload "fileb://$event" \
+    error=$(aws lambda invoke --function-name "$name" --qualifier live --payload "fileb://$event" \
         --query FunctionError --output text "$answer")
     cat "$answer"
     echo
     rm "$answer"
     [ "$error" = None ] || die "the function failed: $error"
+}
+
+# Tries the dead letters again.
+redrive() {
+    local arn
+    arn=$(aws sqs get-queue-attributes --queue-url "$(need_output DeadLetterQueueUrl)" --attribute-names QueueArn \
+        --query Attributes.QueueArn --output text)
+    aws sqs start-message-move-task --source-arn "$arn" >/dev/null
+    say "the dead letters are on their way back to the queue"
 }

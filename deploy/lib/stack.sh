@@ -2,7 +2,7 @@
 # The stack: created or updated only where something changes.
 
 deploy() {
-    local name value overrides=() template release status
+    local name overrides=() template release status
     need_region
     status=$(stack_query StackStatus)
     case $status in
@@ -15,30 +15,16 @@ deploy() {
         *_IN_PROGRESS) die "stack $stack is $status: wait until it is done" ;;
         *FAILED) die "stack $stack is $status: see 'status' and README.md, Troubleshooting" ;;
     esac
-    # What is not given stays as it is: a bare call must not undo an earlier --memory. All are named, defaults too, so that
-    # the first deployment and the next one, which finds them in the stack, come to the same release.
-    while IFS=$'\t' read -r name value; do
-        [ -z "$name" ] || [ -n "${parameters[$name]+given}" ] || [ "$value" = None ] || parameters[$name]=$value
-    done < <(
-        [ -z "$status" ] || stack_query 'Parameters[].[ParameterKey,ParameterValue]'
-        echo
-        aws cloudformation validate-template --template-body "file://$here/stack.yaml" --output text \
-            --query 'Parameters[].[ParameterKey,DefaultValue]'
-    )
-    if [ -n "$image" ]; then
-        parameters[ImageUri]=$image
-    elif [ -f "$pending" ]; then
-        parameters[ImageUri]=$(cat "$pending")
-    fi
-    [ -n "${parameters[ImageUri]:-}" ] || die "no image: build and push first, or name one with --image"
-    parameters[Architecture]=${parameters[Architecture]:-$arch}
-    while read -r name; do overrides+=("$name=${parameters[$name]}"); done < <(printf '%s\n' "${!parameters[@]}" | sort)
+    complete_parameters "$status"
+    while read -r name; do
+        [ -z "$name" ] || overrides+=("$name")
+    done < <(printf '%s\n' "$parameters" | sort)
 
     # New names for what AWS makes once and never changes (see stack.yaml), if and only if anything is new.
-    release=$({ cat "$here/stack.yaml" && printf '%s\n' "${overrides[@]}"; } | sha256sum | cut -c 1-12)
+    release=$({ cat "$here/stack.yaml" && printf '%s\n' "${overrides[@]}"; } | sha256 | cut -c 1-12)
     template=$(mktemp)
     sed "s/Release0/Release$release/g" "$here/stack.yaml" >"$template"
-    say "deploying ${parameters[ImageUri]} as $stack in $region"
+    say "deploying $(parameter ImageUri) for $(parameter Architecture) as $stack in $region"
     if ! aws cloudformation deploy --stack-name "$stack" --template-file "$template" --capabilities CAPABILITY_IAM \
         --no-fail-on-empty-changeset --tags "indic-seamless-stack=$stack" --parameter-overrides "${overrides[@]}" >&2; then
         rm "$template"
@@ -47,10 +33,59 @@ deploy() {
         die "the stack was not deployed"
     fi
     rm -f "$template" "$pending"
-    point_live_to "$(output LiveVersion)"
-    forget_old_versions
+    point_live_to "$stack" "$(output LiveVersion)"
+    point_live_to "$stack-batch" "$(output BatchLiveVersion)"
+    forget_old_versions "$stack"
+    forget_old_versions "$stack-batch"
     say "API: $(output ApiGatewayUrl)"
-    say "version $(live_version) is live; its API key: deploy.sh status"
+    say "version $(live_version "$stack") is live; its API key: deploy.sh status"
+}
+
+# Fills in what is not given. What is deployed stays as it is: a bare call must not undo an earlier --memory. All are named,
+# defaults too, so that the first deployment and the next one, which finds them in the stack, come to the same release.
+# $1: the stack's status, empty if there is none.
+complete_parameters() {
+    local name value deployed_image="" deployed_arch=""
+    if [ -n "$1" ]; then
+        while IFS=$'\t' read -r name value; do
+            [ "$value" != None ] || value=""
+            case $name in
+                "") continue ;;
+                ImageUri) deployed_image=$value ;;
+                Architecture) deployed_arch=$value ;;
+            esac
+            if ! is_parameter "$name"; then
+                say "note: this version has no parameter $name, which was $value"
+            elif ! has_parameter "$name"; then
+                set_parameter "$name" "$value"
+            fi
+        done < <(stack_query 'Parameters[].[ParameterKey,ParameterValue]' && echo)
+    fi
+    choose_image "$deployed_image" "$deployed_arch"
+    while IFS=$'\t' read -r name value; do
+        [ "$value" != None ] || value=""
+        [ -z "$name" ] || has_parameter "$name" || set_parameter "$name" "$value"
+    done < <(
+        aws cloudformation validate-template --template-body "file://$here/stack.yaml" --output text \
+            --query 'Parameters[].[ParameterKey,DefaultValue]' && echo
+    )
+}
+
+# Image and processor go together: an image runs on the one that it was built for. $1, $2: those that are deployed.
+choose_image() {
+    local of=""
+    if [ -n "$image" ]; then
+        of=$image_arch
+    elif [ -f "$pending" ]; then
+        read -r image of <"$pending" || true
+    else
+        image=$1 of=$2
+    fi
+    [ -n "$image" ] || die "no image: build and push first, or name one with --image"
+    [ -n "$of" ] || of=${arch_given:-${2:-$arch}}
+    [ -z "$arch_given" ] || [ "$arch_given" = "$of" ] || die "$image is for $of: build and push one for $arch_given"
+    set_parameter ImageUri "$image"
+    set_parameter Architecture "$of"
 }
 
 failures() {
@@ -58,50 +93,89 @@ failures() {
         "StackEvents[?contains(ResourceStatus,'FAILED')].[LogicalResourceId,ResourceStatusReason]" >&2 || true
 }
 
+# In what follows, $1 is a function: the stack's name for requests, with -batch for recordings in the bucket.
+
 live_version() {
-    aws lambda get-alias --function-name "$stack" --name live --query FunctionVersion --output text
+    aws lambda get-alias --function-name "$1" --name live --query FunctionVersion --output text
+}
+
+# The versions that the alias gives a share of the calls, besides the live one.
+weighted_versions() {
+    aws lambda get-alias --function-name "$1" --name live --output text \
+        --query 'keys(RoutingConfig.AdditionalVersionWeights || `{}`)' | tr '\t' '\n' | grep '^[0-9]' || true
 }
 
 # Numbers of all versions, oldest first.
 versions() {
-    aws lambda list-versions-by-function --function-name "$stack" --query 'Versions[].Version' --output text |
+    aws lambda list-versions-by-function --function-name "$1" --query 'Versions[].Version' --output text |
         tr '\t' '\n' | grep '^[0-9]' | sort -n
 }
 
-# CloudFormation leaves the alias alone where its own record says that nothing changed, as after a rollback.
+# All calls go to version $2. CloudFormation leaves the alias alone where its own record says that nothing changed, as after a
+# rollback, and it leaves shares of other versions.
 point_live_to() {
-    [ "$(live_version)" != "$1" ] || return 0
-    aws lambda update-alias --function-name "$stack" --name live --function-version "$1" >/dev/null
-    say "live: version $1"
+    [ "$(live_version "$1")" != "$2" ] || [ -n "$(weighted_versions "$1")" ] || return 0
+    aws lambda update-alias --function-name "$1" --name live --function-version "$2" \
+        --routing-config '{"AdditionalVersionWeights": {}}' >/dev/null
+    say "$1: version $2 is live"
 }
 
-# Keeps the newest three and the live one. A version with a snapshot costs money as long as it exists.
+# Keeps the newest three and those that are called. A version with a snapshot costs money as long as it exists.
 forget_old_versions() {
-    local version live
-    live=$(live_version)
-    for version in $(versions | head -n -3); do
-        [ "$version" != "$live" ] || continue
-        say "deleting version $version"
-        aws lambda delete-function --function-name "$stack" --qualifier "$version"
+    local version kept
+    kept=$(live_version "$1" && weighted_versions "$1")
+    for version in $(versions "$1" | awk '{ v[NR] = $0 } END { for (i = 1; i <= NR - 3; i++) print v[i] }'); do
+        ! grep -qx "$version" <<<"$kept" || continue
+        say "$1: deleting version $version"
+        aws lambda delete-function --function-name "$1" --qualifier "$version"
     done
 }
 
 rollback() {
-    local live previous
+    local live previous name
     need_output LambdaFunctionName >/dev/null
-    live=$(live_version)
-    previous=$(versions | awk -v live="$live" '$1 < live' | tail -n 1)
+    live=$(live_version "$stack")
+    previous=$(versions "$stack" | awk -v live="$live" '$1 < live' | tail -n 1)
     [ -n "$previous" ] || die "version $live is live, and there is none before it"
-    point_live_to "$previous"
-    say "version $live was live; the next deploy makes its release live again"
+    for name in "$stack" "$stack-batch"; do
+        live=$(live_version "$name")
+        previous=$(versions "$name" | awk -v live="$live" '$1 < live' | tail -n 1)
+        if [ -n "$previous" ]; then point_live_to "$name" "$previous"; fi
+    done
+    say "the next deploy makes its release live again"
 }
 
 warm() {
     [ $# -ge 1 ] || wrong_usage "warm needs none, snapstart or provisioned"
     need_output LambdaFunctionName >/dev/null
-    parameters[WarmMode]=$1
-    [ -z "${2:-}" ] || parameters[ProvisionedConcurrency]=$2
+    set_parameter WarmMode "$1"
+    [ -z "${2:-}" ] || set_parameter ProvisionedConcurrency "$2"
     deploy
+}
+
+# Nothing runs any more, and nothing is lost: requests get 429, messages wait in the queue.
+stop() {
+    local mapping
+    mapping=$(need_output QueueMappingId)
+    # First the queue: a message that finds no environment counts as an attempt.
+    aws lambda update-event-source-mapping --uuid "$mapping" --no-enabled >/dev/null
+    aws lambda put-function-concurrency --function-name "$stack" --reserved-concurrent-executions 0 >/dev/null
+    aws lambda put-function-concurrency --function-name "$stack-batch" --reserved-concurrent-executions 0 >/dev/null
+    say "stopped: start lets $stack go on"
+}
+
+start() {
+    local mapping reserved
+    mapping=$(need_output QueueMappingId)
+    reserved=$(stack_query "Parameters[?ParameterKey=='ReservedConcurrency'].ParameterValue")
+    if [ "$reserved" = -1 ]; then
+        aws lambda delete-function-concurrency --function-name "$stack"
+    else
+        aws lambda put-function-concurrency --function-name "$stack" --reserved-concurrent-executions "$reserved" >/dev/null
+    fi
+    aws lambda delete-function-concurrency --function-name "$stack-batch"
+    aws lambda update-event-source-mapping --uuid "$mapping" --enabled >/dev/null
+    say "started: $stack"
 }
 
 delete_stack() {
@@ -110,53 +184,4 @@ delete_stack() {
         failures
         die "stack $stack was not deleted"
     }
-}
-
-# Buckets that the stack made: its own, and by their tag those that earlier cleanups kept.
-our_buckets() {
-    local name own
-    own=$(output BucketName)
-    [ -z "$own" ] || printf '%s\n' "$own"
-    for name in $(aws s3api list-buckets --query "Buckets[?starts_with(Name, '$stack-')].Name" --output text); do
-        [ "$name" != None ] && [ "$name" != "$own" ] || continue
-        [ "$(aws s3api get-bucket-tagging --bucket "$name" --output text \
-            --query "TagSet[?Key=='indic-seamless-stack'].Value" 2>/dev/null)" != "$stack" ] || printf '%s\n' "$name"
-    done
-}
-
-our_repository() {
-    local arn
-    arn=$(aws ecr describe-repositories --repository-names "$stack" --query 'repositories[0].repositoryArn' --output text \
-        2>/dev/null) || return 0
-    [ "$(aws ecr list-tags-for-resource --resource-arn "$arn" --output text \
-        --query "tags[?Key=='indic-seamless-stack'].Value")" != "$stack" ] || printf '%s' "$stack"
-}
-
-cleanup() {
-    local all="" buckets repository_name bucket what
-    [ "${1:-}" != --all ] || all=1
-    need_region
-    buckets=$(our_buckets)
-    repository_name=$(our_repository)
-    what="This deletes the stack $stack in $region."
-    if [ -n "$all" ]; then
-        what+=" With everything it made: recordings and transcripts in ${buckets//$'\n'/, }"
-        what+=", the images in repository ${repository_name:-(none)}."
-    fi
-    confirm "$what"
-    if [ -n "$(stack_query StackStatus)" ]; then delete_stack; fi
-    rm -f "$pending"
-    if [ -z "$all" ]; then
-        say "deleted the stack; kept: bucket ${buckets:-(none)}, repository ${repository_name:-(none)}"
-        return
-    fi
-    for bucket in $buckets; do
-        aws s3 rb --force "s3://$bucket" >/dev/null
-        say "deleted bucket $bucket"
-    done
-    if [ -n "$repository_name" ]; then
-        aws ecr delete-repository --repository-name "$repository_name" --force >/dev/null
-        say "deleted repository $repository_name"
-    fi
-    say "nothing is left"
 }

@@ -40,9 +40,9 @@ is_int8() { grep -aq '"I8"' < <(head -c 1000000 "$1/model.safetensors" 2>/dev/nu
 # Compares folder $1 with file $2; records the sums if there is no such file yet.
 verify_sums() {
     if [ -f "$2" ]; then
-        (cd "$1" && sha256sum --check --quiet --strict "$2" >&2) || die "$1 is not what $2 says"
+        (cd "$1" && sha256 --check --quiet --strict "$2" >&2) || die "$1 is not what $2 says"
     else
-        (cd "$1" && sha256sum -- *) >"$2.part" && mv "$2.part" "$2"
+        (cd "$1" && sha256 -- *) >"$2.part" && mv "$2.part" "$2"
         say "nothing to compare $1 with: its sums are now in $2"
     fi
 }
@@ -62,7 +62,7 @@ download() {
     local recorded
     recorded=$(grep -c '^[0-9a-f]\{64\} ' "$weights" || true)
     source=$cache/${id//\//--}/$revision
-    if [ "$recorded" != 0 ] && [ -d "$source" ] && (cd "$source" && sha256sum --check --quiet --strict "$weights" >&2); then
+    if [ "$recorded" != 0 ] && [ -d "$source" ] && (cd "$source" && sha256 --check --quiet --strict "$weights" >&2); then
         return
     fi
     token=$(given_token)
@@ -84,7 +84,7 @@ download() {
     mv "$source.part" "$source"
     if [ "$recorded" = 0 ]; then
         record "$id" "$commit"
-    elif ! (cd "$source" && sha256sum --check --quiet --strict "$weights" >&2); then
+    elif ! (cd "$source" && sha256 --check --quiet --strict "$weights" >&2); then
         # Else the next run would find the wrong files and take them for an earlier download.
         rm -r "$source" "$cache/hub"
         die "the download is not what $weights says, and was deleted"
@@ -106,7 +106,7 @@ record() {
     {
         sed '/^# [^ ]*\/[^ ]* [^ ]*$/d' "$weights"
         printf '# %s %s\n' "$1" "$2"
-        (cd "$source" && sha256sum -- *)
+        (cd "$source" && sha256 -- *)
     } >"$weights.part"
     mv "$weights.part" "$weights"
     say "TRUST ON FIRST USE: $weights had no sums. Commit $2 and the sums of what was downloaded are now in it;"
@@ -117,7 +117,7 @@ record() {
 quantize() {
     local version
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
-    model_dir=$cache/int8/$(printf '%s %s' "$version" "$1" | sha256sum | cut -c 1-16)
+    model_dir=$cache/int8/$(printf '%s %s' "$version" "$1" | sha256 | cut -c 1-16)
     if [ ! -d "$model_dir" ]; then
         say "quantising to int8"
         rm -rf "$model_dir.part"

@@ -13,14 +13,27 @@ use serde_json::{Value, json};
 
 /// Prints the line of a transcription.
 pub(crate) fn print(measurements: &Measurements<'_>) {
-    let function = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-    let line = line(measurements, &function, SystemTime::now());
+    write(&of_transcription(measurements, &function(), SystemTime::now()));
+}
+
+/// Prints that a recording will never have a transcript. An alarm watches this metric: nobody else waits for the recording.
+#[cfg(feature = "s3")]
+pub(crate) fn print_failure() {
+    let failed = [("FailedRecordings", "Count", 1.into())];
+    write(&line(&failed, &function(), SystemTime::now()));
+}
+
+fn function() -> String {
+    env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
+}
+
+fn write(line: &Value) {
     // Without a reader of the metrics, transcription goes on.
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// The metrics of a transcription, and their declaration.
-fn line(measurements: &Measurements<'_>, function: &str, now: SystemTime) -> Value {
+/// The metrics of a transcription.
+fn of_transcription(measurements: &Measurements<'_>, function: &str, now: SystemTime) -> Value {
     let Measurements { request_id, audio_s, queue_ms, ref timings, cold_start, .. } = *measurements;
     let metrics = [
         ("QueueTime", "Milliseconds", queue_ms.into()),
@@ -33,8 +46,14 @@ fn line(measurements: &Measurements<'_>, function: &str, now: SystemTime) -> Val
         ("Tokens", "Count", timings.new_tokens.into()),
         ("ColdStart", "Count", u8::from(cold_start).into()),
     ];
-    let declared: Vec<Value> =
-        metrics.iter().map(|(name, unit, _): &(_, _, Value)| json!({ "Name": name, "Unit": unit })).collect();
+    let mut line = line(&metrics, function, now);
+    line["RequestId"] = request_id.into();
+    line
+}
+
+/// Metrics, each with its name and unit, and their declaration.
+fn line(metrics: &[(&str, &str, Value)], function: &str, now: SystemTime) -> Value {
+    let declared: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
     let mut line = json!({
         "_aws": {
             "Timestamp": now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
@@ -45,10 +64,9 @@ fn line(measurements: &Measurements<'_>, function: &str, now: SystemTime) -> Val
             }],
         },
         "FunctionName": function,
-        "RequestId": request_id,
     });
     for (name, _, value) in metrics {
-        line[name] = value;
+        line[*name] = value.clone();
     }
     line
 }
@@ -65,7 +83,7 @@ mod tests {
         (measurements.request_id, measurements.audio_s, measurements.queue_ms) = ("r-1", 10.0, 5.0);
         (measurements.timings.total_ms, measurements.timings.new_tokens) = (2000.0, 7);
         measurements.cold_start = true;
-        let line = line(&measurements, "speech", UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
+        let line = of_transcription(&measurements, "speech", UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
         assert_eq!((&line["FunctionName"], &line["RequestId"]), (&json!("speech"), &json!("r-1")));
         assert_eq!(line["_aws"]["Timestamp"], 1_700_000_000_123_u64);
         let declared = &line["_aws"]["CloudWatchMetrics"][0];

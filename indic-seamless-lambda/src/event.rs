@@ -3,16 +3,23 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json, value::RawValue};
 
-use crate::Result;
+use crate::{Result, failure::Permanent};
 
 /// An event, recognised by its fields.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A request from a gateway, a load balancer or a function URL, as JSON that `lambda_http` understands.
-    Http(Box<RawValue>),
+    Http(HttpEvent),
     /// Recordings in S3 to transcribe.
     #[cfg(feature = "s3")]
     Recordings(crate::s3::RecordingsEvent),
+}
+
+/// A request from a gateway, a load balancer or a function URL, as JSON that `lambda_http` understands.
+#[derive(Debug)]
+pub(crate) struct HttpEvent {
+    pub(crate) event: Box<RawValue>,
+    /// Whether a person wrote it, and no gateway is waiting for the answer.
+    pub(crate) by_hand: bool,
 }
 
 /// The fields that tell events apart. The rest, such as a body of megabytes, is skipped.
@@ -32,15 +39,17 @@ impl Event {
             Some(
                 Fields { request_context: Some(_), http_method: Some(_), .. }
                 | Fields { request_context: Some(_), raw_path: Some(_), .. },
-            ) => return Ok(Self::Http(event)),
-            Some(Fields { http_method: Some(_), path: Some(_), .. }) => return Ok(Self::Http(completed(&event)?)),
+            ) => return Ok(Self::Http(HttpEvent { event, by_hand: false })),
+            Some(Fields { http_method: Some(_), path: Some(_), .. }) => {
+                return Ok(Self::Http(HttpEvent { event: completed(&event)?, by_hand: true }));
+            }
             _ => {}
         }
         #[cfg(feature = "s3")]
         if let Some(recordings) = crate::s3::RecordingsEvent::of(&event)? {
             return Ok(Self::Recordings(recordings));
         }
-        Err(format!("unknown event; wanted {WANTED}").into())
+        Err(Permanent(format!("unknown event; wanted {WANTED}")).into())
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod cloudwatch;
 mod event;
+mod failure;
+mod gateway;
 mod health_check;
 mod lambda;
 mod logging;
@@ -75,7 +77,9 @@ async fn run(args: Args) -> Result<()> {
     let service = Service::start(Settings::from_env()?, load)?;
     let listener = TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let (router, serving) = (router(&service)?, service.clone());
+    #[cfg(feature = "s3")]
+    s3::not_offered();
+    let (router, serving) = (service.router(), service.clone());
     let mut server = tokio::spawn(async move { serving.serve(listener, router, ended()).await });
     tokio::select! {
         failed = async { service.ready().await.err() } => match failed {
@@ -93,15 +97,6 @@ fn load(args: &Args) -> indic_seamless::Result<Transcriber> {
         return builder.build_demo();
     }
     builder.build(&args.model)
-}
-
-/// The endpoints of the service, and those of jobs if there is a bucket for them.
-fn router(service: &Service) -> Result<axum::Router> {
-    #[cfg(feature = "s3")]
-    if let Some(jobs) = s3::jobs()? {
-        return Ok(service.router_with(jobs));
-    }
-    Ok(service.router())
 }
 
 /// Completes when the process is asked to end.

@@ -9,7 +9,7 @@ recording=$root/examples/audio/hindi-1.wav
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_EC2_METADATA_DISABLED=true AWS_PAGER=""
 # Nothing of the person who runs the tests.
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
-unset HF_TOKEN HUGGINGFACE_HUB_TOKEN HF_ENDPOINT AWS_PROFILE MEMORY_SIZE TIMEOUT
+unset HF_TOKEN HUGGINGFACE_HUB_TOKEN HF_ENDPOINT AWS_PROFILE MEMORY_SIZE TIMEOUT LOG_LEVEL
 export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 # No container engine is needed: buildah works as root in a chroot. Its images are the tests' own.
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot CONTAINERS_STORAGE_CONF=$BATS_RUN_TMPDIR/storage.conf
@@ -75,4 +75,30 @@ start_aws() {
     within 60 curl --fail --silent "$endpoint/_ministack/health"
     export state registry registry_pid ministack_pid endpoint AWS_ENDPOINT_URL=$endpoint
     export PATH=$root/tests/deploy/emulator:$PATH HOME=$state XDG_CACHE_HOME=$state/cache
+}
+
+# --- The stack test-stack, once it is deployed ---
+
+# $1: name of an output of the stack.
+output() {
+    aws cloudformation describe-stacks --stack-name test-stack --output text \
+        --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue"
+}
+
+# The live version; $1: -batch for that of the function for recordings.
+live() { aws lambda get-alias --function-name "test-stack${1:-}" --name live --query FunctionVersion --output text; }
+
+# The API where the emulator serves it.
+api() { printf '%s/restapis/%s/prod/_user_request_' "$endpoint" "$(output ApiGatewayId)"; }
+
+key() { aws apigateway get-api-key --include-value --query value --output text --api-key "$(output ApiKeyId)"; }
+
+# The status of curl's answer, which goes to $state/answer.
+request() { curl --silent --output "$state/answer" --write-out '%{http_code}' "$@"; }
+
+object() { aws s3api head-object --bucket "$(output BucketName)" --key "$1"; }
+
+waiting() {
+    aws sqs get-queue-attributes --queue-url "$(output "$1")" --attribute-names ApproximateNumberOfMessages \
+        --query Attributes.ApproximateNumberOfMessages --output text
 }

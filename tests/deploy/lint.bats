@@ -6,7 +6,7 @@ load helper
 setup() { cd "$root/deploy" || return; }
 
 @test "cfn-lint" {
-    cfn-lint stack.yaml ecs.yaml
+    cfn-lint stack.yaml ecs.yaml access.yaml
 }
 
 @test "cfn-lint knows the properties that it lets pass" {
@@ -21,7 +21,7 @@ setup() { cd "$root/deploy" || return; }
 }
 
 @test "checkov: no finding but those that the template answers in place" {
-    for file in stack.yaml ecs.yaml Dockerfile; do
+    for file in stack.yaml ecs.yaml access.yaml Dockerfile; do
         run checkov --file $file --compact --quiet --skip-download
         [ "$status" = 0 ] || fail "$output"
         contains "Failed checks: 0" "$output"
@@ -29,14 +29,31 @@ setup() { cd "$root/deploy" || return; }
 }
 
 @test "templates: no aliases of YAML, which CloudFormation does not read; small enough to be sent" {
-    run grep -nE '(: |- )[&*][a-z]|<<:' stack.yaml ecs.yaml
+    run grep -nE '(: |- )[&*][a-z]|<<:' stack.yaml ecs.yaml access.yaml
     [ "$status" = 1 ] || fail "$output"
     [ "$(wc -c <stack.yaml)" -lt 51200 ]
     [ "$(wc -c <ecs.yaml)" -lt 51200 ]
 }
 
+@test "settings, deadlines, alarms, policies: what the templates say together" {
+    cd "$root/tests/deploy"
+    run python3 -B -m unittest test_settings test_alarms test_access
+    [ "$status" = 0 ] || fail "$output"
+}
+
 @test "hadolint" {
     hadolint Dockerfile
+}
+
+@test "images from a registry are pinned by digest, and the compiler is that of the toolchain" {
+    while read -r _ image _; do
+        case $image in
+            scratch | base | binary | model) ;;
+            *) [[ $image =~ ^rust:[0-9.]+-[a-z]+@sha256:[0-9a-f]{64}$ ]] || fail "$image" ;;
+        esac
+    done < <(grep '^FROM ' Dockerfile)
+    channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' ../rust-toolchain.toml)
+    grep -q "^FROM rust:${channel%.0}-" Dockerfile || fail "the toolchain is $channel"
 }
 
 @test "shellcheck" {
@@ -45,6 +62,13 @@ setup() { cd "$root/deploy" || return; }
     shellcheck run emulator/aws
     # Each file uses what others set, which shellcheck does not follow; and each test is a subshell.
     shellcheck --severity warning --exclude SC2034,SC2154,SC2030,SC2031,SC2119,SC2120 helper.bash ./*.bats
+}
+
+@test "deploy.sh runs on macOS: nothing that needs bash 4 or GNU's tools" {
+    run grep -nE 'declare -[a-zA-Z]*[gA]|local -[a-zA-Z]*[nA]|mapfile|readarray|\$\{[a-zA-Z_]+(,,?|\^\^?)\}|&>>|\|&|head -n -|sed -i|date -d|\bsha256sum\b|paste -sd [^-]*$|readlink -f|stat -c' \
+        deploy.sh compile.sh lib/*.sh
+    # Only the function that chooses between the two names of that tool.
+    [ "$(grep -cv 'command -v sha256sum' <<<"$output")" = 0 ] || fail "$output"
 }
 
 @test "events are JSON" {

@@ -6,12 +6,22 @@ load helper
 setup() {
     export HOME=$BATS_TEST_TMPDIR XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
     mkdir "$BATS_TEST_TMPDIR/bin"
-    # An AWS that has no stack, and notes what it is asked.
+    # An AWS that notes what it is asked. It has the stack whose parameters are in $HOME/stack, if there is that file.
     cat >"$BATS_TEST_TMPDIR/bin/aws" <<'END'
 #!/bin/sh
-printf '%s\n' "$AWS_REGION: $*" >>"$HOME/aws.log"
+printf '%s\n' "$AWS_REGION: $* " >>"$HOME/aws.log"
 case "$*" in
-    *describe-stacks*) echo "Stack with id x does not exist" >&2; exit 254 ;;
+    *describe-stacks*)
+        [ -f "$HOME/stack" ] || { echo "Stack with id x does not exist" >&2; exit 254; }
+        case "$*" in
+            *StackStatus*) echo UPDATE_COMPLETE ;;
+            *"Parameters[].["*) cat "$HOME/stack" ;;
+            *) echo None ;;
+        esac
+        ;;
+    *validate-template*) printf 'Architecture\tx86_64\nMemorySize\t3538\nCorsOrigins\tNone\n' ;;
+    *get-caller-identity*) echo 123456789012 ;;
+    *get-login-password*) echo password ;;
     "configure get region") exit 1 ;;
     *"cloudformation deploy"*) exit 1 ;;
 esac
@@ -24,13 +34,15 @@ END
 @test "--help names every command" {
     run "$deploy" --help
     [ "$status" = 0 ]
-    for command in preflight build push deploy status test logs invoke warm rollback cost cleanup; do
+    for command in preflight build push deploy status test logs invoke warm rollback "stop, start" redrive backup restore cost \
+        cleanup; do
         contains "  $command" "$output"
     done
 }
 
 @test "wrong usage is refused with status 2, before anything is done" {
     for wrong in "--nonsense x" "--memory" "frobnicate" "--arch sparc deploy" "--precision int4 build" "--set MemorySize deploy" \
+        "--set MemorySiez=4000 deploy" "logs --since soon" "backup" "restore /nowhere" \
         "--stack-name Upper_Case deploy" "--timeout soon deploy"; do
         # shellcheck disable=SC2086
         run "$deploy" $wrong
@@ -50,6 +62,99 @@ END
     AWS_REGION=eu-west-1 MEMORY_SIZE=4000 run "$deploy" --region ap-south-1 --memory=5000 --image "$image" deploy
     contains "ap-south-1: cloudformation deploy" "$(cat "$HOME/aws.log")"
     contains "MemorySize=5000" "$(cat "$HOME/aws.log")"
+}
+
+# What was asked of CloudFormation.
+deployed() { grep "cloudformation deploy" "$HOME/aws.log" | tail -n 1; }
+
+@test "a mistyped parameter is named, with those that there are" {
+    run "$deploy" --set ThrottelRate=5 deploy
+    [ "$status" = 2 ]
+    contains "no parameter ThrottelRate" "$output"
+    contains " ThrottleRate " "$output"
+}
+
+@test "LOG_LEVEL is read as the Python service read it" {
+    for level in INFO:info Warning:warn DEBUG:debug critical:error; do
+        LOG_LEVEL=${level%:*} run "$deploy" --image "$image" deploy
+        contains "LogLevel=${level#*:}" "$(deployed)"
+    done
+    LOG_LEVEL=loud run "$deploy" --image "$image" deploy
+    [ "$status" = 2 ]
+}
+
+@test "--arch is the processor of the functions, whatever the template's default" {
+    for arch in arm64:arm64 aarch64:arm64 x86_64:x86_64 amd64:x86_64; do
+        run "$deploy" --arch "${arch%:*}" --image "$image" deploy
+        contains " Architecture=${arch#*:} " "$(deployed)"
+    done
+    # What is not given comes from the template, but for the processor.
+    contains "MemorySize=3538" "$(deployed)"
+    lacks "CorsOrigins=None" "$(deployed)"
+}
+
+@test "an image that is built on an Arm machine runs on Arm" {
+    on_arm
+    run "$deploy" --stack-name arm-test --engine buildah --registry registry.test --model demo --binary "$HOME/program"
+    [ "$status" = 1 ]
+    contains "--platform linux/arm64" "$(grep ^build "$HOME/engine.log")"
+    contains " Architecture=arm64 " "$(deployed)"
+    contains " ImageUri=registry.test/arm-test@sha256:$(printf 'a%.0s' {1..64}) " "$(deployed)"
+    # The next call deploys what was pushed, for what it was pushed for, on whatever machine.
+    rm "$BATS_TEST_TMPDIR/bin/uname"
+    run "$deploy" --stack-name arm-test deploy
+    contains " Architecture=arm64 " "$(deployed)"
+    run "$deploy" --stack-name arm-test --arch x86_64 deploy
+    [ "$status" = 1 ]
+    contains "is for arm64" "$output"
+    rm "$root/target/deploy/arm-test.image"
+}
+
+# An Arm machine, its program, and an engine that notes what it is asked.
+on_arm() {
+    printf '#!/bin/sh\necho aarch64\n' >"$BATS_TEST_TMPDIR/bin/uname"
+    printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0\267\0' >"$HOME/program"
+    cat >"$BATS_TEST_TMPDIR/bin/buildah" <<'END'
+#!/bin/bash
+echo "$*" >>"$HOME/engine.log"
+while [ $# -gt 0 ]; do
+    case $1 in
+        inspect) printf 'b%.0s' {1..64} ;;
+        --digestfile) printf "sha256:$(printf 'a%.0s' {1..64})" >"$2" ;;
+    esac
+    shift
+done
+END
+    chmod +x "$BATS_TEST_TMPDIR"/bin/*
+}
+
+@test "a deployed stack keeps its processor, and what else is not given" {
+    printf '%s\t%s\n' Architecture arm64 ImageUri "$image" MemorySize 5307 CorsOrigins None ApiTimeoutMs 60000 >"$HOME/stack"
+    run "$deploy" --stack-name kept-test --timeout 100 deploy
+    contains " Architecture=arm64 " "$(deployed)"
+    contains " MemorySize=5307 " "$(deployed)"
+    contains " Timeout=100" "$(deployed)"
+    # A parameter that this version lacks.
+    contains "no parameter ApiTimeoutMs" "$output"
+    lacks ApiTimeoutMs "$(deployed)"
+    run "$deploy" --stack-name kept-test --arch x86_64 deploy
+    [ "$status" = 1 ]
+    contains "$image is for arm64" "$output"
+}
+
+@test "an image for arm64 says so, on whatever machine it is put together" {
+    on_arm
+    rm "$BATS_TEST_TMPDIR"/bin/{buildah,uname}
+    "$deploy" --stack-name arm-image --engine buildah --arch arm64 --model demo --binary "$HOME/program" build
+    [ "$(buildah inspect --type image localhost/arm-image:build-arm64 | jq -r .OCIv1.architecture)" = arm64 ]
+    buildah rmi --all --force >/dev/null
+}
+
+@test "a program for another processor is refused" {
+    on_arm
+    run "$deploy" --engine buildah --arch x86_64 --model demo --binary "$HOME/program" build
+    [ "$status" = 1 ]
+    contains "is for arm64, not for x86_64" "$output"
 }
 
 @test "without a region, an image, or a model it says which" {

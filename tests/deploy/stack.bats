@@ -15,32 +15,6 @@ setup() {
 
 deploy() { "$deploy" "${options[@]}" "$@"; }
 
-# $1: name of an output of the stack.
-output() {
-    aws cloudformation describe-stacks --stack-name test-stack --output text \
-        --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue"
-}
-
-live() { aws lambda get-alias --function-name test-stack --name live --query FunctionVersion --output text; }
-
-# The API where the emulator serves it.
-api() { printf '%s/restapis/%s/prod/_user_request_' "$endpoint" "$(output ApiGatewayId)"; }
-
-key() { aws apigateway get-api-key --include-value --query value --output text --api-key "$(output ApiKeyId)"; }
-
-# The status of curl's answer, which goes to $state/answer.
-request() { curl --silent --output "$state/answer" --write-out '%{http_code}' "$@"; }
-
-object() { aws s3api head-object --bucket "$(output BucketName)" --key "$1"; }
-
-# The first version of the CLI asks another host than AWS_ENDPOINT_URL for queues.
-sqs() { aws --endpoint-url "$endpoint" sqs "$@"; }
-
-waiting() {
-    sqs get-queue-attributes --queue-url "$(output "$1")" --attribute-names ApproximateNumberOfMessages \
-        --query Attributes.ApproximateNumberOfMessages --output text
-}
-
 @test "preflight finds tools, credentials and model" {
     run deploy preflight
     [ "$status" = 0 ] || fail "$output"
@@ -59,7 +33,16 @@ waiting() {
     run deploy
     [ "$status" = 0 ] || fail "$output"
     contains "version 1 is live" "$output"
-    [ "$(live)" = 1 ]
+    [ "$(live) $(live -batch)" = "1 1" ]
+    # Two functions of one image, each with its settings.
+    for name in test-stack test-stack-batch; do
+        aws lambda get-function-configuration --function-name $name --query Environment.Variables >"$state/$name.json"
+    done
+    [ "$(jq -r .INDIC_SEAMLESS_DEADLINE_S "$state/test-stack.json")" = 29 ]
+    [ "$(jq -r .INDIC_SEAMLESS_RESPONSE "$state/test-stack.json")" = buffered ]
+    [ "$(jq -r .INDIC_SEAMLESS_DEADLINE_S "$state/test-stack-batch.json")" = null ]
+    [ "$(aws lambda get-function --function-name test-stack --query Configuration.CodeSha256)" = \
+        "$(aws lambda get-function --function-name test-stack-batch --query Configuration.CodeSha256)" ]
 }
 
 @test "status, logs and invoke" {
@@ -73,13 +56,21 @@ waiting() {
         [ "$status" = 0 ] || fail "$event: $output"
         contains healthy "$output"
     done
-    run deploy invoke "$root/deploy/events/rest-v1.json"
-    contains Hindi "$output"
+    # With a stage, and by a custom domain with a base path.
+    for event in rest-v1 custom-domain; do
+        run deploy invoke "$root/deploy/events/$event.json"
+        contains Hindi "$output"
+    done
     run deploy invoke
     contains healthy "$output"
     printf '{"nonsense": 1}' >"$state/nonsense.json"
     run deploy invoke "$state/nonsense.json"
     [ "$status" = 1 ]
+    contains IndicSeamlessPermanentError "$output"
+    run deploy logs --batch --since 10m
+    contains REPORT "$output"
+    run deploy logs --search nowhere-to-be-found
+    lacks REPORT "$output"
     run deploy logs
     [ "$status" = 0 ] || fail "$output"
     contains REPORT "$output"
@@ -89,14 +80,21 @@ waiting() {
     [ "$(grep "^REPORT" <<<"$output" | sort | uniq -d)" = "" ]
 }
 
-@test "the function may do what it needs and no more" {
-    role=$(aws cloudformation describe-stack-resource --stack-name test-stack --logical-resource-id Role \
+# What the role with the logical name $1 allows.
+actions() {
+    role=$(aws cloudformation describe-stack-resource --stack-name test-stack --logical-resource-id "$1" \
         --query StackResourceDetail.PhysicalResourceId --output text)
-    actions=$(aws iam get-role-policy --role-name "$role" --policy-name service --query 'PolicyDocument.Statement[].Action[]' \
-        --output json | jq -r 'flatten | sort | unique | join(" ")')
-    [ "$actions" = "logs:CreateLogStream logs:PutLogEvents s3:GetObject s3:ListBucket s3:PutObject sqs:DeleteMessage \
-sqs:GetQueueAttributes sqs:ReceiveMessage xray:PutTelemetryRecords xray:PutTraceSegments" ] || fail "$actions"
-    lacks "token" "$(aws lambda get-function-configuration --function-name test-stack --query Environment.Variables)"
+    aws iam get-role-policy --role-name "$role" --policy-name service --query 'PolicyDocument.Statement[].Action[]' \
+        --output json | jq -r 'flatten | sort | unique | join(" ")'
+}
+
+@test "the functions may do what they need and no more" {
+    both="logs:CreateLogStream logs:PutLogEvents s3:GetObject s3:ListBucket s3:PutObject"
+    traces="xray:PutTelemetryRecords xray:PutTraceSegments"
+    [ "$(actions Role)" = "$both $traces" ] || fail "$(actions Role)"
+    [ "$(actions BatchRole)" = "$both sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage $traces" ] ||
+        fail "$(actions BatchRole)"
+    lacks "token" "$(cat "$state"/test-stack*.json)"
 }
 
 @test "the API: 403 without key, 200 with" {
@@ -122,6 +120,25 @@ sqs:GetQueueAttributes sqs:ReceiveMessage xray:PutTelemetryRecords xray:PutTrace
     [ "$status" = 1 ]
 }
 
+@test "a job from its upload to its result" {
+    bytes=$(wc -c <"$recording")
+    [ "$(request --header "x-api-key: $(key)" --data "{\"target_lang\": \"hin\", \"bytes\": $bytes}" "$(api)/v1/jobs")" = 201 ]
+    cp "$state/answer" "$state/job"
+    id=$(jq -r .id "$state/job")
+    contains "/v1/jobs/$id" "$(jq -r .status_url "$state/job")"
+    [ "$(request --header "x-api-key: $(key)" "$(api)/v1/jobs/$id")" = 200 ]
+    [ "$(jq -r .status "$state/answer")" = waiting_for_upload ]
+    [ "$(request --header "x-api-key: $(key)" "$(api)/v1/jobs/hin-67e55044-10b1-426f-9247-bb680e5fe0c8")" = 404 ]
+    [ "$(request --upload-file "$recording" --header "if-none-match: *" "$(jq -r .upload.url "$state/job")")" = 200 ]
+    finished() { request --header "x-api-key: $(key)" "$(api)/v1/jobs/$id" && [ "$(jq -r .status "$state/answer")" = "done" ]; }
+    within 30 finished
+    [ "$(jq -r .result.transcription "$state/answer")" = "कृपया आज का मौसम" ]
+    contains '"words"' "$(cat "$state/answer")"
+    [ "$(request "$(jq -r .urls.srt "$state/answer")")" = 200 ]
+    [ "$(request --header "x-api-key: $(key)" "$(api)/openapi.json")" = 200 ]
+    jq --exit-status '.paths["/v1/jobs"].post and .paths["/v1/jobs/{id}"].get' "$state/answer"
+}
+
 @test "a recording put into the bucket becomes a transcript and subtitles" {
     aws s3 cp --quiet "$recording" "s3://$(output BucketName)/recordings/hin/one.wav"
     within 30 object transcripts/hin/one.wav.json
@@ -137,22 +154,41 @@ sqs:GetQueueAttributes sqs:ReceiveMessage xray:PutTelemetryRecords xray:PutTrace
     [ "$(object transcripts/hin/one.wav.json | jq -r .LastModified)" = "$before" ]
 }
 
-@test "a poisoned message goes to the dead letters, its batch-mates are done" {
+@test "what can never be transcribed is read once; what nobody understands goes to the dead letters; the others are done" {
     queue=$(output QueueUrl)
     # Six times the timeout is 6 minutes, too long for a test.
-    sqs set-queue-attributes --queue-url "$queue" --attributes VisibilityTimeout=1
+    aws sqs set-queue-attributes --queue-url "$queue" --attributes VisibilityTimeout=1
     for name in two three; do aws s3 cp --quiet "$recording" "s3://$(output BucketName)/recordings/hin/$name.wav"; done
     head -c 3000 /dev/urandom >"$state/poison.wav"
     aws s3 cp --quiet "$state/poison.wav" "s3://$(output BucketName)/recordings/hin/poison.wav"
     entries=$(jq -n --arg body "not an event" '[{Id: "a", MessageBody: $body}]')
-    sqs send-message-batch --queue-url "$queue" --entries "$entries" >/dev/null
+    aws sqs send-message-batch --queue-url "$queue" --entries "$entries" >/dev/null
     for name in two three; do within 30 object transcripts/hin/$name.wav.json; done
-    dead() { [ "$(waiting DeadLetterQueueUrl)" = 2 ]; }
+    dead() { [ "$(waiting DeadLetterQueueUrl)" = 1 ]; }
     within 60 dead
     [ "$(waiting QueueUrl)" = 0 ]
     run object transcripts/hin/poison.wav.json
     [ "$status" != 0 ]
     contains "unsupported_audio" "$(aws s3 cp --quiet "s3://$(output BucketName)/transcripts/hin/poison.wav.error.json" -)"
+    # The message had three attempts, the recording one.
+    log=$("$deploy" --stack-name test-stack logs --batch)
+    [ "$(grep -c "unreadable message" <<<"$log")" = 3 ] || fail "$log"
+    [ "$(grep -c '"not transcribed".*poison.wav' <<<"$log")" = 1 ] || fail "$log"
+    [ "$(grep -c FailedRecordings <<<"$log")" = 1 ] || fail "$log"
+    # A map that finds it again is told at once, and that it need not try again.
+    jq --arg bucket "$(output BucketName)" '{BatchInput: {bucket: $bucket}, Items: [{Key: "recordings/hin/poison.wav"}]}' \
+        -n >"$state/event.json"
+    run deploy invoke "$state/event.json"
+    [ "$status" = 1 ]
+    contains IndicSeamlessPermanentError "$output"
+}
+
+@test "a second language is a second transcript" {
+    jq --arg bucket "$(output BucketName)" -n '{bucket: $bucket, key: "recordings/hin/one.wav", target_lang: "tam"}' >"$state/event.json"
+    run deploy invoke "$state/event.json"
+    [ "$status" = 0 ] || fail "$output"
+    contains "transcripts/hin/one.wav.tam.json" "$output"
+    object transcripts/hin/one.wav.tam.json
 }
 
 @test "the events of queue and distributed map as their files show them" {
@@ -179,7 +215,11 @@ sqs:GetQueueAttributes sqs:ReceiveMessage xray:PutTelemetryRecords xray:PutTrace
 @test "the distributed map is what Step Functions reads" {
     definition=$(aws stepfunctions describe-state-machine --state-machine-arn "$(output StateMachineArn)" --query definition \
         --output text)
-    [ "$(jq .States.Recordings.MaxConcurrency <<<"$definition")" = 20 ]
+    [ "$(jq .States.Recordings.MaxConcurrency <<<"$definition")" = 4 ]
+    # Only what may succeed later is tried again.
+    jq --exit-status '[.States.Recordings.ItemProcessor.States.Transcribe.Retry[].ErrorEquals[]]
+        | index("IndicSeamlessError") and (index("IndicSeamlessPermanentError") | not) and (index("States.ALL") | not)' <<<"$definition"
+    contains "test-stack-batch:live" "$definition"
     [ "$(jq .States.Recordings.ItemBatcher.MaxItemsPerBatch <<<"$definition")" = 5 ]
     [ "$(jq .States.Recordings.ToleratedFailurePercentage <<<"$definition")" = 10 ]
     [ "$(jq -r .States.Recordings.ItemReader.Parameters.Bucket <<<"$definition")" = "$(output BucketName)" ]
@@ -199,8 +239,8 @@ sqs:GetQueueAttributes sqs:ReceiveMessage xray:PutTelemetryRecords xray:PutTrace
     topic=$(aws cloudformation describe-stack-resource --stack-name test-stack --logical-resource-id AlarmTopic \
         --query StackResourceDetail.PhysicalResourceId --output text)
     alarms=$(aws cloudwatch describe-alarms --alarm-name-prefix test-stack)
-    for alarm in "Errors 600 5" "Duration 600 300000" "Throttles 300 0" "ApproximateAgeOfOldestMessage 300 3600" \
-        "5XXError 300 5" "ApproximateNumberOfMessagesVisible 300 0"; do
+    for alarm in "Errors 600 5" "Duration 600 20000" "Throttles 300 0" "5XXError 300 5" "FailedRecordings 3600 10" \
+        "ExecutionsFailed 300 0" "ApproximateNumberOfMessagesVisible 300 0"; do
         read -r metric period threshold <<<"$alarm"
         jq --exit-status --arg topic "$topic" --arg metric "$metric" --argjson period "$period" --argjson threshold "$threshold" \
             '.MetricAlarms[] | select(.MetricName == $metric and .Period == $period and .Threshold == $threshold
@@ -237,16 +277,18 @@ sqs:GetQueueAttributes sqs:ReceiveMessage xray:PutTelemetryRecords xray:PutTrace
 @test "rollback makes the version before live, the next deployment the newest" {
     run deploy rollback
     [ "$status" = 0 ] || fail "$output"
-    [ "$(live)" = 3 ]
+    [ "$(live) $(live -batch)" = "3 3" ]
     deploy --url "$(api)" test
     run "$deploy" --stack-name test-stack deploy
     [ "$status" = 0 ] || fail "$output"
-    [ "$(live)" = 4 ]
+    [ "$(live) $(live -batch)" = "4 4" ]
 }
 
 @test "old versions are forgotten, the newest three stay" {
-    versions=$(aws lambda list-versions-by-function --function-name test-stack --query 'Versions[].Version' --output text)
-    [ "$(xargs <<<"$versions")" = "\$LATEST 2 3 4" ] || fail "$versions"
+    for name in test-stack test-stack-batch; do
+        versions=$(aws lambda list-versions-by-function --function-name $name --query 'Versions[].Version' --output text)
+        [ "$(xargs <<<"$versions")" = "\$LATEST 2 3 4" ] || fail "$versions"
+    done
 }
 
 @test "warm: environments that are always there, and back" {
@@ -304,7 +346,7 @@ sqs:GetQueueAttributes sqs:ReceiveMessage xray:PutTelemetryRecords xray:PutTrace
     [ "$(aws lambda list-functions --query 'length(Functions)')" = 0 ]
     [ "$(aws apigateway get-rest-apis --query 'length(items)')" = 0 ]
     [ "$(aws apigateway get-api-keys --query 'length(items)')" = 0 ]
-    [ "$(sqs list-queues --query 'length(QueueUrls || `[]`)')" = 0 ]
+    [ "$(aws sqs list-queues --query 'length(QueueUrls || `[]`)')" = 0 ]
     [ "$(aws logs describe-log-groups --log-group-name-prefix /aws/lambda/test-stack --query 'length(logGroups)')" = 0 ]
     [ "$(aws cloudwatch describe-alarms --query 'length(MetricAlarms)')" = 0 ]
     [ "$(aws stepfunctions list-state-machines --query 'length(stateMachines)')" = 0 ]

@@ -5,6 +5,8 @@ use object_store::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::failure::Permanent;
+
 /// The folder whose objects are transcribed when they arrive. No other folder is, so that transcripts trigger nothing.
 pub(super) const RECORDINGS: &str = "recordings/";
 
@@ -127,7 +129,7 @@ impl RecordingsEvent {
             return Ok(Some(Self::Map(items.into_iter().filter_map(item).collect())));
         }
         match named.key {
-            Some(_) => Ok(Some(Self::One(named.recording()?))),
+            Some(_) => Ok(Some(Self::One(named.recording().map_err(Permanent)?))),
             None => Ok(None),
         }
     }
@@ -157,10 +159,15 @@ impl Named {
 }
 
 impl Recording {
-    /// The language of the text: the one asked for, or else that of the folder (`recordings/hin/a.wav`).
-    pub(super) fn language(&self) -> Option<Language> {
+    /// The language of the text: the one asked for, or else the recording's own.
+    pub(super) fn wanted(&self, default: Language) -> Language {
+        self.language.unwrap_or_else(|| self.own_language(default))
+    }
+
+    /// The language that the folder names (`recordings/hin/a.wav`), or else the one by default.
+    pub(super) fn own_language(&self, default: Language) -> Language {
         let folder = || self.key.as_ref().strip_prefix(RECORDINGS)?.split_once('/')?.0.parse().ok();
-        self.language.or_else(folder)
+        folder().unwrap_or(default)
     }
 }
 

@@ -1,26 +1,32 @@
 //! Jobs: clients upload a recording with a signed URL, and poll for the result.
 //!
 //! A job's id says where its recording is: `recordings/hin/jobs/<uuid>` for the job `hin-<uuid>`. S3 notifies the queue of the
-//! upload, as of any recording, and the keys of the results follow from that of the recording. So jobs need no database.
+//! upload, as of any recording, and the keys of the results follow from that of the recording. Beside these,
+//! `transcripts/hin/jobs/<uuid>.job.json` says that the job was created, so jobs need no database.
 
 use std::{
     str::FromStr,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
-    extract::{Path, State, rejection::PathRejection},
-    http::{Method, StatusCode},
+    extract::{Extension, Path, State, rejection::PathRejection},
+    http::{HeaderValue, Method, StatusCode, header},
     routing::{get, post},
 };
 use indic_seamless::{
-    Language, Transcript,
+    Language, OutputFormat, Transcript,
     service::{Problem, SpeechAnswer},
 };
-use object_store::{ObjectStore, path::Path as Key, signer::Signer};
+use object_store::{
+    ObjectStore,
+    aws::AwsCredentialProvider,
+    path::Path as Key,
+    signer::{SignedUrlOptions, Signer},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -28,10 +34,11 @@ use uuid::Uuid;
 
 use super::{
     event::RECORDINGS,
-    results::{ErrorDocument, ResultKeys},
-    settings::{language, variable},
+    presign,
+    results::{ErrorDocument, Reason, ResultKeys},
     store,
 };
+use crate::gateway::Prefix;
 
 /// How long signed URLs are valid.
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
@@ -39,20 +46,7 @@ const EXPIRES: Duration = Duration::from_secs(15 * 60);
 const MAX_BODY: usize = 16 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The endpoints of jobs, if there is a bucket for them.
-///
-/// # Errors
-///
-/// An unknown language in the environment.
-pub(crate) fn jobs() -> crate::Result<Option<Router>> {
-    let Some(bucket) = variable("INDIC_SEAMLESS_BUCKET") else { return Ok(None) };
-    let open = move || {
-        let client = Arc::new(store::open(&bucket)?);
-        Ok(Bucket { store: client.clone(), signer: client })
-    };
-    Ok(Some(router(Jobs { open: Box::new(open), bucket: OnceLock::new(), language: language()? })))
-}
-
+/// The endpoints of jobs.
 pub(super) fn router(jobs: Jobs) -> Router {
     Router::new().route("/v1/jobs", post(create)).route("/v1/jobs/{id}", get(status)).with_state(Arc::new(jobs))
 }
@@ -62,20 +56,35 @@ pub(super) struct Jobs {
     pub(super) open: Box<dyn Fn() -> object_store::Result<Bucket> + Send + Sync>,
     /// Opened by the first request, as credentials and connections would not survive a snapshot.
     pub(super) bucket: OnceLock<Bucket>,
+    /// The language of the text where a job names none.
     pub(super) language: Language,
+    /// The largest recording.
+    pub(super) max_bytes: u64,
+    /// What clients see before the paths, if the event does not say.
+    pub(super) root_path: String,
 }
 
 pub(super) struct Bucket {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) signer: Arc<dyn Signer>,
+    pub(super) credentials: AwsCredentialProvider,
 }
 
 impl Jobs {
-    fn bucket(&self) -> object_store::Result<&Bucket> {
+    pub(super) fn new(bucket: String, language: Language, max_bytes: u64, root_path: String) -> Self {
+        let open = move || {
+            let client = Arc::new(store::open(&bucket)?);
+            let credentials = client.credentials().clone();
+            Ok(Bucket { store: client.clone(), signer: client, credentials })
+        };
+        Self { open: Box::new(open), bucket: OnceLock::new(), language, max_bytes, root_path }
+    }
+
+    fn bucket(&self) -> Result<&Bucket, Problem> {
         if let Some(bucket) = self.bucket.get() {
             return Ok(bucket);
         }
-        let bucket = (self.open)()?;
+        let bucket = (self.open)().map_err(|error| failed(&error))?;
         Ok(self.bucket.get_or_init(|| bucket))
     }
 }
@@ -102,9 +111,14 @@ impl FromStr for JobId {
 }
 
 impl JobId {
+    // Codes and UUIDs have no characters that `Key` would encode.
     fn key(self) -> Key {
-        // Codes and UUIDs have no characters that `Key` would encode.
         Key::from(format!("{RECORDINGS}{}/jobs/{}", self.0, self.1))
+    }
+
+    /// Where it is written that the job was created.
+    fn created_key(self) -> Key {
+        Key::from(format!("transcripts/{}/jobs/{}.job.json", self.0, self.1))
     }
 }
 
@@ -112,10 +126,53 @@ impl JobId {
 #[serde(deny_unknown_fields)]
 struct JobRequest {
     target_lang: Option<String>,
+    /// The size of the recording.
+    bytes: Option<u64>,
+}
+
+/// What is stored of a job when it is created.
+#[derive(Debug, Serialize, Deserialize)]
+struct Created {
+    /// Seconds since 1970.
+    expires_s: u64,
 }
 
 /// `POST /v1/jobs`.
-async fn create(State(jobs): State<Arc<Jobs>>, body: Body) -> Result<(StatusCode, Json<Value>), Problem> {
+async fn create(
+    State(jobs): State<Arc<Jobs>>,
+    prefix: Option<Extension<Prefix>>,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let JobRequest { target_lang, bytes } = read(body).await?;
+    let language = target_lang.map_or(Ok(jobs.language), |language| language.parse())?;
+    let max_bytes = jobs.max_bytes;
+    if bytes.is_some_and(|bytes| bytes > max_bytes) {
+        let detail = format!("bytes: {} found, wanted at most {max_bytes}", bytes.unwrap_or_default());
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
+    }
+    let id = JobId(language, Uuid::new_v4());
+    let bucket = jobs.bucket()?;
+    let created = Created { expires_s: (since_epoch() + EXPIRES).as_secs() };
+    let created = serde_json::to_vec(&created).map_err(|_| Problem::internal())?;
+    let stored = store::create(&*bucket.store, &id.created_key(), created, OutputFormat::JSON.media_type()).await;
+    stored.map_err(|error| failed(&error))?;
+    let Prefix(prefix) = prefix.map_or_else(|| Prefix(jobs.root_path.clone()), |Extension(prefix)| prefix);
+    let answer = json!({
+        "id": id.to_string(),
+        "upload": {
+            "url": upload_url(bucket, &id.key(), bytes).await?,
+            "method": "PUT",
+            "headers": { "if-none-match": "*" },
+        },
+        "status_url": format!("{prefix}/v1/jobs/{id}"),
+        "expires_in_s": EXPIRES.as_secs(),
+        "max_bytes": max_bytes,
+    });
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Reads a request.
+async fn read(body: Body) -> Result<JobRequest, Problem> {
     let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await;
     let body =
         body.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body did not arrive in time"))?;
@@ -124,22 +181,22 @@ async fn create(State(jobs): State<Arc<Jobs>>, body: Body) -> Result<(StatusCode
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     })?;
     let wanted = if body.is_empty() { Ok(JobRequest::default()) } else { serde_json::from_slice(&body) };
-    let wanted: JobRequest = wanted.map_err(|error| match error.classify() {
+    wanted.map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", error.to_string())
         }
         _ => Problem::new(StatusCode::BAD_REQUEST, "bad_request", format!("not JSON: {error}")),
-    })?;
-    let language = wanted.target_lang.map_or(Ok(jobs.language), |language| language.parse())?;
-    let id = JobId(language, Uuid::new_v4());
-    let url = signed(jobs.bucket().map_err(|error| failed(&error))?, Method::PUT, &id.key()).await?;
-    let answer = json!({
-        "id": id.to_string(),
-        "upload": { "url": url, "method": "PUT", "headers": {} },
-        "status_url": format!("/v1/jobs/{id}"),
-        "expires_in_s": EXPIRES.as_secs(),
-    });
-    Ok((StatusCode::CREATED, Json(answer)))
+    })
+}
+
+/// A URL for one upload: S3 refuses a second one, and any other size than the one that was stated.
+async fn upload_url(bucket: &Bucket, key: &Key, bytes: Option<u64>) -> Result<String, Problem> {
+    let options = SignedUrlOptions::new().with_signed_header(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
+    let url = bucket.signer.signed_url_opts(Method::PUT, key, EXPIRES, &options).await;
+    let url = url.map_err(|error| failed(&error))?;
+    let Some(bytes) = bytes else { return Ok(url.into()) };
+    let credential = bucket.credentials.get_credential().await.map_err(|error| failed(&error))?;
+    presign::sized(&url, &credential, bytes).map(Into::into).ok_or_else(Problem::internal)
 }
 
 /// A job, as clients see it.
@@ -154,9 +211,14 @@ struct Job {
 #[serde(tag = "status", rename_all = "snake_case")]
 enum JobStatus {
     WaitingForUpload,
+    /// Nothing was uploaded while the URL was valid, or it has been deleted since.
+    Expired,
     Queued,
-    Done { result: SpeechAnswer, urls: Urls },
-    Failed(ErrorDocument),
+    Done {
+        result: SpeechAnswer,
+        urls: Urls,
+    },
+    Failed(Reason),
 }
 
 /// Signed URLs of the results.
@@ -168,32 +230,43 @@ struct Urls {
 
 /// `GET /v1/jobs/{id}`.
 async fn status(State(jobs): State<Arc<Jobs>>, id: Result<Path<String>, PathRejection>) -> Result<Json<Job>, Problem> {
-    let id = id.ok().and_then(|Path(id)| id.parse::<JobId>().ok());
-    let id = id.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not_found", "no such job"))?;
-    let bucket = jobs.bucket().map_err(|error| failed(&error))?;
-    let key = id.key();
-    let results = ResultKeys::of(&key).map_err(|error| failed(&error.into()))?;
-    let stored = async |key: &Key| store::get(&*bucket.store, key).await.map_err(|error| failed(&error));
-    let status = if let Some(json) = stored(&results.json).await? {
-        let transcript: Transcript = parsed(&results.json, &json)?;
-        let urls = Urls {
-            json: signed(bucket, Method::GET, &results.json).await?,
-            srt: signed(bucket, Method::GET, &results.srt).await?,
-        };
-        JobStatus::Done { result: SpeechAnswer::new(&transcript, true), urls }
-    } else if let Some(json) = stored(&results.error).await? {
-        JobStatus::Failed(parsed(&results.error, &json)?)
-    } else if store::exists(&*bucket.store, &key).await.map_err(|error| failed(&error))? {
-        JobStatus::Queued
-    } else {
-        JobStatus::WaitingForUpload
-    };
+    let no_such_job = || Problem::new(StatusCode::NOT_FOUND, "not_found", "no such job");
+    let id = id.ok().and_then(|Path(id)| id.parse::<JobId>().ok()).ok_or_else(no_such_job)?;
+    let status = status_of(jobs.bucket()?, id).await?.ok_or_else(no_such_job)?;
     Ok(Json(Job { id: id.to_string(), status }))
 }
 
-async fn signed(bucket: &Bucket, method: Method, key: &Key) -> Result<String, Problem> {
-    let url = bucket.signer.signed_url(method, key, EXPIRES).await;
+/// `None` if there is no such job, or no longer.
+async fn status_of(bucket: &Bucket, id: JobId) -> Result<Option<JobStatus>, Problem> {
+    let key = id.key();
+    let results = ResultKeys::of(&key, None).map_err(|error| failed(&error.into()))?;
+    let stored = async |key: &Key| store::get(&*bucket.store, key).await.map_err(|error| failed(&error));
+    if let Some(json) = stored(&results.json).await? {
+        let transcript: Transcript = parsed(&results.json, &json)?;
+        let urls =
+            Urls { json: result_url(bucket, &results.json).await?, srt: result_url(bucket, &results.srt).await? };
+        return Ok(Some(JobStatus::Done { result: SpeechAnswer::new(&transcript, true), urls }));
+    }
+    if let Some(json) = stored(&results.error).await? {
+        let ErrorDocument { reason, .. } = parsed(&results.error, &json)?;
+        return Ok(Some(JobStatus::Failed(reason)));
+    }
+    if store::exists(&*bucket.store, &key).await.map_err(|error| failed(&error))? {
+        return Ok(Some(JobStatus::Queued));
+    }
+    let Some(json) = stored(&id.created_key()).await? else { return Ok(None) };
+    let Created { expires_s } = parsed(&id.created_key(), &json)?;
+    let expired = since_epoch().as_secs() >= expires_s;
+    Ok(Some(if expired { JobStatus::Expired } else { JobStatus::WaitingForUpload }))
+}
+
+async fn result_url(bucket: &Bucket, key: &Key) -> Result<String, Problem> {
+    let url = bucket.signer.signed_url(Method::GET, key, EXPIRES).await;
     url.map(Into::into).map_err(|error| failed(&error))
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn failed(error: &object_store::Error) -> Problem {
@@ -201,10 +274,10 @@ fn failed(error: &object_store::Error) -> Problem {
     Problem::internal()
 }
 
-/// Reads a stored result.
+/// Reads a stored object.
 fn parsed<T: DeserializeOwned>(key: &Key, json: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(json).map_err(|error| {
-        tracing::error!(key = key.as_ref(), %error, "unreadable result in S3");
+        tracing::error!(key = key.as_ref(), %error, "unreadable object in S3");
         Problem::internal()
     })
 }

@@ -1,6 +1,6 @@
 //! The results of a recording: their keys in the bucket, and what they hold.
 
-use indic_seamless::{OutputFormat, Transcript};
+use indic_seamless::{Language, OutputFormat, Transcript};
 use object_store::path::{Error, Path};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -26,10 +26,12 @@ pub(super) fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok
 }
 
 impl ResultKeys {
-    pub(super) fn of(recording: &Path) -> Result<Self, Error> {
+    /// The results of a recording, in its own language or in another one.
+    pub(super) fn of(recording: &Path, other: Option<Language>) -> Result<Self, Error> {
         let rest = recording.as_ref();
         let rest = rest.strip_prefix(RECORDINGS).unwrap_or(rest);
-        let with = |extension| Path::parse(format!("transcripts/{rest}.{extension}"));
+        let language = other.map(|language| format!(".{language}")).unwrap_or_default();
+        let with = |extension| Path::parse(format!("transcripts/{rest}{language}.{extension}"));
         Ok(Self {
             json: with(OutputFormat::JSON.extension())?,
             srt: with(SUBTITLES.extension())?,
@@ -55,9 +57,19 @@ pub(super) struct Source<'a> {
     pub(super) etag: Option<String>,
 }
 
-/// The stored reason why there is no transcript.
+/// The reason why there is no transcript.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ErrorDocument {
+pub(super) struct Reason {
     pub(super) detail: String,
     pub(super) code: String,
+}
+
+/// The stored reason.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ErrorDocument {
+    #[serde(flatten)]
+    pub(super) reason: Reason,
+    /// The object that could not be transcribed. Another one in its place may be better.
+    #[serde(default)]
+    pub(super) etag: Option<String>,
 }

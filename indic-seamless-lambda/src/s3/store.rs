@@ -43,6 +43,15 @@ pub(super) async fn exists(store: &dyn ObjectStore, key: &Path) -> Result<bool> 
     }
 }
 
+/// The version of an object, as S3 names it; `None` if there is no such object.
+pub(super) async fn etag(store: &dyn ObjectStore, key: &Path) -> Result<Option<String>> {
+    match store.head(key).await {
+        Ok(object) => Ok(object.e_tag),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The bytes of a small object; `None` if there is no such object.
 pub(super) async fn get(store: &dyn ObjectStore, key: &Path) -> Result<Option<Vec<u8>>> {
     match store.get(key).await {
@@ -59,8 +68,11 @@ pub(super) enum Object {
         bytes: Vec<u8>,
         etag: Option<String>,
     },
-    /// Its size in bytes, which is more than allowed. It was not read.
-    TooLarge(u64),
+    /// More bytes than allowed. It was not read.
+    TooLarge {
+        size: u64,
+        etag: Option<String>,
+    },
 }
 
 /// Reads an object of at most `max_bytes`.
@@ -68,7 +80,7 @@ pub(super) async fn read(store: &dyn ObjectStore, key: &Path, max_bytes: u64) ->
     let object = store.get(key).await?;
     let (size, etag) = (object.meta.size, object.meta.e_tag.clone());
     if size > max_bytes {
-        return Ok(Object::TooLarge(size));
+        return Ok(Object::TooLarge { size, etag });
     }
     let mut bytes = Vec::with_capacity(size as usize);
     let mut chunks = object.into_stream();

@@ -1,6 +1,7 @@
 //! Transcribes the recordings of an event.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     mem,
     sync::Arc,
@@ -8,7 +9,7 @@ use std::{
 };
 
 use indic_seamless::{
-    Error, Language, OutputFormat,
+    Error, Language, OutputFormat, Transcript,
     service::{Service, code},
     subtitles::SubtitleOptions,
 };
@@ -19,9 +20,10 @@ use tokio::time::timeout_at;
 
 use super::{
     event::{Message, Recording, RecordingsEvent},
-    results::{Document, ErrorDocument, ResultKeys, SUBTITLES, Source, as_text},
+    results::{Document, ErrorDocument, Reason, ResultKeys, SUBTITLES, Source, as_text},
     store::{self, Object},
 };
+use crate::{cloudwatch, failure::Permanent, lambda};
 
 /// A recording is not started with less time left than this.
 const LEAST: Duration = Duration::from_secs(5);
@@ -50,7 +52,7 @@ struct Summary {
 /// Why a recording has no transcript.
 #[derive(Debug)]
 struct RecordingError {
-    code: &'static str,
+    code: Cow<'static, str>,
     detail: String,
     /// Whether another attempt would fail the same way.
     permanent: bool,
@@ -58,11 +60,11 @@ struct RecordingError {
 
 impl RecordingError {
     fn permanent(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), permanent: true }
+        Self { code: code.into(), detail: detail.into(), permanent: true }
     }
 
     fn transient(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), permanent: false }
+        Self { code: code.into(), detail: detail.into(), permanent: false }
     }
 }
 
@@ -104,13 +106,13 @@ pub(super) struct Worker<'a, O> {
     buckets: HashMap<String, Arc<dyn ObjectStore>>,
     language: Language,
     max_bytes: u64,
-    /// Whether an earlier recording took some of the time.
+    /// Whether another recording took some of the time: an earlier one, or one of another event.
     begun: bool,
 }
 
 impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O> {
     pub(super) fn new(service: &'a Service, open: O, language: Language, max_bytes: u64) -> Self {
-        Self { service, open, buckets: HashMap::new(), language, max_bytes, begun: false }
+        Self { service, open, buckets: HashMap::new(), language, max_bytes, begun: lambda::is_concurrent() }
     }
 
     /// Implements [`RecordingsEvent::transcribe`].
@@ -118,7 +120,10 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         match event {
             RecordingsEvent::One(recording) => match self.recording(&recording, deadline).await {
                 Ok(done) => Ok(serde_json::to_value(done)?),
-                Err(error) => Err(format!("{}: {error}", recording.key).into()),
+                Err(error) => {
+                    let text = format!("{}: {error}", recording.key);
+                    Err(if error.permanent { Permanent(text).into() } else { text.into() })
+                }
             },
             RecordingsEvent::Queue(messages) => {
                 let mut failed = Vec::new();
@@ -133,7 +138,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         }
     }
 
-    /// Transcribes the recordings of a message; true if all succeeded.
+    /// Transcribes the recordings of a message; false if it should come again.
     async fn message(&mut self, id: &str, recordings: Result<Vec<Recording>, String>, deadline: Instant) -> bool {
         let recordings = match recordings {
             Ok(recordings) => recordings,
@@ -144,7 +149,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         };
         let mut done = true;
         for recording in recordings {
-            done &= self.recording(&recording, deadline).await.is_ok();
+            done &= self.recording(&recording, deadline).await.map_or_else(|error| error.permanent, |_| true);
         }
         done
     }
@@ -162,7 +167,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
                 Err(RecordingError { code, detail, permanent }) => {
                     failed += 1;
                     let mut answer = named.unwrap_or_else(|| json!({}));
-                    answer["code"] = code.into();
+                    answer["code"] = code.as_ref().into();
                     answer["detail"] = detail.as_str().into();
                     if !permanent {
                         later.get_or_insert(detail);
@@ -178,7 +183,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         }
         if failed > 0 && failed == answers.len() {
             let codes: Vec<_> = answers.iter().filter_map(|answer| answer["code"].as_str()).collect();
-            return Err(format!("all recordings failed: {}", codes.join(", ")).into());
+            return Err(Permanent(format!("all recordings failed: {}", codes.join(", "))).into());
         }
         Ok(answers.into())
     }
@@ -196,7 +201,7 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
             }
             Ok(_) => tracing::info!(bucket, key = key.as_ref(), "has a transcript already"),
             Err(error) => {
-                tracing::error!(bucket, key = key.as_ref(), code = error.code, %error, "not transcribed");
+                tracing::error!(bucket, key = key.as_ref(), code = &*error.code, %error, "not transcribed");
             }
         }
         result
@@ -204,60 +209,65 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
 
     async fn work(&mut self, recording: &Recording, deadline: Instant) -> Result<Done, RecordingError> {
         let Recording { bucket, key, .. } = recording;
-        let results =
-            ResultKeys::of(key).map_err(|error| RecordingError::permanent("invalid_field", error.to_string()))?;
+        let language = recording.wanted(self.language);
+        let other = (language != recording.own_language(self.language)).then_some(language);
+        let results = ResultKeys::of(key, other)
+            .map_err(|error| RecordingError::permanent("invalid_field", error.to_string()))?;
         let store = self.bucket(bucket)?;
         let done = |summary| Done { bucket: bucket.clone(), key: key.clone(), results: results.clone(), summary };
         if store::exists(&*store, &results.json).await? {
             return Ok(done(None));
         }
+        if let Some(error) = failed_before(&*store, key, &results).await? {
+            return Err(error);
+        }
         if Instant::now() + LEAST > deadline {
             return Err(RecordingError::transient("deadline", "too little of the function's time is left"));
         }
-        match self.transcript(&*store, recording, &results, deadline).await {
+        let first = !mem::replace(&mut self.begun, true);
+        let (result, etag) = match store::read(&*store, key, self.max_bytes).await? {
+            Object::Whole { bytes, etag } => {
+                let result = self.transcribe(bytes, language, deadline, first).await;
+                (result, etag)
+            }
+            Object::TooLarge { size, etag } => {
+                let detail = format!("the recording has {size} bytes, wanted at most {}", self.max_bytes);
+                (Err(RecordingError::permanent("body_too_large", detail)), etag)
+            }
+        };
+        let source = Source { bucket, key, etag };
+        match result {
+            Ok(transcript) => {
+                write(&*store, &results, &transcript, source).await?;
+                Ok(done(Some(Summary { language, duration_s: transcript.duration_s })))
+            }
             Err(error) if error.permanent => {
-                let document = ErrorDocument { detail: error.detail.clone(), code: error.code.to_owned() };
-                let body = as_json(&document)?;
+                let reason = Reason { detail: error.detail.clone(), code: error.code.clone().into_owned() };
+                let body = as_json(&ErrorDocument { reason, etag: source.etag })?;
                 store::replace(&*store, &results.error, body, OutputFormat::JSON.media_type()).await?;
+                cloudwatch::print_failure();
                 Err(error)
             }
-            other => Ok(done(Some(other?))),
+            Err(error) => Err(error),
         }
     }
 
-    /// Reads, transcribes, and writes the results.
-    async fn transcript(
-        &mut self,
-        store: &dyn ObjectStore,
-        recording: &Recording,
-        results: &ResultKeys,
+    /// The transcript of a recording, which is the first of its event or not.
+    async fn transcribe(
+        &self,
+        bytes: Vec<u8>,
+        language: Language,
         deadline: Instant,
-    ) -> Result<Summary, RecordingError> {
-        let Recording { bucket, key, .. } = recording;
-        let first = !mem::replace(&mut self.begun, true);
-        let (bytes, etag) = match store::read(store, key, self.max_bytes).await? {
-            Object::Whole { bytes, etag } => (bytes, etag),
-            Object::TooLarge(size) => {
-                let detail = format!("the recording has {size} bytes, wanted at most {}", self.max_bytes);
-                return Err(RecordingError::permanent("body_too_large", detail));
-            }
-        };
-        let language = recording.language().unwrap_or(self.language);
+        first: bool,
+    ) -> Result<Transcript, RecordingError> {
         let latest = deadline.checked_sub(WRITING).unwrap_or(deadline);
-        let mut transcript = self.service.transcribe(bytes, language, latest).await.map_err(|error| match error {
+        self.service.transcribe(bytes, language, latest).await.map_err(|error| match error {
             // It had all the time that there is, so another attempt would fail, too.
             Error::Stopped { .. } if first && Instant::now() >= latest => {
                 RecordingError::permanent("deadline", "transcription takes longer than the function may run")
             }
             error => error.into(),
-        })?;
-        let subtitles = SUBTITLES.render(&transcript, &SubtitleOptions::default());
-        store::create(store, &results.srt, subtitles.into(), SUBTITLES.media_type()).await?;
-        // They have served: nobody asked for them in the document.
-        transcript.clear_words();
-        let document = Document { transcript: &transcript, source: Source { bucket, key, etag } };
-        store::create(store, &results.json, as_json(&document)?, OutputFormat::JSON.media_type()).await?;
-        Ok(Summary { language, duration_s: transcript.duration_s })
+        })
     }
 
     fn bucket(&mut self, name: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
@@ -268,6 +278,31 @@ impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O
         self.buckets.insert(name.to_owned(), store.clone());
         Ok(store)
     }
+}
+
+/// Why this very object could not be transcribed before.
+async fn failed_before(
+    store: &dyn ObjectStore,
+    key: &Path,
+    results: &ResultKeys,
+) -> Result<Option<RecordingError>, RecordingError> {
+    let Some(document) = store::get(store, &results.error).await? else { return Ok(None) };
+    let Ok(ErrorDocument { reason, etag: Some(etag) }) = serde_json::from_slice(&document) else { return Ok(None) };
+    let same = store::etag(store, key).await?.is_some_and(|now| now == etag);
+    Ok(same.then(|| RecordingError { code: reason.code.into(), detail: reason.detail, permanent: true }))
+}
+
+/// Writes the results.
+async fn write(
+    store: &dyn ObjectStore,
+    results: &ResultKeys,
+    transcript: &Transcript,
+    source: Source<'_>,
+) -> Result<(), RecordingError> {
+    let subtitles = SUBTITLES.render(transcript, &SubtitleOptions::default());
+    store::create(store, &results.srt, subtitles.into(), SUBTITLES.media_type()).await?;
+    let document = as_json(&Document { transcript, source })?;
+    Ok(store::create(store, &results.json, document, OutputFormat::JSON.media_type()).await?)
 }
 
 fn as_json(document: &impl Serialize) -> Result<Vec<u8>, RecordingError> {

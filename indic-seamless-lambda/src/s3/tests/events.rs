@@ -76,11 +76,15 @@ fn events_without_a_queue() {
 
 #[test]
 fn the_language_is_asked_for_or_that_of_the_folder() {
-    let language = |key, asked| recording(key, asked).language().map(Language::code);
-    assert_eq!(language("recordings/hin/a.wav", None), Some("hin"));
-    assert_eq!(language("recordings/hin/a.wav", Some("tam")), Some("tam"));
-    assert_eq!(language("recordings/cmn_Hant/jobs/1", None), Some("cmn_Hant"));
+    let languages = |key, asked| {
+        let recording = recording(key, asked);
+        (recording.wanted(Language::ENGLISH).code(), recording.own_language(Language::ENGLISH).code())
+    };
+    assert_eq!(languages("recordings/hin/a.wav", None), ("hin", "hin"));
+    assert_eq!(languages("recordings/hin/a.wav", Some("tam")), ("tam", "hin"));
+    assert_eq!(languages("recordings/cmn_Hant/jobs/1", None), ("cmn_Hant", "cmn_Hant"));
     for none in ["recordings/hin", "recordings/a.wav", "recordings/calls/hin/a.wav", "hin/a.wav"] {
-        assert_eq!(language(none, None), None, "{none}");
+        assert_eq!(languages(none, None), ("eng", "eng"), "{none}");
+        assert_eq!(languages(none, Some("tam")), ("tam", "eng"), "{none}");
     }
 }

@@ -8,12 +8,24 @@ use object_store::aws::AmazonS3Builder;
 use tower::ServiceExt as _;
 
 use super::{
-    super::jobs::{Bucket, Jobs, router},
+    super::{
+        jobs::{Bucket, Jobs, router},
+        openapi::described,
+    },
     *,
 };
+use crate::gateway::Prefix;
 
 async fn ask(router: &Router, method: Method, path: &str, body: &str) -> (u16, Value) {
-    let request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned())).unwrap();
+    ask_at(router, None, method, path, body).await
+}
+
+/// Asks under a prefix.
+async fn ask_at(router: &Router, prefix: Option<&str>, method: Method, path: &str, body: &str) -> (u16, Value) {
+    let mut request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned())).unwrap();
+    if let Some(prefix) = prefix {
+        request.extensions_mut().insert(Prefix(prefix.to_owned()));
+    }
     let response = router.clone().oneshot(request).await.unwrap();
     let status = response.status().as_u16();
     (status, serde_json::from_slice(&to_bytes(response.into_body(), 1_000_000).await.unwrap()).unwrap())
@@ -31,9 +43,13 @@ fn with_jobs(store: &Arc<dyn ObjectStore>) -> Router {
         .unwrap();
     let signer = Arc::new(signer);
     let in_memory = store.clone();
-    let open = Box::new(move || Ok(Bucket { store: in_memory.clone(), signer: signer.clone() }));
-    let jobs = Jobs { open, bucket: OnceLock::new(), language: Language::ENGLISH };
-    service().router_with(router(jobs))
+    let open = Box::new(move || {
+        let credentials = signer.credentials().clone();
+        Ok(Bucket { store: in_memory.clone(), signer: signer.clone(), credentials })
+    });
+    let (language, root_path) = (Language::ENGLISH, String::new());
+    let jobs = Jobs { open, bucket: OnceLock::new(), language, max_bytes: 1_000_000, root_path };
+    described(service().router_with(router(jobs)))
 }
 
 #[tokio::test]
@@ -48,6 +64,9 @@ async fn a_job_from_upload_to_result() {
     let url = job["upload"]["url"].as_str().unwrap();
     assert!(url.starts_with(&format!("https://s3.ap-south-1.amazonaws.com/speech/{key}?X-Amz-Algorithm=")), "{url}");
     assert!(url.contains("X-Amz-Expires=900"), "{url}");
+    // S3 refuses a second upload.
+    assert!(url.contains("X-Amz-SignedHeaders=host%3Bif-none-match&"), "{url}");
+    assert_eq!(job["upload"]["headers"], json!({ "if-none-match": "*" }));
     assert_eq!(ask(&router, Method::GET, poll, "").await, (200, json!({ "id": id, "status": "waiting_for_upload" })));
 
     let bucket_key = Path::parse(&key).unwrap();
@@ -62,6 +81,7 @@ async fn a_job_from_upload_to_result() {
     let (status, done) = ask(&router, Method::GET, poll, "").await;
     assert_eq!((status, &done["status"], &done["result"]["transcription"]), (200, &json!("done"), &json!(TEXT)));
     assert_eq!((&done["result"]["language"], &done["result"]["segments"][0]["text"]), (&json!("hin"), &json!(TEXT)));
+    assert_eq!(done["result"]["segments"][0]["words"].as_array().unwrap().len(), 4);
     let srt = done["urls"]["srt"].as_str().unwrap();
     assert!(srt.contains(&format!("/speech/transcripts/hin/jobs/{}.srt?", &id[4..])), "{srt}");
 
@@ -70,6 +90,8 @@ async fn a_job_from_upload_to_result() {
         ("{", 400, "bad_request"),
         (r#"{"language":"hin"}"#, 422, "invalid_field"),
         (r#"{"target_lang":"klingon"}"#, 422, "unknown_language"),
+        (r#"{"bytes":-1}"#, 422, "invalid_field"),
+        (r#"{"bytes":1000001}"#, 413, "body_too_large"),
         (&" ".repeat(20_000), 413, "body_too_large"),
     ] {
         let (found, problem) = ask(&router, Method::POST, "/v1/jobs", body).await;
@@ -83,6 +105,9 @@ async fn a_job_from_upload_to_result() {
         format!("hindi-{uuid}"),
         format!("hin-{}", uuid.to_uppercase()),
         format!("hin-{}", uuid.replace('-', "")),
+        // Never given.
+        format!("tam-{uuid}"),
+        "hin-67e55044-10b1-426f-9247-bb680e5fe0c8".to_owned(),
         format!("hin-{uuid}%2F..%2F..%2Fa"),
         "hin-..%2F..%2Fa".to_owned(),
         "%FF".to_owned(),
@@ -90,6 +115,63 @@ async fn a_job_from_upload_to_result() {
         let (status, problem) = ask(&router, Method::GET, &format!("/v1/jobs/{other}"), "").await;
         assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{other}");
     }
+}
+
+#[tokio::test]
+async fn an_upload_has_the_size_that_was_stated() {
+    let router = with_jobs(&filled(&[]).await);
+    let (status, job) = ask(&router, Method::POST, "/v1/jobs", r#"{"bytes":57644}"#).await;
+    assert_eq!((status, &job["max_bytes"]), (201, &json!(1_000_000)));
+    let url = job["upload"]["url"].as_str().unwrap();
+    assert!(url.contains("X-Amz-SignedHeaders=content-length%3Bhost%3Bif-none-match&"), "{url}");
+}
+
+#[tokio::test]
+async fn a_job_knows_its_id_until_it_expires() {
+    let store = filled(&[]).await;
+    let router = with_jobs(&store);
+    let id = ask(&router, Method::POST, "/v1/jobs", "").await.1["id"].as_str().unwrap().to_owned();
+    let poll = format!("/v1/jobs/{id}");
+    assert_eq!(ask(&router, Method::GET, &poll, "").await.1["status"], "waiting_for_upload");
+    let created = Path::from(format!("transcripts/eng/jobs/{}.job.json", &id[4..]));
+    let expires = serde_json::from_str::<Value>(&stored(&store, created.as_ref()).await.unwrap()).unwrap();
+    assert!(expires["expires_s"].as_u64().unwrap() > 1_700_000_900);
+    store.put(&created, br#"{"expires_s":1700000000}"#.to_vec().into()).await.unwrap();
+    assert_eq!(ask(&router, Method::GET, &poll, "").await, (200, json!({ "id": id, "status": "expired" })));
+    // An upload that came at the last moment.
+    let key = Path::from(format!("recordings/eng/jobs/{}", &id[4..]));
+    store.put(&key, hindi().into()).await.unwrap();
+    assert_eq!(ask(&router, Method::GET, &poll, "").await.1["status"], "queued");
+    store.delete(&key).await.unwrap();
+    store.delete(&created).await.unwrap();
+    assert_eq!(ask(&router, Method::GET, &poll, "").await.0, 404);
+}
+
+#[tokio::test]
+async fn the_status_is_where_the_client_asked() {
+    let router = with_jobs(&filled(&[]).await);
+    for prefix in ["/prod", "/speech/v2"] {
+        let (_, job) = ask_at(&router, Some(prefix), Method::POST, "/v1/jobs", "").await;
+        assert_eq!(job["status_url"], format!("{prefix}/v1/jobs/{}", job["id"].as_str().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn the_description_has_jobs_and_what_they_refer_to() {
+    let (status, description) = ask(&with_jobs(&filled(&[]).await), Method::GET, "/openapi.json", "").await;
+    assert_eq!(status, 200);
+    for path in ["/v1/jobs", "/v1/jobs/{id}", "/speech-to-text"] {
+        assert!(description["paths"][path].is_object(), "{path}");
+    }
+    let text = description.to_string();
+    let references: Vec<_> = text.split(r##""$ref":"#"##).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(references.len() > 10);
+    for reference in references {
+        assert!(description.pointer(reference).is_some(), "{reference}");
+    }
+    // Without jobs they are not described.
+    let (_, plain) = ask(&service().router(), Method::GET, "/openapi.json", "").await;
+    assert_eq!(plain["paths"].get("/v1/jobs"), None);
 }
 
 #[tokio::test]

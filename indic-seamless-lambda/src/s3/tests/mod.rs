@@ -110,9 +110,8 @@ async fn a_bad_message_fails_alone_and_a_second_delivery_changes_nothing() {
         ("odd", "?"),
         ("test", TEST),
     ]);
-    let failed = json!({ "batchItemFailures": [
-        { "itemIdentifier": "bad" }, { "itemIdentifier": "gone" }, { "itemIdentifier": "big" }, { "itemIdentifier": "odd" },
-    ] });
+    // What can never be transcribed is done: to read it again would change nothing.
+    let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "gone" }, { "itemIdentifier": "odd" }] });
     assert_eq!(answer(&store, &event, 300).await.unwrap(), failed);
 
     let transcript: Value = serde_json::from_str(&stored(&store, "transcripts/hin/a.wav.json").await.unwrap()).unwrap();
@@ -166,33 +165,75 @@ async fn a_recording_that_takes_all_the_time_is_told_to_be_too_long() {
     let store = filled(&[("recordings/a.wav", &*hindi()), ("recordings/b.wav", &*hindi())]).await;
     let event = queue(&[("a", &named("recordings/a.wav")), ("b", &named("recordings/b.wav"))]);
     let answer = answer_of(&stuck, &store, &event, Duration::from_millis(5_500)).await.unwrap();
-    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "a" }, { "itemIdentifier": "b" }] }));
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "b" }] }));
     let error = stored(&store, "transcripts/a.wav.error.json").await.unwrap();
     assert!(error.contains(r#""code":"deadline""#), "{error}");
     assert_eq!(stored(&store, "transcripts/b.wav.error.json").await, None);
     drop(model);
 }
 
+/// The message of an error, and whether another attempt would meet it.
+fn told(error: &(dyn std::error::Error + 'static)) -> (String, bool) {
+    (error.to_string(), crate::failure::name(error) == "IndicSeamlessPermanentError")
+}
+
 #[tokio::test]
 async fn one_recording_by_name() {
-    let store = filled(&[("calls/a.wav", &*hindi())]).await;
-    let event = json!({ "bucket": "speech", "key": "calls/a.wav", "target_lang": "Hindi" });
+    let store = filled(&[("calls/hin/a.wav", &*hindi())]).await;
+    let event = json!({ "bucket": "speech", "key": "calls/hin/a.wav" });
     let first = answer(&store, &event, 300).await.unwrap();
-    assert_eq!(first["transcript_key"], "transcripts/calls/a.wav.json");
-    assert_eq!(first["subtitles_key"], "transcripts/calls/a.wav.srt");
-    assert_eq!(first["language"], "hin");
+    assert_eq!(first["transcript_key"], "transcripts/calls/hin/a.wav.json");
+    assert_eq!(first["subtitles_key"], "transcripts/calls/hin/a.wav.srt");
+    assert_eq!(first["language"], "eng");
     assert!(first["duration_s"].as_f64().unwrap() > 1.0);
-    assert!(!first.to_string().contains(TEXT));
     let again = answer(&store, &event, 300).await.unwrap();
     assert_eq!(again["transcript_key"], first["transcript_key"]);
     assert_eq!(again.get("language"), None);
 
-    let gone = answer(&store, &json!({ "bucket": "speech", "key": "gone.wav" }), 300).await.unwrap_err().to_string();
-    assert_eq!(gone, "gone.wav: not_found: no such object: gone.wav");
+    let gone = answer(&store, &json!({ "bucket": "speech", "key": "gone.wav" }), 300).await.unwrap_err();
+    assert_eq!(told(&*gone), ("gone.wav: not_found: no such object: gone.wav".to_owned(), false));
     store.put(&Path::from("secret.txt"), b"A secret".to_vec().into()).await.unwrap();
-    let bad = answer(&store, &json!({ "bucket": "speech", "key": "secret.txt" }), 300).await.unwrap_err().to_string();
-    assert_eq!(bad, "secret.txt: unsupported_audio");
+    let bad = answer(&store, &json!({ "bucket": "speech", "key": "secret.txt" }), 300).await.unwrap_err();
+    assert_eq!(told(&*bad), ("secret.txt: unsupported_audio".to_owned(), true));
     answer(&store, &json!({ "bucket": "other", "key": "a.wav" }), 300).await.unwrap_err();
+    for wrong in [json!({ "bucket": "speech", "key": "a", "target_lang": "klingon" }), json!({ "key": "a" })] {
+        assert!(told(&*of(&wrong).unwrap_err()).1, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_language_is_another_transcript() {
+    let store = filled(&[("recordings/hin/a.wav", &*hindi())]).await;
+    let asked = |language| json!({ "bucket": "speech", "key": "recordings/hin/a.wav", "target_lang": language });
+    let hindi = answer(&store, &asked("hin"), 300).await.unwrap();
+    assert_eq!((&hindi["transcript_key"], &hindi["language"]), (&json!("transcripts/hin/a.wav.json"), &json!("hin")));
+    assert!(!hindi.to_string().contains(TEXT));
+    let tamil = answer(&store, &asked("tam"), 300).await.unwrap();
+    assert_eq!(
+        (&tamil["transcript_key"], &tamil["language"]),
+        (&json!("transcripts/hin/a.wav.tam.json"), &json!("tam"))
+    );
+    assert_eq!(tamil["subtitles_key"], "transcripts/hin/a.wav.tam.srt");
+    let stored = stored(&store, "transcripts/hin/a.wav.tam.json").await.unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&stored).unwrap()["language"], "tam");
+    assert_eq!(answer(&store, &asked("tam"), 300).await.unwrap().get("language"), None);
+}
+
+#[tokio::test]
+async fn the_same_bad_recording_is_read_once() {
+    let store = filled(&[("recordings/hin/a.wav", b"not audio")]).await;
+    let event = json!({ "bucket": "speech", "key": "recordings/hin/a.wav" });
+    let first = told(&*answer(&store, &event, 300).await.unwrap_err());
+    let error: Value =
+        serde_json::from_str(&stored(&store, "transcripts/hin/a.wav.error.json").await.unwrap()).unwrap();
+    let etag = store.head(&Path::from("recordings/hin/a.wav")).await.unwrap().e_tag;
+    assert_eq!((&error["code"], error["etag"].as_str()), (&json!("unsupported_audio"), etag.as_deref()));
+    // Known by its etag, so with no time for reading the answer is the same.
+    assert_eq!(told(&*answer(&store, &event, 1).await.unwrap_err()), first);
+    assert!(first.1);
+    // Another one in its place.
+    store.put(&Path::from("recordings/hin/a.wav"), hindi().into()).await.unwrap();
+    assert_eq!(answer(&store, &event, 300).await.unwrap()["language"], "hin");
 }
 
 #[tokio::test]
@@ -206,9 +247,10 @@ async fn items_of_a_map() {
     assert_eq!((&both[0]["ok"], &both[0]["code"]), (&json!(false), &json!("unsupported_audio")));
     assert_eq!((&both[0]["key"], &both[1]["ok"]), (&json!("recordings/bad.wav"), &json!(true)));
     assert_eq!((&both[1]["key"], &both[1]["language"]), (&json!("recordings/hin/a.wav"), &json!("hin")));
-    // It can be tried again, or nothing came of it.
-    for keys in [&["recordings/hin/a.wav", "recordings/gone.wav"][..], &["recordings/bad.wav"]] {
-        answer(&store, &map(keys), 300).await.unwrap_err();
-    }
+    // The first can be tried again; of the second nothing will ever come.
+    let later = answer(&store, &map(&["recordings/hin/a.wav", "recordings/gone.wav"]), 300).await.unwrap_err();
+    assert!(!told(&*later).1);
+    let never = answer(&store, &map(&["recordings/bad.wav"]), 300).await.unwrap_err();
+    assert_eq!(told(&*never), ("all recordings failed: unsupported_audio".to_owned(), true));
     assert_eq!(answer(&store, &map(&[]), 300).await.unwrap(), json!([]));
 }

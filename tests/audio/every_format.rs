@@ -2,10 +2,10 @@
 
 use indic_seamless::{
     Error,
-    audio::{Waveform, formats},
+    audio::{AudioOptions, Waveform, formats},
 };
 
-use crate::{CLIPS, clip, decode, samples};
+use crate::{CLIPS, clip, decode, folder, samples};
 
 #[test]
 fn hears_the_same_speech_in_every_format() {
@@ -85,5 +85,18 @@ fn lists_its_formats() {
     let error = decode(*b"wvpk\0\0\0\0\0\0\0\0").expect_err("an unsupported format");
     for format in formats() {
         assert!(error.to_string().contains(&format.to_string()), "{format} is not in: {error}");
+    }
+}
+
+#[test]
+fn the_number_of_channels_is_known_before_anything_is_decoded() {
+    for name in CLIPS {
+        let wanted = match name {
+            "short_stereo.opus" => 2,
+            "short_surround.opus" => 6,
+            _ => 1,
+        };
+        let reader = AudioOptions::new().reader(folder("clips").join(name)).expect("a recording");
+        assert_eq!(reader.channels(), Some(wanted), "{name}");
     }
 }

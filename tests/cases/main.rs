@@ -68,6 +68,9 @@ fn problems(case: &Case, folder: &Path, transcriber: &Transcriber) -> Vec<String
         Err(Error::DamagedAudio { .. } | Error::InvalidSample { .. }) if !places.is_empty() => {}
         other => problems.push(format!("with damage refused: {other:?}")),
     }
+    if AudioOptions::new().reader(&path).ok().and_then(|reader| reader.channels()).is_none() {
+        problems.push("the number of channels is not known before anything is decoded".to_owned());
+    }
     problems.extend(reference::differences(case, folder, audio.samples()));
     problems.extend(case.said.differences(&transcribe(transcriber, &audio)));
     problems

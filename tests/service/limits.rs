@@ -104,7 +104,9 @@ async fn a_deadline_in_the_past() {
 
 #[tokio::test]
 async fn the_segments_finished_before_the_deadline() {
-    let settings = Settings { max_body_bytes: 1 << 27, max_audio: Duration::from_secs(3600), ..Settings::default() };
+    let (max_body_bytes, max_waiting_bytes) = (1 << 27, 1 << 28);
+    let max_audio = Duration::from_secs(3600);
+    let settings = Settings { max_body_bytes, max_waiting_bytes, max_audio, ..Settings::default() };
     let router = with(settings).await;
     let mut request = post("/speech-to-text?target_lang=hin", "audio/wav", minutes(55));
     // Enough for the first of a thousand segments, not for the last.

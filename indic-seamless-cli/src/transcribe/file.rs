@@ -119,6 +119,11 @@ impl Work {
         done.shown = reader.is_live() && self.shows_segments && self.segmentation != Segmentation::None;
         let open_ms = started.elapsed().as_secs_f64() * 1000.0;
         let mut transcript = match reader.channels() {
+            None if self.args.channels == Channels::Split => {
+                let (found, wanted) =
+                    ("split".to_owned(), "a recording whose header tells the number of channels".to_owned());
+                return Err(Error::InvalidOption { option: "channels", found, wanted });
+            }
             Some(channels) if channels > 1 && self.args.channels == Channels::Split => {
                 let speaker = |channel| {
                     let reader = self.open(file, &audio.clone().channel(Channel::Only(channel)))?;

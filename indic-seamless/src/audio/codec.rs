@@ -84,6 +84,17 @@ impl Codec {
         }
     }
 
+    /// The number of channels by the codec's own header, which may contradict the container's.
+    pub(super) fn channels(&self) -> Option<usize> {
+        match self {
+            Self::Symphonia { decoder, .. } => {
+                decoder.codec_params().channels.as_ref().map(symphonia::core::audio::Channels::count)
+            }
+            Self::Opus(track) => Some(track.channels()),
+            Self::Flac(track) => Some(track.channels()),
+        }
+    }
+
     /// Samples to remove from the start.
     pub(super) fn pre_skip(&self) -> u64 {
         match self {

@@ -76,7 +76,7 @@ impl Decoder {
             if seconds.is_some_and(|seconds| seconds > limit_s * PROMISE_SLACK.0 + PROMISE_SLACK.1) {
                 return Err(AudioError::TooLong { limit_s });
             }
-            let (rate, channels) = (track.track.rate().unwrap_or_default(), track.track.channels().unwrap_or_default());
+            let (rate, channels) = (track.track.rate().unwrap_or_default(), track.channels().unwrap_or_default());
             let samples = seconds.unwrap_or_default() * f64::from(rate) * channels as f64;
             if samples > options.max_samples as f64 * PROMISE_SLACK.0 {
                 return Err(AudioError::TooManySamples { limit: options.max_samples });
@@ -92,7 +92,7 @@ impl Decoder {
 
     /// The number of channels by the headers.
     pub(super) fn channels(&self) -> Option<usize> {
-        self.track.track.channels()
+        self.track.channels()
     }
 
     /// Decodes a packet. `false` means that it was the last one.
@@ -223,6 +223,11 @@ impl TrackDecoder {
         sink.start(edit, if edit.done { 0 } else { codec.pre_skip() });
         let (count, interleaved) = (Count::default(), Vec::new());
         Ok(Self { track, codec, starts_late: container.starts_late(), count, interleaved })
+    }
+
+    /// The number of channels by the headers. Some writers of MP4 state two whatever is in it.
+    fn channels(&self) -> Option<usize> {
+        self.codec.channels().or_else(|| self.track.channels())
     }
 
     fn decode(

@@ -70,7 +70,12 @@ async fn a_stream_has_logprobs_and_the_language_that_was_guessed() {
 
 #[tokio::test]
 async fn an_error_ends_a_stream() {
-    let settings = Settings { max_body_bytes: 1 << 27, max_audio: Duration::from_secs(3600), ..Settings::default() };
+    let settings = Settings {
+        max_body_bytes: 1 << 27,
+        max_waiting_bytes: 1 << 28,
+        max_audio: Duration::from_secs(3600),
+        ..Settings::default()
+    };
     let router = with(settings).await;
     let mut request = recording(TRANSCRIPTIONS, &minutes(55), &[("language", "hi"), ("stream", "true")]);
     // Enough for the first of a thousand segments, not for the last.

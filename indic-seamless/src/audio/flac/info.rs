@@ -1,6 +1,7 @@
 //! [`StreamInfo`]: what a FLAC file says of all its frames.
 
 use symphonia::core::{
+    audio::Channels,
     codecs::{
         CodecParameters,
         audio::{AudioCodecParameters, well_known::CODEC_ID_FLAC},
@@ -66,7 +67,11 @@ impl StreamInfo {
     /// The track of its frames.
     pub(in crate::audio) fn track(&self, id: u32) -> Track {
         let mut params = AudioCodecParameters::new();
-        params.for_codec(CODEC_ID_FLAC).with_sample_rate(self.rate).with_extra_data(Box::new(self.block()));
+        params
+            .for_codec(CODEC_ID_FLAC)
+            .with_sample_rate(self.rate)
+            .with_channels(Channels::Discrete(self.channels as u16))
+            .with_extra_data(Box::new(self.block()));
         let mut track = Track::new(id);
         track.with_codec_params(CodecParameters::Audio(params));
         if self.samples > 0 {

@@ -32,6 +32,11 @@ impl FlacTrack {
         Ok(Self { info, planes: Vec::new(), md5, bytes: Vec::new() })
     }
 
+    /// The number of channels by the STREAMINFO block.
+    pub(in crate::audio) fn channels(&self) -> usize {
+        self.info.channels as usize
+    }
+
     /// Replaces `out` with the samples of a frame, interleaved, and returns their rate in Hz and the number of channels.
     pub(in crate::audio) fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Result<(u32, usize), AudioError> {
         out.clear();

@@ -1,6 +1,7 @@
 //! [`Mapping`]: what the packets of an Ogg stream are.
 
 use symphonia::core::{
+    audio::Channels,
     codecs::{
         CodecParameters,
         audio::{
@@ -97,7 +98,13 @@ impl Mapping {
             Self::Vorbis(headers, _) => (CODEC_ID_VORBIS, headers),
         };
         let mut params = AudioCodecParameters::new();
-        params.for_codec(codec).with_sample_rate(self.rate()).with_extra_data(headers.clone().into_boxed_slice());
+        // Behind the name and the version, of which Vorbis has four bytes.
+        let channels = headers.get(if codec == CODEC_ID_OPUS { 9 } else { 11 }).copied().unwrap_or(0);
+        params
+            .for_codec(codec)
+            .with_sample_rate(self.rate())
+            .with_channels(Channels::Discrete(channels.into()))
+            .with_extra_data(headers.clone().into_boxed_slice());
         let mut track = Track::new(id);
         track.with_codec_params(CodecParameters::Audio(params));
         track

@@ -144,7 +144,7 @@ impl Transcriber {
     /// let transcriber = Transcriber::demo()?;
     /// transcriber.transcribe(&Waveform::open("examples/audio/hindi-1.wav")?, Language::HINDI)?;
     /// let activity = transcriber.activity();
-    /// assert!(activity.steps > 5);
+    /// assert!(activity.steps > 1);
     /// assert_eq!((activity.tokens, activity.searches), (activity.steps, 0));
     /// # Ok(())
     /// # }

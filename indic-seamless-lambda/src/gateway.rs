@@ -71,7 +71,8 @@ fn waited(arrived_ms: i64, now: Duration) -> Duration {
     if waited > LONGEST { Duration::ZERO } else { waited }
 }
 
-fn since_epoch() -> Duration {
+/// The time since 1970.
+pub(crate) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

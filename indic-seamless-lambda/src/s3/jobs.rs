@@ -7,7 +7,7 @@
 use std::{
     str::FromStr,
     sync::{Arc, OnceLock},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use axum::{
@@ -38,7 +38,7 @@ use super::{
     results::{ErrorDocument, Reason, ResultKeys},
     store,
 };
-use crate::gateway::Prefix;
+use crate::gateway::{Prefix, since_epoch};
 
 /// How long signed URLs are valid.
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
@@ -263,10 +263,6 @@ async fn status_of(bucket: &Bucket, id: JobId) -> Result<Option<JobStatus>, Prob
 async fn result_url(bucket: &Bucket, key: &Key) -> Result<String, Problem> {
     let url = bucket.signer.signed_url(Method::GET, key, EXPIRES).await;
     url.map(Into::into).map_err(|error| failed(&error))
-}
-
-fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn failed(error: &object_store::Error) -> Problem {

@@ -138,9 +138,9 @@ impl SpeechToText {
         self.text_decoder.start(encoded, hypotheses, capacity)
     }
 
-    /// Bytes of the decoder's caches, for so many positions of the encoder's output, and hypotheses of so many tokens.
-    pub(crate) fn cache_bytes(&self, positions: usize, hypotheses: usize, tokens: usize) -> u64 {
-        self.text_decoder.cache_bytes(&self.shared.weight.device(), positions, hypotheses, tokens)
+    /// Bytes of a row of the decoder's caches: of a position of the encoder's output, or of a hypothesis.
+    pub(crate) fn cache_row_bytes(&self) -> usize {
+        self.text_decoder.cache_row_bytes(&self.shared.weight.device())
     }
 
     /// Feeds `time` new tokens to each hypothesis of `state` (`tokens` is `[hypotheses, time]`, row after row) and returns

@@ -21,7 +21,7 @@ use crate::{
     cancel::CancelToken,
     error::{Error, Result, StopReason},
     features::{FeatureBatch, Features},
-    model::{Advanced, Encoded, Encoding},
+    model::{Advanced, Encoded, Encoding, decoder::room},
 };
 
 /// Positions of the encoder's output for a second of speech.
@@ -40,6 +40,8 @@ pub(super) struct Worker<'a> {
     at_work: Option<(Sender<Event>, usize)>,
     /// Room for the logits of a step.
     logits: Vec<f32>,
+    /// Bytes of a row of the decoder's caches.
+    row_bytes: u64,
     /// What was done.
     activity: Activity,
 }
@@ -71,6 +73,7 @@ impl<'a> Worker<'a> {
             searches: Vec::new(),
             at_work: None,
             logits: Vec::new(),
+            row_bytes: loaded.model.cache_row_bytes() as u64,
             activity: Activity::default(),
         }
     }
@@ -162,11 +165,12 @@ impl<'a> Worker<'a> {
         };
         let speech_s = positions as f64 / POSITIONS_PER_S;
         let tokens = policy::expected_tokens(speech_s, job.spec.generation.max_new_tokens);
+        let own = rows.saturating_mul(room(job.spec.prompt.len() + tokens));
         Asks {
             recording: recording(job),
             key: policy::key(account.priority, account.served_s(), seconds, waited_s),
             rows,
-            bytes: self.loaded.model.cache_bytes(positions, rows, job.spec.prompt.len() + tokens),
+            bytes: (positions as u64).saturating_add(own as u64).saturating_mul(self.row_bytes),
             growth: 0,
         }
     }

@@ -222,8 +222,8 @@ impl Engine {
         self.slots.clone().acquire_owned().await.map_err(|_| ended())
     }
 
-    /// Queues a recording, which `open` opens when it is its turn, twice if its language must be guessed. What it `holds` is dropped when the recording is done, or has
-    /// been dropped from the queue.
+    /// Queues a recording, which `open` opens when it is its turn, twice if its language must be guessed. What it `holds` is
+    /// dropped when the recording is done, or has been dropped from the queue.
     pub(crate) fn submit(
         &self,
         request_id: &Arc<str>,

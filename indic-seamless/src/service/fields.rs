@@ -12,8 +12,8 @@ use crate::{error::Error, format::OutputFormat, language::Language, scheduler::P
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SpeechOptions {
-    /// The language of the text; by default English, or what the service is set to. A code (`hin`, `hi`), a language tag (`hi-IN`) or a name (`Hindi`,
-    /// `हिन्दी`), in any case. The spoken language for transcription, another one for translation.
+    /// The language of the text; by default English, or what the service is set to. A code (`hin`, `hi`), a language tag
+    /// (`hi-IN`) or a name (`Hindi`, `हिन्दी`), in any case. The spoken language for transcription, another one for translation.
     #[schema(example = "Hindi")]
     #[param(example = "Hindi")]
     target_lang: Option<String>,

@@ -8,8 +8,13 @@ use super::Rows;
 const BLOCK: usize = 16;
 
 /// The positions that there is room for where `len` are used.
-pub(super) fn room(len: usize) -> usize {
-    len.saturating_add(BLOCK - 1) / BLOCK * BLOCK
+pub(crate) fn room(len: usize) -> usize {
+    len.next_multiple_of(BLOCK)
+}
+
+/// Bytes of a row of keys and values in all layers.
+pub(super) fn row_bytes(layers: usize, hidden: usize, dtype: DType) -> usize {
+    2 * layers * hidden * dtype.size()
 }
 
 /// Keys and values of one layer's cross-attention: those of item `i` are rows `i · T' ..`, `[items · T', hidden]`.
@@ -36,8 +41,6 @@ pub struct DecoderState {
     encoder_time: usize,
     lengths: Vec<usize>,
     own: Vec<OwnKeys>,
-    /// The type of keys and values.
-    dtype: DType,
     slots: usize,
     /// The most positions that there may be.
     capacity: usize,
@@ -57,14 +60,12 @@ impl DecoderState {
         capacity: usize,
     ) -> Self {
         let own = cross.iter().map(|_| OwnKeys { keys: None, values: None }).collect();
-        let dtype = cross.first().map_or(DType::F32, |cross| cross.keys.dtype());
         let items = lengths.len();
         Self {
             cross,
             encoder_time,
             lengths: lengths.to_vec(),
             own,
-            dtype,
             slots: hypotheses.max(items),
             capacity,
             len: 0,
@@ -85,16 +86,20 @@ impl DecoderState {
 
     /// Bytes of keys and values.
     pub(crate) fn bytes(&self) -> u64 {
-        let size = |keys: &Tensor<2>| 2 * keys.shape().num_elements() * self.dtype.size();
-        let own = self.own.iter().filter_map(|own| own.keys.as_ref());
-        (self.cross.iter().map(|cross| size(&cross.keys)).sum::<usize>() + own.map(size).sum::<usize>()) as u64
+        let Some(CrossKeys { keys, .. }) = self.cross.first() else { return 0 };
+        let rows = keys.dims()[0] + self.room(self.len) * self.slots;
+        (rows * self.row_bytes()) as u64
     }
 
     /// Bytes by which they grow if `time` more tokens are fed to each hypothesis.
     pub(crate) fn growth(&self, time: usize) -> u64 {
-        let more = self.room(self.len + time) - if self.len > 0 { self.room(self.len) } else { 0 };
-        let width = self.cross.first().map_or(0, |cross| cross.keys.dims()[1]);
-        (2 * self.cross.len() * more * self.slots * width * self.dtype.size()) as u64
+        let more = self.room(self.len + time) - self.room(self.len);
+        (more * self.slots * self.row_bytes()) as u64
+    }
+
+    fn row_bytes(&self) -> usize {
+        let hidden = self.cross.first().map_or(0, |cross| cross.keys.dims()[1]);
+        row_bytes(self.cross.len(), hidden, self.dtype())
     }
 
     fn room(&self, len: usize) -> usize {
@@ -103,7 +108,7 @@ impl DecoderState {
 
     /// The type of keys and values.
     pub(super) fn dtype(&self) -> DType {
-        self.dtype
+        self.cross.first().map_or(DType::F32, |cross| cross.keys.dtype())
     }
 
     /// Whether no token has been fed yet.
@@ -160,7 +165,7 @@ impl DecoderState {
 
     /// Stores the newest keys and values of a layer, `[hypotheses, time, hidden]`, of the type of the others.
     pub(super) fn store(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) {
-        let (slots, len, dtype) = (self.slots, self.len, self.dtype);
+        let (slots, len, dtype) = (self.slots, self.len, keys.dtype());
         let room = self.room(len);
         let own = &mut self.own[layer];
         let store = |cache: &mut Option<Tensor<2>>, new: Tensor<3>| {

@@ -13,6 +13,7 @@ use burn::{
 
 pub use attention::DecoderAttention;
 pub use cache::DecoderState;
+pub(crate) use cache::room;
 pub use layer::{DecoderFeedForward, DecoderLayer};
 pub use together::Feed;
 
@@ -80,12 +81,11 @@ impl TextDecoder {
         DecoderState::new(cross, time, &encoded.lengths, hypotheses, capacity)
     }
 
-    /// Bytes of the caches of decoding on `device`, for so many positions of the encoder's output, and hypotheses of so many tokens.
-    pub(crate) fn cache_bytes(&self, device: &Device, positions: usize, hypotheses: usize, tokens: usize) -> u64 {
+    /// Bytes of a row of the caches of decoding on `device`: of a position of the encoder's output, or of a hypothesis.
+    pub(super) fn cache_row_bytes(&self, device: &Device) -> usize {
         let Some(layer) = self.layers.first() else { return 0 };
-        let element = layer.cross_attention.cache_type(&Tensor::zeros([1, 1, 1], device)).size();
-        let rows = positions as u64 + (hypotheses as u64).saturating_mul(cache::room(tokens) as u64);
-        rows.saturating_mul((2 * self.layers.len() * self.hidden * element) as u64)
+        let dtype = layer.cross_attention.cache_type(&Tensor::zeros([1, 1, 1], device));
+        cache::row_bytes(self.layers.len(), self.hidden, dtype)
     }
 
     /// Feeds new tokens to the hypotheses of each of `feeds`; the result has the outputs for them, normalised, in the order of

@@ -91,6 +91,15 @@ impl Mapping {
         }
     }
 
+    fn channels(&self) -> u16 {
+        match self {
+            Self::Flac(info) => info.channels as u16,
+            // Behind the name and the version, of which Vorbis has four bytes.
+            Self::Opus(header) => header.get(9).copied().unwrap_or(0).into(),
+            Self::Vorbis(headers, _) => headers.get(11).copied().unwrap_or(0).into(),
+        }
+    }
+
     pub(super) fn track(&self, id: u32) -> Track {
         let (codec, headers) = match self {
             Self::Flac(info) => return info.track(id),
@@ -98,12 +107,10 @@ impl Mapping {
             Self::Vorbis(headers, _) => (CODEC_ID_VORBIS, headers),
         };
         let mut params = AudioCodecParameters::new();
-        // Behind the name and the version, of which Vorbis has four bytes.
-        let channels = headers.get(if codec == CODEC_ID_OPUS { 9 } else { 11 }).copied().unwrap_or(0);
         params
             .for_codec(codec)
             .with_sample_rate(self.rate())
-            .with_channels(Channels::Discrete(channels.into()))
+            .with_channels(Channels::Discrete(self.channels()))
             .with_extra_data(headers.clone().into_boxed_slice());
         let mut track = Track::new(id);
         track.with_codec_params(CodecParameters::Audio(params));

@@ -1,9 +1,11 @@
 //! Weight files: mapped, or copied into memory.
 
 use std::{
+    borrow::Cow,
     fmt,
     fs::{File, Metadata},
     io::{self, Read},
+    ops::Range,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{SystemTime, UNIX_EPOCH},
@@ -71,9 +73,22 @@ impl FileBytes {
     }
 
     /// A part that the model uses in place.
-    pub(super) fn in_place(&self, range: std::ops::Range<usize>) -> Bytes {
+    pub(super) fn in_place(&self, range: Range<usize>) -> Bytes {
         self.in_use.store(true, Ordering::Relaxed);
         self.bytes.slice(range)
+    }
+
+    /// A part that is used once. It is read from the file, since touching the mapping would keep the pages in memory until the file
+    /// is unmapped; and from the one that is mapped, since opening it again drops the pages of some file systems.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be read.
+    pub(super) fn read(&self, range: Range<usize>) -> Result<Cow<'_, [u8]>> {
+        let Some((file, path, _)) = &self.mapped else { return Ok(Cow::Borrowed(&self.bytes[range])) };
+        let mut bytes = vec![0; range.len()];
+        read_exact_at(file, &mut bytes, range.start as u64).map_err(Error::io("read", path))?;
+        Ok(Cow::Owned(bytes))
     }
 
     /// # Errors
@@ -121,6 +136,25 @@ impl fmt::Display for Stamp {
     }
 }
 
+/// Fills `buffer` with the bytes of a file from `offset` on.
+#[cfg(unix)]
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+/// Fills `buffer` with the bytes of a file from `offset` on.
+#[cfg(windows)]
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match std::os::windows::fs::FileExt::seek_read(file, &mut buffer[done..], offset + done as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => done += read,
+        }
+    }
+    Ok(())
+}
+
 /// The first `length` bytes of a file, copied into an anonymous mapping, which is aligned for all types of numbers.
 fn copy(file: &mut File, length: u64) -> io::Result<Bytes> {
     if length == 0 {
@@ -140,4 +174,33 @@ fn map(file: &File) -> io::Result<Bytes> {
     // A file that is truncated during a step ends the process, as `WeightAccess::Map` documents.
     let map = unsafe { Mmap::map(file) }?;
     Ok(Bytes::from_owner(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_read_from_the_file_that_was_opened() {
+        let dir = tempfile::tempdir().expect("folder");
+        let (path, new) = (dir.path().join("weights"), dir.path().join("new"));
+        for access in [WeightAccess::Map, WeightAccess::MapLazily, WeightAccess::Copy] {
+            std::fs::write(&path, b"0123456789").expect("written");
+            let file = FileBytes::open(&path, access).expect("opened");
+            std::fs::write(&new, b"abcdefghij").expect("written");
+            std::fs::rename(&new, &path).expect("renamed");
+            assert_eq!(*file.read(3..7).expect("read"), *b"3456", "{access:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_has_become_shorter_is_an_error() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("weights");
+        std::fs::write(&path, b"0123456789").expect("written");
+        let file = FileBytes::open(&path, WeightAccess::Map).expect("opened");
+        std::fs::write(&path, b"01234").expect("written");
+        let error = file.read(3..7).expect_err("too short");
+        assert!(error.to_string().contains("weights"), "{error}");
+    }
 }

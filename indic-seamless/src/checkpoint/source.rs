@@ -4,9 +4,7 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     fmt,
-    fs::File,
-    io::{ErrorKind, Read, Seek, SeekFrom},
-    ops::Range,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -103,21 +101,5 @@ impl Source {
             None => Err(self.missing(name)),
             Some(_) => self.read(name).map(FileBytes::in_memory),
         }
-    }
-
-    /// A part of an [opened](Self::open) file that is used once. It is read, since touching the mapping would keep the pages in
-    /// memory until the file is unmapped.
-    pub(super) fn read_part<'a>(&self, name: &str, file: &'a [u8], range: Range<usize>) -> Result<Cow<'a, [u8]>> {
-        if self.memory.is_some() || self.access == WeightAccess::Copy {
-            return Ok(Cow::Borrowed(&file[range]));
-        }
-        let read = || {
-            let mut bytes = vec![0; range.len()];
-            let mut file = File::open(self.path(name))?;
-            file.seek(SeekFrom::Start(range.start as u64))?;
-            file.read_exact(&mut bytes)?;
-            Ok(Cow::Owned(bytes))
-        };
-        read().map_err(Error::io("read", self.path(name)))
     }
 }

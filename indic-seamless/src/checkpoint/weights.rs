@@ -1,6 +1,6 @@
 //! Tensors by name, from one or several safetensors files.
 
-use std::{collections::BTreeMap, fs::File, ops::Range, sync::Arc, thread};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, thread};
 
 use burn::tensor::{AllocationProperty, Bytes as TensorBytes, DType, TensorData};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::{
     layout::{INDEX, WEIGHTS},
-    mapped::FileBytes,
+    mapped::{FileBytes, read_exact_at},
     read_ahead::{Parts, read_ahead},
     shards::{ShardIndex, is_needed},
     source::Source,
@@ -55,18 +55,6 @@ const CHUNK: usize = 16 << 20;
 /// Tensors of up to this many bytes are checked for NaN and infinities when they are used in place. Larger ones, the weights
 /// of matrix products, are not read before they are needed; broken numbers in them show in the scores.
 const SMALL: usize = 128 << 10;
-
-/// Reads from a file, for the page cache. What goes wrong shows where the bytes are needed.
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) {
-    let _ = std::os::unix::fs::FileExt::read_at(file, buffer, offset);
-}
-
-/// Reads from a file, for the page cache. What goes wrong shows where the bytes are needed.
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) {
-    let _ = std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
-}
 
 /// The name of the scales of a quantised weight.
 pub(super) fn scale_name(weight: &str) -> String {
@@ -181,7 +169,7 @@ impl Weights {
         let alive = Arc::downgrade(&self.source);
         let read = move |file: usize, buffer: &mut [u8], offset: u64| {
             if let Some(Some(file)) = files.get(file) {
-                read_at(file, buffer, offset);
+                let _ = read_exact_at(file, buffer, offset);
             }
         };
         let work = move || read_ahead(&parts, read, || alive.strong_count() > 0);
@@ -277,7 +265,7 @@ impl Weights {
         // In chunks, so that the bytes of a large tensor are not in memory together with its values.
         for start in (start..end).step_by(CHUNK) {
             let part = start..end.min(start + CHUNK);
-            let bytes = self.source.read_part(&stored.file.name, stored.file.content.bytes(), part)?;
+            let bytes = stored.file.content.read(part)?;
             values.extend(to_f32(stored.dtype, &bytes).unwrap_or_default());
         }
         self.check_finite(name, stored, elements.start, &values)?;

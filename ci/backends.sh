@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Parity and int8 on Burn's former CPU backend. Last, since this feature builds Burn again.
+# Parity and int8 on Burn's former CPU backend. Not in .ci/run, since this feature builds Burn again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

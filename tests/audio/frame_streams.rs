@@ -196,3 +196,17 @@ fn goes_on_behind_a_packet_that_is_not_supported() {
     parts.iter_mut().for_each(|frame| frame[7] = 0x40);
     assert!(matches!(kept(parts.concat()), Err(Error::UnsupportedAudio { .. })));
 }
+
+#[test]
+fn keeps_what_lies_before_a_part_that_only_other_programs_decode() {
+    let (mut frames, whole) = (frames(&clip("hi.aac")), samples("hi.aac"));
+    // The last one says 5 channels.
+    let (last, before) = frames.split_last_mut().expect("frames");
+    let heard = before.len() * 1_024;
+    last[2] |= 1;
+    let found = kept(frames.concat()).expect("a recording");
+    assert_eq!(found.samples(), &whole[..heard]);
+    assert_eq!(places(&found), [(DamageKind::Corrupt, heard as i64 / 160)]);
+    assert!(found.damage()[0].reason.contains("5 channels"), "{:?}", found.damage());
+    assert!(matches!(decode(frames.concat()), Err(Error::UnsupportedAudio { .. })));
+}

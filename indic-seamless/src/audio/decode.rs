@@ -167,7 +167,7 @@ impl Decoder {
         let Err(error) = outcome else { return Ok(()) };
         let fault = match &error {
             AudioError::Damaged(fault) => fault.clone(),
-            AudioError::Unsupported(reason) => Fault::new(DamageKind::Corrupt, reason),
+            AudioError::Unsupported(reason) | AudioError::Foreign(reason) => Fault::new(DamageKind::Corrupt, reason),
             AudioError::NoAudio(reason) if self.track.count.frames > 0 => Fault::new(DamageKind::Corrupt, reason),
             _ => return Err(error),
         };

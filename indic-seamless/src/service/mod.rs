@@ -55,6 +55,7 @@ mod quote;
 mod request;
 mod server;
 mod settings;
+mod traceparent;
 mod transcription;
 
 use std::{
@@ -73,6 +74,7 @@ use axum::{
 use tokio::sync::{Semaphore, watch};
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub use self::{
@@ -319,7 +321,8 @@ impl Service {
             }
             Err(ended())
         };
-        tokio::time::timeout_at(deadline.into(), work)
+        let span = tracing::debug_span!("recording", audio.seconds = tracing::field::Empty);
+        tokio::time::timeout_at(deadline.into(), work.instrument(span))
             .await
             .unwrap_or(Err(Error::Stopped { reason: StopReason::Deadline, partial: None }))
     }

@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
+RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --workspace
 python3 -B ci/links.py

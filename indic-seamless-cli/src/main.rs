@@ -87,16 +87,22 @@ impl Command {
 
     /// Writes log messages to standard error: warnings, or what `RUST_LOG` asks for.
     fn start_log(&self) {
-        let filter = |level| EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-        let log = tracing_subscriber::fmt().with_writer(io::stderr);
-        match self {
-            #[cfg(feature = "service")]
-            Self::Serve(_) => log.with_env_filter(filter("info")).init(),
-            // Their reports have all warnings already.
-            Self::Check(_) | Self::Info(_) => {}
-            _ => log.with_env_filter(filter("warn")).without_time().init(),
+        // It starts a log of its own.
+        #[cfg(feature = "service")]
+        if matches!(self, Self::Serve(_)) {
+            return;
+        }
+        // Their reports have all warnings already.
+        if !matches!(self, Self::Check(_) | Self::Info(_)) {
+            let log = tracing_subscriber::fmt().with_writer(io::stderr);
+            log.with_env_filter(log_filter("warn")).without_time().init();
         }
     }
+}
+
+/// What `RUST_LOG` asks for, else messages from this level on.
+fn log_filter(level: &str) -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level))
 }
 
 /// Prints an error; returns the exit code.

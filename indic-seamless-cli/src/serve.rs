@@ -1,14 +1,15 @@
 //! `indic-seamless serve`: the web page and the HTTP endpoints.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use indic_seamless::{
     Error, Precision, Transcriber,
     service::{ApiKeys, Service, Settings, termination},
 };
 use tokio::net::TcpListener;
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::{Outcome, model::ModelArgs};
+use crate::{Outcome, log_filter, model::ModelArgs};
 
 /// What the help of the subcommand ends with.
 const USAGE: &str = "\
@@ -40,12 +41,23 @@ pub(crate) struct Args {
     api_keys: Option<PathBuf>,
 }
 
+/// How long the last traces may take.
+#[cfg(feature = "otlp")]
+const LAST_TRACES: std::time::Duration = std::time::Duration::from_secs(3);
+
 pub(crate) fn run(args: Args) -> Outcome {
     tokio::runtime::Runtime::new()?.block_on(serve_until_terminated(args))
 }
 
 async fn serve_until_terminated(args: Args) -> Outcome {
     // All that can fail, before a download of gigabytes.
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(log_filter("info"));
+    let log = tracing_subscriber::registry().with(log);
+    #[cfg(feature = "otlp")]
+    let traces = indic_seamless_otlp::Traces::from_env()?;
+    #[cfg(feature = "otlp")]
+    let log = log.with(traces.layer());
+    log.init();
     let mut settings = Settings { model_id: args.model.id(), ..Settings::default() }.with_env()?;
     if let Some(path) = &args.api_keys {
         settings.api_keys = Some(ApiKeys::from_file(path)?);
@@ -60,6 +72,11 @@ async fn serve_until_terminated(args: Args) -> Outcome {
     let service = Service::start(settings, move || model.load(builder))?;
     service.ready().await?;
     eprintln!("listening on http://{}", listener.local_addr()?);
-    service.serve(listener, service.router(), termination()).await?;
+    let router = service.router();
+    #[cfg(feature = "otlp")]
+    let router = traces.router(router);
+    service.serve(listener, router, termination()).await?;
+    #[cfg(feature = "otlp")]
+    traces.end(LAST_TRACES).await;
     Ok(ExitCode::SUCCESS)
 }

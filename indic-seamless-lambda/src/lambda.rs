@@ -2,7 +2,12 @@
 
 use std::{env, sync::Arc, time::Duration};
 
-use axum::{Router, body::BodyDataStream, response::Response};
+use axum::{
+    Router,
+    body::{Body, BodyDataStream},
+    response::Response,
+};
+use futures_util::{StreamExt as _, stream};
 use indic_seamless::{
     Transcriber,
     service::{Deadline, Service, Settings},
@@ -21,6 +26,7 @@ use crate::{
     event::{Event, HttpEvent},
     failure,
     gateway::{LONGEST, prepared},
+    traces::Traces,
 };
 
 /// The largest body: 6 MB of JSON hold this much after base64, with room for the rest of the event.
@@ -44,6 +50,7 @@ pub(crate) fn is_concurrent() -> bool {
 /// Loads the model, and answers events until the platform ends the process.
 pub(crate) async fn run(
     load: impl FnOnce() -> indic_seamless::Result<Transcriber> + Send + 'static,
+    traces: Traces,
 ) -> crate::Result<()> {
     let defaults = Settings { max_body_bytes: MAX_BODY_BYTES, deadline: LONGEST, ..Settings::default() };
     let mut settings = defaults.with_env()?;
@@ -56,14 +63,20 @@ pub(crate) async fn run(
         ready?;
     }
     let streaming = env::var("INDIC_SEAMLESS_RESPONSE").is_ok_and(|value| value == "streaming");
-    let host = Host { router: router(&service)?, service: service.clone(), patience, streaming };
+    let router = traces.router(router(&service)?);
+    let host = Host { router, service: service.clone(), patience, streaming, traces };
     let handler = service_fn(move |event| {
         let host = host.clone();
         let named = |error: Error| Diagnostic {
             error_type: failure::name(&*error).to_owned(),
             error_message: error.to_string(),
         };
-        async move { host.answer(event).await.map_err(named) }
+        async move {
+            let traces = host.traces.clone();
+            let answer = host.answer(event).await.map_err(named);
+            traces.flush().await;
+            answer
+        }
     });
     // One event at a time, unless the platform sets AWS_LAMBDA_MAX_CONCURRENCY.
     Runtime::new(handler).register_snapstart_resource(Arc::new(Snapshot(service))).run_concurrent().await
@@ -94,6 +107,7 @@ struct Host {
     /// How long the gateway waits for an answer.
     patience: Duration,
     streaming: bool,
+    traces: Traces,
 }
 
 impl Host {
@@ -120,10 +134,13 @@ impl Host {
         let payload: LambdaRequest = serde_json::from_str(event.get())?;
         // A load balancer takes whole answers only, and so does who invokes the function without a gateway.
         if self.streaming && !by_hand && !matches!(payload, LambdaRequest::Alb(_)) {
+            let traces = self.traces.clone();
             let (parts, body) = self.respond(payload.into(), &context).await?.into_parts();
             let metadata_prelude =
                 MetadataPrelude { status_code: parts.status, headers: parts.headers, cookies: Vec::new() };
-            let stream = body.into_data_stream();
+            // The request is under way in its trace until the end of the answer.
+            let end = stream::once(async move { traces.flush().await }).filter_map(|()| std::future::ready(None));
+            let stream = Body::from_stream(body.into_data_stream().chain(end)).into_data_stream();
             return Ok(FunctionResponse::StreamingResponse(StreamResponse { metadata_prelude, stream }));
         }
         let of_invocation = context.clone();

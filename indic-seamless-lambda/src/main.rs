@@ -15,6 +15,7 @@ mod lambda;
 mod logging;
 #[cfg(feature = "s3")]
 mod s3;
+mod traces;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -24,6 +25,8 @@ use indic_seamless::{
     service::{Service, Settings, termination},
 };
 use tokio::net::TcpListener;
+
+use self::traces::Traces;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
         return health_check::run(url);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = logging::start(&args.log_level).and_then(|()| runtime?.block_on(run(args)));
+    let result = logging::start(&args.log_level).and_then(|traces| runtime?.block_on(run(args, traces)));
     result.map_or_else(
         |error| {
             tracing::error!(%error, "the service failed");
@@ -68,26 +71,28 @@ fn main() -> ExitCode {
     )
 }
 
-async fn run(args: Args) -> Result<()> {
+async fn run(args: Args, traces: Traces) -> Result<()> {
     let listen = args.listen;
     let load = move || load(&args);
     if lambda::is_host() {
-        return lambda::run(load).await;
+        return lambda::run(load, traces).await;
     }
     let service = Service::start(Settings::from_env()?, load)?;
     let listener = TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     #[cfg(feature = "s3")]
     s3::not_offered();
-    let (router, serving) = (service.router(), service.clone());
+    let (router, serving) = (traces.router(service.router()), service.clone());
     let mut server = tokio::spawn(async move { serving.serve(listener, router, ended()).await });
-    tokio::select! {
+    let outcome = tokio::select! {
         failed = async { service.ready().await.err() } => match failed {
             Some(reason) => Err(reason.into()),
             None => Ok(server.await??),
         },
         ended = &mut server => Ok(ended??),
-    }
+    };
+    traces.end().await;
+    outcome
 }
 
 fn load(args: &Args) -> indic_seamless::Result<Transcriber> {

@@ -2,7 +2,7 @@
 
 usage: unshare --net --mount python3 probes.py DEPLOYMENT PROGRAM
 
-In namespaces of its own, where its port is free and the volume can be mounted where it says.
+In namespaces of its own, where its port is free and the keys can be mounted where it says. Other volumes must be there.
 """
 
 import hashlib
@@ -18,7 +18,9 @@ import urllib.request
 import yaml
 
 manifest, program = sys.argv[1:]
-pod = yaml.safe_load(pathlib.Path(manifest).read_text())["spec"]["template"]["spec"]
+documents = yaml.safe_load_all(pathlib.Path(manifest).read_text())
+(deployment,) = [document for document in documents if document["kind"] == "Deployment"]
+pod = deployment["spec"]["template"]["spec"]
 (container,) = pod["containers"]
 ports = {port["name"]: port["containerPort"] for port in container["ports"]}
 settings = {variable["name"]: variable["value"] for variable in container["env"]}
@@ -46,7 +48,7 @@ def until(seconds: float, wanted: int, probe: dict) -> None:
 
 
 def main() -> None:
-    (mount,) = container["volumeMounts"]
+    (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "keys"]
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     # The program's own files are elsewhere.
     subprocess.run(["mount", "-t", "tmpfs", "none", "/etc"], check=True)

@@ -128,6 +128,40 @@ END
     chmod +x "$BATS_TEST_TMPDIR"/bin/*
 }
 
+@test "what compiles for an image compiles for the machine that it runs on" {
+    on_arm
+    # A compiler that notes what it is asked, and makes something.
+    cat >"$BATS_TEST_TMPDIR/bin/cargo" <<'END'
+#!/bin/bash
+printf '%s\n' "$*" >>"$HOME/cargo.log"
+for name in indic-seamless indic-seamless-lambda; do
+    mkdir -p "$CARGO_TARGET_DIR/$(sed 's/.*--target //' <<<"$*")/release"
+    echo "$name" >"$CARGO_TARGET_DIR/$(sed 's/.*--target //' <<<"$*")/release/$name"
+done
+END
+    chmod +x "$BATS_TEST_TMPDIR/bin/cargo"
+    export CARGO_TARGET_DIR=$BATS_TEST_TMPDIR/target
+    "$root/deploy/compile.sh" "$HOME/lambda"
+    contains "--package indic-seamless-lambda" "$(tail -n 1 "$HOME/cargo.log")"
+    contains "--target aarch64-unknown-linux-gnu" "$(tail -n 1 "$HOME/cargo.log")"
+    FEATURES=otlp "$root/deploy/compile.sh" "$HOME/cli" indic-seamless
+    contains "--package indic-seamless-cli --features otlp" "$(tail -n 1 "$HOME/cargo.log")"
+    [ "$(cat "$HOME/lambda" "$HOME/cli" | xargs)" = "indic-seamless-lambda indic-seamless" ]
+}
+
+@test "docker builds for the processor that was asked for, from sources or from a program" {
+    on_arm
+    printf '#!/bin/bash\necho "$*" >>"$HOME/engine.log"\n' >"$BATS_TEST_TMPDIR/bin/docker"
+    chmod +x "$BATS_TEST_TMPDIR/bin/docker"
+    "$deploy" --engine docker --model demo build
+    contains "--platform linux/arm64" "$(tail -n 1 "$HOME/engine.log")"
+    contains "--target service" "$(tail -n 1 "$HOME/engine.log")"
+    "$deploy" --engine docker --arch x86_64 --model demo build
+    contains "--platform linux/amd64" "$(tail -n 1 "$HOME/engine.log")"
+    # The stage that compiles does so on the image's processor: it asks that machine.
+    lacks "BUILDPLATFORM" "$(cat "$root/deploy/Dockerfile")"
+}
+
 @test "a deployed stack keeps its processor, and what else is not given" {
     printf '%s\t%s\n' Architecture arm64 ImageUri "$image" MemorySize 5307 CorsOrigins None ApiTimeoutMs 60000 >"$HOME/stack"
     run "$deploy" --stack-name kept-test --timeout 100 deploy
@@ -155,6 +189,46 @@ END
     run "$deploy" --engine buildah --arch x86_64 --model demo --binary "$HOME/program" build
     [ "$status" = 1 ]
     contains "is for arm64, not for x86_64" "$output"
+}
+
+@test "test waits for a cold start, and then wants every answer to be right" {
+    cat >"$BATS_TEST_TMPDIR/bin/aws" <<'END'
+#!/bin/sh
+case "$*" in *get-api-key*) echo the-key ;; *) echo an-output ;; esac
+END
+    # An API whose model takes two requests to load. $HOME/wrong makes it transcribe nothing.
+    cat >"$BATS_TEST_TMPDIR/bin/curl" <<'END'
+#!/bin/bash
+while [ $# -gt 1 ]; do
+    [ "$1" != --output ] || answer=$2
+    shift
+done
+key=$(cat)
+echo "${1##*/} $key" >>"$HOME/curl.log"
+say() { printf '%s' "$2" >"$answer"; printf '%s' "$1"; }
+case "${key:+key} ${1##*/}" in
+    " "*) say 403 Forbidden ;;
+    "key ready")
+        if [ "$(grep -c '^ready' "$HOME/curl.log")" -lt 3 ]; then say 504 slow; else say 200 '{"status":"ready"}'; fi
+        ;;
+    "key health") say 200 '{"status":"healthy"}' ;;
+    "key supported-languages") say 200 '{"hin":1}' ;;
+    "key speech-to-text")
+        if [ -e "$HOME/wrong" ]; then say 500 '{}'
+        elif [ "$(grep -c '^speech-to-text' "$HOME/curl.log")" = 1 ]; then say 200 '{"transcription":"x"}'
+        else say 422 '{"code":"unknown_language"}'; fi
+        ;;
+esac
+END
+    printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/sleep"
+    chmod +x "$BATS_TEST_TMPDIR"/bin/*
+    run "$deploy" --url http://api.test test
+    [ "$status" = 0 ] || fail "$output"
+    [ "$(grep -c "waiting for a cold start" <<<"$output")" = 2 ] || fail "$output"
+    touch "$HOME/wrong"
+    run "$deploy" --url http://api.test test
+    [ "$status" = 1 ]
+    contains "FAILED  http://api.test/speech-to-text: 500" "$output"
 }
 
 @test "without a region, an image, or a model it says which" {

@@ -7,6 +7,7 @@ import re
 import unittest
 
 import cfnlint
+import yaml
 from templates import ROOT, leaves, template
 
 # A managed policy has at most so many characters, without blanks.
@@ -125,6 +126,31 @@ class Access(unittest.TestCase):
                 }
             },
         )
+
+    def test_the_workflow_runs_where_the_role_may_be_taken(self) -> None:
+        workflow = yaml.safe_load((ROOT / "deploy/github/deploy.yml").read_text())
+        self.assertEqual(workflow["permissions"], {"contents": "read", "id-token": "write"})
+        (job,) = workflow["jobs"].values()
+        parameters = template("access.yaml")["Parameters"]
+        self.assertEqual(job["environment"], parameters["GitHubEnvironment"]["Default"])
+        steps = job["steps"]
+        roles = [step["with"]["role-to-assume"] for step in steps if "configure-aws-credentials" in step.get("uses", "")]
+        # No key of AWS, and no other secret.
+        self.assertEqual((roles, "secrets." in json.dumps(workflow)), (["${{ vars.AWS_ROLE }}"], False))
+        # It deploys, tries what was deployed, and goes back if that fails.
+        commands = [step["run"] for step in steps if "run" in step]
+        self.assertEqual([command.split()[-1] for command in commands], ["huggingface", "test", "rollback"])
+        tried = next(step["id"] for step in steps if step.get("run", "").endswith(" test"))
+        (back,) = [step for step in steps if step.get("run", "").endswith(" rollback")]
+        self.assertIn(f"steps.{tried}.outcome == 'failure'", back["if"])
+
+    def test_a_map_that_failed_can_go_on(self) -> None:
+        # A distributed map starts, stops and redrives executions of its own machine, as itself.
+        role = template("stack.yaml")["Resources"]["MapRole"]["Properties"]
+        statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+        own = [leaves(s["Action"]) for s in statements if ":execution:${AWS::StackName}" in json.dumps(s["Resource"])]
+        self.assertEqual(own, [["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"]])
+        self.assertTrue(allowed("states:RedriveExecution"))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,29 @@ class Deadlines(unittest.TestCase):
         self.assertTrue(drain + grace < stop <= 120)
 
 
+class Pages(unittest.TestCase):
+    def test_a_page_may_upload_recordings_and_read_results(self) -> None:
+        bucket = template("stack.yaml")["Resources"]["Bucket"]["Properties"]["CorsConfiguration"]
+        (rule,) = bucket["If"][1]["CorsRules"]
+        self.assertEqual((bucket["If"][0], rule["AllowedMethods"]), ("Cors", ["GET", "PUT"]))
+        self.assertEqual((rule["AllowedOrigins"], rule["AllowedHeaders"]), ([{"Ref": "CorsOrigins"}], ["*"]))
+
+
+class Processors(unittest.TestCase):
+    def test_what_runs_an_image_runs_it_on_its_processor(self) -> None:
+        stack, ecs = template("stack.yaml"), template("ecs.yaml")
+        functions = [r for r in stack["Resources"].values() if r["Type"] == "AWS::Lambda::Function"]
+        self.assertEqual([f["Properties"]["Architectures"] for f in functions], [[{"Ref": "Architecture"}]] * 2)
+        self.assertEqual(sorted(stack["Parameters"]["Architecture"]["AllowedValues"]), ["arm64", "x86_64"])
+        task = ecs["Resources"]["Task"]["Properties"]["RuntimePlatform"]
+        self.assertEqual(task["CpuArchitecture"], {"Ref": "Architecture"})
+        self.assertEqual(sorted(ecs["Parameters"]["Architecture"]["AllowedValues"]), ["ARM64", "X86_64"])
+        for name, kind in [("kubernetes/deployment.yaml", "Deployment"), ("kubernetes-volume/fetch.yaml", "Job")]:
+            documents = yaml.safe_load_all((ROOT / "deploy" / name).read_text())
+            (pod,) = [d["spec"]["template"]["spec"] for d in documents if d["kind"] == kind]
+            self.assertEqual(pod["nodeSelector"]["kubernetes.io/arch"], "amd64", name)
+
+
 class Concurrency(unittest.TestCase):
     def test_a_new_account_can_serve_requests_beside_recordings(self) -> None:
         defaults = {name: given.get("Default") for name, given in template("stack.yaml")["Parameters"].items()}

@@ -147,4 +147,9 @@ fn certificates_of_one_s_own() {
     assert!(dir.is_none() && failed.contains("SSL_CERT_FILE") && failed.contains("certificate"), "{failed}");
     let (_, failed) = child(&hub.endpoint, &TempDir::new().unwrap(), &[("SSL_CERT_FILE", "/nowhere/ca.pem")]);
     assert!(failed.contains("SSL_CERT_FILE=/nowhere/ca.pem"), "{failed}");
+
+    // What begins encrypted is not redirected to what is not.
+    hub.state().redirect = Some("http://127.0.0.1:1/model");
+    let (dir, failed) = child(&hub.endpoint, &TempDir::new().unwrap(), &[("SSL_CERT_FILE", file)]);
+    assert!(dir.is_none() && failed.contains("127.0.0.1:1, which is not encrypted"), "{failed}");
 }

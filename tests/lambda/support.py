@@ -43,12 +43,12 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def form(audio: bytes, file_name: str = "speech.wav", **fields: str) -> bytes:
+def form(audio: bytes, file_name: str = "speech.wav", field: str = "audio", **fields: str) -> bytes:
     parts = [
         f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()
     ]
-    head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="audio"; filename="{file_name}"\r\n\r\n'
+    head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="{field}"; filename="{file_name}"\r\n\r\n'
     return b"".join([*parts, head.encode(), audio, f"\r\n--{BOUNDARY}--\r\n".encode()])
 
 

@@ -13,7 +13,11 @@ use indic_seamless::{
 };
 use serde_json::json;
 
-use crate::{CLIP, HINDI, SERVICE, ask, form, get, router, with};
+use crate::{
+    CLIP, HINDI, SERVICE, ask, form, get,
+    openai::{TRANSCRIPTIONS, recording},
+    router, with,
+};
 
 #[tokio::test]
 async fn cross_origin_requests() {
@@ -32,6 +36,37 @@ async fn cross_origin_requests() {
     assert_eq!(ask_from(one, "https://b.example").await.header(&allowed), "");
     for wrong in [vec!["*".to_owned(), "https://a.example".to_owned()], vec!["a\nb".to_owned()]] {
         assert!(Service::start(Settings { cors_origins: wrong, ..Settings::default() }, Transcriber::demo).is_err());
+    }
+}
+
+#[tokio::test]
+async fn openai_s_client_in_a_page_of_another_origin() {
+    let router = with(Settings { cors_origins: vec!["https://a.example".to_owned()], ..Settings::default() }).await;
+    // What a browser asks for the client of JavaScript.
+    let wanted = "authorization,content-type,openai-organization,openai-project,x-stainless-arch,x-stainless-lang,x-stainless-os,\
+                  x-stainless-package-version,x-stainless-retry-count,x-stainless-runtime,x-stainless-runtime-version,x-stainless-timeout";
+    let preflight = |origin: &'static str| {
+        let request = Request::options("/v1/audio/transcriptions").header(header::ORIGIN, origin);
+        let request = request.header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
+        request.header(header::ACCESS_CONTROL_REQUEST_HEADERS, wanted).body(Body::empty()).expect("a request")
+    };
+    let answer = ask(&router, preflight("https://a.example")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "https://a.example");
+    assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_HEADERS), wanted);
+    assert!(answer.header(header::ACCESS_CONTROL_ALLOW_METHODS).contains("POST"));
+    // A cache must not give it to who asks for other headers.
+    let vary = answer.headers.get_all(header::VARY).iter().map(|value| value.to_str().unwrap_or_default());
+    assert!(vary.collect::<Vec<_>>().join(",").contains("access-control-request-headers"));
+    assert_eq!(ask(&router, preflight("https://b.example")).await.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "");
+
+    let mut request = recording(TRANSCRIPTIONS, CLIP, &[("model", "whisper-1"), ("language", "hi")]);
+    request.headers_mut().insert(header::ORIGIN, "https://a.example".parse().expect("a value"));
+    let answer = ask(&router, request).await;
+    assert_eq!((answer.status, answer.json()["text"].as_str()), (StatusCode::OK, Some(HINDI)));
+    // What the client reads of an answer.
+    for name in ["x-request-id", "retry-after", "x-should-retry"] {
+        assert!(answer.header(header::ACCESS_CONTROL_EXPOSE_HEADERS).contains(name), "{name}");
     }
 }
 

@@ -52,6 +52,17 @@ async fn a_request_keeps_its_id() {
     let with_id =
         |id: &str| Request::get("/nothing").header("x-request-id", id).body(Body::empty()).expect("a request");
     assert_eq!(ask(&router, with_id("abc-1.2:3_4")).await.problem(404, "not_found")["request_id"], "abc-1.2:3_4");
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let of_trace = |mut request: Request<Body>, header: &str| {
+        request.headers_mut().insert("traceparent", header.parse().expect("a value"));
+        request
+    };
+    let valid = format!("00-{trace}-00f067aa0ba902b7-01");
+    assert_eq!(ask(&router, of_trace(with_id("abc"), &valid)).await.header("x-request-id"), "abc");
+    // The trace's, if there is none, or none that can be used.
+    assert_eq!(ask(&router, of_trace(with_id("a b"), &valid)).await.header("x-request-id"), trace);
+    let invalid = format!("00-{trace}-0000000000000000-01");
+    assert_eq!(ask(&router, of_trace(with_id("a b"), &invalid)).await.header("x-request-id").len(), 36);
     let long = "x".repeat(129);
     for harmful in ["a b", "{\"forged\":1}", &long] {
         let answer = ask(&router, with_id(harmful)).await;

@@ -17,6 +17,7 @@ mod openai;
 mod places;
 mod refusals;
 mod streaming;
+mod traces;
 
 use std::{
     convert::Infallible,
@@ -38,6 +39,7 @@ use indic_seamless::{
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower::ServiceExt;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 const CLIP: &[u8] = include_bytes!("../../examples/audio/hindi-1.wav");
 const HINDI: &str = "कृपया आज का मौसम";
@@ -47,7 +49,8 @@ const BOUNDARY: &str = "a-boundary";
 /// The log of all tests.
 static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(|| {
     let to_log = || Log;
-    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(to_log).init();
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+    log.with_span_events(FmtSpan::CLOSE).with_writer(to_log).init();
     Mutex::default()
 });
 

@@ -122,12 +122,24 @@ impl JobId {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JobRequest {
     target_lang: Option<String>,
-    /// The size of the recording.
-    bytes: Option<u64>,
+    /// The size of the recording. Required, since S3 would take an upload of any other size, up to its own limit of 5 GB.
+    bytes: u64,
+}
+
+impl JobRequest {
+    /// The size of the recording, if it may have that.
+    fn size(&self, max_bytes: u64) -> Result<u64, Problem> {
+        let detail = || format!("bytes: {} found, wanted 1 to {max_bytes}", self.bytes);
+        match self.bytes {
+            0 => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail())),
+            bytes if bytes > max_bytes => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail())),
+            bytes => Ok(bytes),
+        }
+    }
 }
 
 /// What is stored of a job when it is created.
@@ -143,13 +155,9 @@ async fn create(
     prefix: Option<Extension<Prefix>>,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let JobRequest { target_lang, bytes } = read(body).await?;
-    let language = target_lang.map_or(Ok(jobs.language), |language| language.parse())?;
-    let max_bytes = jobs.max_bytes;
-    if bytes.is_some_and(|bytes| bytes > max_bytes) {
-        let detail = format!("bytes: {} found, wanted at most {max_bytes}", bytes.unwrap_or_default());
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
-    }
+    let wanted = read(body).await?;
+    let bytes = wanted.size(jobs.max_bytes)?;
+    let language = wanted.target_lang.map_or(Ok(jobs.language), |language| language.parse())?;
     let id = JobId(language, Uuid::new_v4());
     let bucket = jobs.bucket()?;
     let created = Created { expires_s: (since_epoch() + EXPIRES).as_secs() };
@@ -166,7 +174,7 @@ async fn create(
         },
         "status_url": format!("{prefix}/v1/jobs/{id}"),
         "expires_in_s": EXPIRES.as_secs(),
-        "max_bytes": max_bytes,
+        "max_bytes": jobs.max_bytes,
     });
     Ok((StatusCode::CREATED, Json(answer)))
 }
@@ -180,8 +188,8 @@ async fn read(body: Body) -> Result<JobRequest, Problem> {
         let detail = format!("the body is incomplete, or longer than the limit of {MAX_BODY} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     })?;
-    let wanted = if body.is_empty() { Ok(JobRequest::default()) } else { serde_json::from_slice(&body) };
-    wanted.map_err(|error| match error.classify() {
+    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", error.to_string())
         }
@@ -190,11 +198,10 @@ async fn read(body: Body) -> Result<JobRequest, Problem> {
 }
 
 /// A URL for one upload: S3 refuses a second one, and any other size than the one that was stated.
-async fn upload_url(bucket: &Bucket, key: &Key, bytes: Option<u64>) -> Result<String, Problem> {
+async fn upload_url(bucket: &Bucket, key: &Key, bytes: u64) -> Result<String, Problem> {
     let options = SignedUrlOptions::new().with_signed_header(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
     let url = bucket.signer.signed_url_opts(Method::PUT, key, EXPIRES, &options).await;
     let url = url.map_err(|error| failed(&error))?;
-    let Some(bytes) = bytes else { return Ok(url.into()) };
     let credential = bucket.credentials.get_credential().await.map_err(|error| failed(&error))?;
     presign::sized(&url, &credential, bytes).map(Into::into).ok_or_else(Problem::internal)
 }

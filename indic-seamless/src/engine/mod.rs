@@ -26,6 +26,8 @@ use std::{
     thread,
 };
 
+use tracing::Span;
+
 use crate::{
     audio::AudioReader,
     cancel::CancelToken,
@@ -122,7 +124,7 @@ impl Engine {
     }
 
     /// Queues a recording, which `open` opens when it is its turn. Listeners in `options` are replaced: what they would hear
-    /// comes as [`Update`]s.
+    /// comes as [`Update`]s. The work is part of the caller's `tracing` span.
     ///
     /// # Errors
     ///
@@ -164,8 +166,11 @@ impl Engine {
     ) -> Result<CancelToken> {
         let (priority, cancel) = (options.priority, options.cancel_token());
         let stop = cancel.clone();
+        let span = Span::current();
         let run = move |transcriber: &Transcriber| {
-            let done = transcribe(transcriber, open, options, &stop, &mut update);
+            let done = span.in_scope(|| transcribe(transcriber, open, options, &stop, &mut update));
+            // Whoever hears of the end may end the trace.
+            drop(span);
             update(Update::Done(done));
         };
         self.put(Task { priority, cancel: cancel.clone(), run: Box::new(run) })?;

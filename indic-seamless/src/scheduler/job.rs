@@ -14,6 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::trace::Trace;
 use crate::{
     cancel::CancelToken,
     error::{Error, Result, StopReason, by_name},
@@ -110,6 +111,7 @@ pub(crate) struct Job {
     pub(crate) tells_tokens: bool,
     pub(crate) cancel: CancelToken,
     pub(crate) events: Sender<Event>,
+    pub(crate) trace: Trace,
 }
 
 impl fmt::Debug for Job {
@@ -134,7 +136,11 @@ impl Job {
     }
 
     /// Tells the caller, who may have gone.
-    pub(super) fn tell(&self, news: News) {
+    pub(super) fn tell(&mut self, news: News) {
+        if !matches!(news, News::Token(_)) {
+            // Whoever hears of the end may end the trace.
+            self.trace.end();
+        }
         let _ = self.events.send(Event { number: self.number, news });
     }
 }

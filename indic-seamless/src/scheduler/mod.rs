@@ -13,6 +13,7 @@ mod inbox;
 mod job;
 mod policy;
 mod search;
+mod trace;
 mod worker;
 
 use std::{
@@ -23,7 +24,6 @@ use std::{
 
 use rayon::ThreadPool;
 
-pub(crate) use self::job::{Account, Event, Found, Job, News, Source, Spec, receive};
 use self::{
     activity::Told,
     inbox::{Inbox, Task},
@@ -34,6 +34,10 @@ pub use self::{
     activity::{Activity, ByPriority},
     decoder::ModelDecoder,
     job::Priority,
+};
+pub(crate) use self::{
+    job::{Account, Event, Found, Job, News, Source, Spec, receive},
+    trace::Trace,
 };
 use crate::{
     cancel::CancelToken,

@@ -122,16 +122,16 @@ impl<'a> Worker<'a> {
 
     /// Drops what nobody wants any more.
     fn drop_stopped(&mut self) {
-        let keep = |job: &Job| match job.stopped() {
+        let keep = |job: &mut Job| match job.stopped() {
             None => true,
             Some(reason) => {
                 job.tell(News::Failed(Error::Stopped { reason, partial: None }));
                 false
             }
         };
-        self.waiting.retain(|waiting| keep(&waiting.job));
-        self.encoding.retain(|underway| keep(&underway.job));
-        self.searches.retain(|search| keep(&search.job));
+        self.waiting.retain_mut(|waiting| keep(&mut waiting.job));
+        self.encoding.retain_mut(|underway| keep(&mut underway.job));
+        self.searches.retain_mut(|search| keep(&mut search.job));
     }
 
     /// Ends everything after a panic.
@@ -139,7 +139,7 @@ impl<'a> Worker<'a> {
         let waiting = mem::take(&mut self.waiting).into_iter().map(|waiting| waiting.job);
         let encoding = mem::take(&mut self.encoding).into_iter().map(|underway| underway.job);
         let searching = mem::take(&mut self.searches).into_iter().map(|search| search.job);
-        waiting.chain(encoding).chain(searching).for_each(|job| job.tell(News::Panicked(said.to_owned())));
+        waiting.chain(encoding).chain(searching).for_each(|mut job| job.tell(News::Panicked(said.to_owned())));
         if let Some((events, number)) = self.at_work.take() {
             let _ = events.send(Event { number, news: News::Panicked(said.to_owned()) });
         }
@@ -179,13 +179,15 @@ impl<'a> Worker<'a> {
     fn begin(&mut self, place: usize) {
         let waiting = self.waiting.remove(place);
         let asks = self.asks(&waiting, Instant::now());
-        let Waiting { job, .. } = waiting;
+        let Waiting { mut job, .. } = waiting;
         self.at_work = Some((job.events.clone(), job.number));
         job.account.serve(job.seconds());
         if let Source::Encoded(encoded) = &job.source {
             let encoded = Encoded::clone(encoded);
             return self.search(job, encoded, Times::default(), asks);
         }
+        let seconds = job.seconds();
+        job.trace.enter(|recording| tracing::debug_span!(parent: recording, "encoder", clip.seconds = seconds));
         let mut times = Times::default();
         match timed(&mut times.features, || self.features(&job)) {
             Err(error) => job.tell(News::Failed(error)),
@@ -194,7 +196,7 @@ impl<'a> Worker<'a> {
                 let model = &self.loaded.model;
                 match timed(&mut times.encoder, || model.start_encoding(&features, &mut inspect)) {
                     ControlFlow::Continue(encoding) => self.encoding.push(Underway { job, encoding, times, asks }),
-                    ControlFlow::Break(()) => stop(&job),
+                    ControlFlow::Break(()) => stop(&mut job),
                 }
             }
         }
@@ -209,7 +211,7 @@ impl<'a> Worker<'a> {
 
     /// Passes a layer of the encoder.
     fn encode(&mut self, place: usize) {
-        let Underway { job, encoding, mut times, asks } = self.encoding.remove(place);
+        let Underway { mut job, encoding, mut times, asks } = self.encoding.remove(place);
         self.at_work = Some((job.events.clone(), job.number));
         if let Err(error) = self.loaded.checkpoint.check_unchanged() {
             return job.tell(News::Failed(error));
@@ -220,17 +222,18 @@ impl<'a> Worker<'a> {
                 self.encoding.push(Underway { job, encoding, times, asks });
             }
             ControlFlow::Continue(Advanced::Done(encoded)) => self.search(job, encoded, times, asks),
-            ControlFlow::Break(()) => stop(&job),
+            ControlFlow::Break(()) => stop(&mut job),
         }
     }
 
     /// Lets a search join the others.
-    fn search(&mut self, job: Job, encoded: Encoded, times: Times, asks: Asks) {
+    fn search(&mut self, mut job: Job, encoded: Encoded, times: Times, asks: Asks) {
+        job.trace.enter(|recording| tracing::debug_span!(parent: recording, "decoder"));
         match Search::begin(&self.loaded.model, job, encoded, times, asks) {
             Ok(search) if search.steps.ended() => self.finish(search),
             Ok(search) => self.searches.push(search),
             Err(failed) => {
-                let (job, error) = *failed;
+                let (mut job, error) = *failed;
                 job.tell(News::Failed(error));
             }
         }
@@ -242,7 +245,7 @@ impl<'a> Worker<'a> {
         if let Err(error) = check() {
             // Each gets an error of its own.
             let mut first = Some(error);
-            for Search { job, .. } in mem::take(&mut self.searches) {
+            for Search { mut job, .. } in mem::take(&mut self.searches) {
                 let error = first.take().or_else(|| check().err());
                 job.tell(News::Failed(
                     error.unwrap_or(Error::Stopped { reason: StopReason::Cancelled, partial: None }),
@@ -268,7 +271,7 @@ impl<'a> Worker<'a> {
 
     /// Hands the result of a search out.
     fn finish(&self, search: Search) {
-        let Search { job, steps, encoded, times, .. } = search;
+        let Search { mut job, steps, encoded, times, .. } = search;
         // The last step may have read weights after its check.
         job.tell(match self.loaded.checkpoint.check_unchanged() {
             Err(error) => News::Failed(error),
@@ -291,7 +294,7 @@ fn stops<S, T>(cancel: CancelToken) -> impl FnMut(S, &T) -> ControlFlow<()> {
 }
 
 /// Tells the caller of a clip whose encoding was broken off.
-fn stop(job: &Job) {
+fn stop(job: &mut Job) {
     let reason = job.stopped().unwrap_or(StopReason::Cancelled);
     job.tell(News::Failed(Error::Stopped { reason, partial: None }));
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tracing::{Span, debug_span};
 
 use super::{measurements::Observer, metrics::Metrics, problem::Problem, settings::Settings};
 use crate::{
@@ -248,15 +249,17 @@ impl Engine {
         let (sender, updates) = mpsc::unbounded_channel();
         let place = Arc::new(Mutex::new(Some(slot)));
         let waited = Arc::new(OnceLock::new());
-        let (since, turn) = (Instant::now(), waited.clone());
+        let (since, turn, waiting) = (Instant::now(), waited.clone(), debug_span!("waiting"));
         let open = move |transcriber: &Transcriber, cancel: &CancelToken| {
+            drop(waiting);
             // Set once, here.
             let _ = turn.set(since.elapsed());
             let language = language.find(transcriber, &mut open, cancel)?;
             Ok((open()?, language))
         };
-        let told = Told {
+        let mut told = Told {
             request_id: request_id.clone(),
+            span: Span::current(),
             waited,
             metrics: self.metrics.clone(),
             observer: self.observer.clone(),
@@ -278,6 +281,8 @@ impl Engine {
 /// What is to be told about a recording when it is done.
 struct Told {
     request_id: Arc<str>,
+    /// What the recording is part of in a trace, until it is done.
+    span: Span,
     /// How long it waited for its turn.
     waited: Arc<OnceLock<Duration>>,
     metrics: Arc<Metrics>,
@@ -286,14 +291,16 @@ struct Told {
 }
 
 impl Told {
-    fn done(&self, transcript: Option<&crate::transcript::Transcript>) {
+    fn done(&mut self, transcript: Option<&crate::transcript::Transcript>) {
         if let Some(transcript) = transcript {
             let waited = self.waited.get().copied().unwrap_or_default();
             let measurements = self.metrics.transcribed(&self.request_id, waited, transcript);
+            self.span.record("audio.seconds", measurements.audio_s);
             if catch_unwind(AssertUnwindSafe(|| (self.observer.0)(&measurements))).is_err() {
                 tracing::error!(request_id = &*self.request_id, "the host's observer panicked");
             }
         }
+        self.span = Span::none();
         // The place is free before the client hears of it, however slowly the client reads.
         give_back(&self.place);
     }

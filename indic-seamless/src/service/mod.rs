@@ -36,6 +36,7 @@ mod body;
 mod budget;
 mod clients;
 mod connections;
+mod cors;
 mod encoded;
 mod engine;
 mod fields;
@@ -54,6 +55,7 @@ mod quote;
 mod request;
 mod server;
 mod settings;
+mod traceparent;
 mod transcription;
 
 use std::{
@@ -65,16 +67,14 @@ use axum::{
     Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderName, HeaderValue, Method, Uri, header},
+    http::Uri,
     middleware::from_fn_with_state,
     routing::{get, post},
 };
 use tokio::sync::{Semaphore, watch};
 use tower::util::MapRequest;
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    cors::{AllowOrigin, CorsLayer},
-};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub use self::{
@@ -89,6 +89,7 @@ pub use self::{
 use self::{
     budget::Budget,
     clients::{Client, ClientGuard, Clients},
+    cors::cors,
     engine::{Engine, TextLanguage, Wanted, ended},
     keys::with_key,
     measurements::Observer,
@@ -320,7 +321,8 @@ impl Service {
             }
             Err(ended())
         };
-        tokio::time::timeout_at(deadline.into(), work)
+        let span = tracing::debug_span!("recording", audio.seconds = tracing::field::Empty);
+        tokio::time::timeout_at(deadline.into(), work.instrument(span))
             .await
             .unwrap_or(Err(Error::Stopped { reason: StopReason::Deadline, partial: None }))
     }
@@ -351,29 +353,4 @@ fn without_prefix(mut request: Request, prefix: &str) -> Request {
         *request.uri_mut() = uri;
     }
     request
-}
-
-/// Which other origins may ask; `None` for none.
-fn cors(settings: &Settings) -> Result<Option<CorsLayer>> {
-    let origins = &settings.cors_origins;
-    let allowed = match origins.as_slice() {
-        [] => return Ok(None),
-        [any] if any == "*" => AllowOrigin::any(),
-        _ => {
-            let values = origins.iter().map(|origin| match HeaderValue::from_str(origin) {
-                Ok(value) if origin != "*" => Ok(value),
-                _ => Err(Error::InvalidOption {
-                    option: "cors_origins",
-                    found: origin.clone(),
-                    wanted: "an origin such as https://example.com, or * alone".to_owned(),
-                }),
-            });
-            AllowOrigin::list(values.collect::<Result<Vec<_>>>()?)
-        }
-    };
-    let named = [header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, HeaderName::from_static("x-api-key")];
-    let told = [header::RETRY_AFTER, HeaderName::from_static("x-request-id")];
-    let methods = [Method::GET, Method::POST, Method::OPTIONS];
-    let layer = CorsLayer::new().allow_origin(allowed).allow_methods(methods);
-    Ok(Some(layer.allow_headers(named).expose_headers(told)))
 }

@@ -10,24 +10,28 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use tracing::{Instrument, Span, debug_span, field::Empty};
 use uuid::Uuid;
 
-use super::{Shared, openai, problem::Problem};
+use super::{Shared, openai, problem::Problem, traceparent::trace_id};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The id of a request, in the answer's header, in problems and in the log.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
 impl RequestId {
-    /// The id that the client or a proxy gave, if it is harmless in a log; otherwise a new one.
+    /// The id that the client or a proxy gave, if it is harmless in a log; else that of its trace; else a new one.
     fn of(request: &Request) -> Self {
-        let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         let harmless = |id: &&str| {
             (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
         };
-        Self(given.filter(harmless).map_or_else(|| Uuid::new_v4().to_string().into(), Into::into))
+        let given = header(REQUEST_ID).filter(harmless).or_else(|| header(TRACEPARENT).and_then(trace_id));
+        Self(given.map_or_else(|| Uuid::new_v4().to_string().into(), Into::into))
     }
 }
 
@@ -49,7 +53,8 @@ pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Requ
     let _in_flight = Defer(|| {
         shared.metrics.in_flight.dec();
     });
-    let mut response = next.run(request).await;
+    let span = span(method, &path, &id);
+    let mut response = next.run(request).instrument(span.clone()).await;
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = &problem {
         let (mut parts, _) = response.into_parts();
@@ -70,12 +75,36 @@ pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Requ
         Some(_) if status >= 500 => tracing::warn!(request_id = &*id.0, method, path, status, code, ms, "answered"),
         _ => tracing::info!(request_id = &*id.0, method, path, status, code, ms, "answered"),
     }
+    span.record("http.response.status_code", i64::from(status));
+    if let Some(code) = code {
+        span.record("error.type", code);
+    }
+    if status >= 500 {
+        span.record("otel.status_code", "ERROR");
+    }
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, value);
     }
     response
+}
+
+/// The request in a trace, by the [names of OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/http/http-spans/). Nothing
+/// that a client wrote is in it but the id of the request.
+fn span(method: &'static str, path: &str, id: &RequestId) -> Span {
+    debug_span!(
+        "request",
+        otel.name = format_args!("{method} {path}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = path,
+        http.response.status_code = Empty,
+        "error.type" = Empty,
+        request.id = &*id.0,
+        audio.seconds = Empty,
+    )
 }
 
 /// A method as a label. Clients can invent methods, which must not each make a series.

@@ -8,6 +8,7 @@ use std::{
 
 use axum::{extract::Request, http::StatusCode};
 use bytes::Bytes;
+use tracing::{Instrument, Span, debug_span};
 
 use super::{
     Shared,
@@ -69,12 +70,14 @@ impl Admitted {
         let read = bytes.clone();
         let reader = move || decoding.reader_from_shared(read.clone(), hint.as_deref());
         let first = reader.clone();
-        let (mangled, opened) = shared.open(move || (is_mangled(&bytes), first())).await?;
+        let (mangled, opened) =
+            shared.open(move || (is_mangled(&bytes), first())).instrument(debug_span!("opening")).await?;
         let mut opened = Some(opened.map_err(|error| if mangled { mangled_body() } else { error.into() })?);
         let open = move || opened.take().map_or_else(&reader, Ok);
         let words = wanted.words;
         let running = shared.engine.submit(&id, open, held, wanted, slot)?;
-        Ok(Transcription { running, id, deadline, words, mangled, partial: Partial::default(), _client: client })
+        let (partial, span) = (Partial::default(), Span::current());
+        Ok(Transcription { running, id, deadline, words, mangled, partial, _client: client, _span: span })
     }
 }
 
@@ -98,6 +101,8 @@ pub(super) struct Transcription {
     mangled: bool,
     partial: Partial,
     _client: Option<ClientGuard>,
+    /// Its request is under way in a trace until the end of a streamed answer.
+    _span: Span,
 }
 
 /// The next news of it.

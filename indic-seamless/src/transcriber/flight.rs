@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     generation::{GenerationConfig, Hypothesis},
     model::Encoded,
-    scheduler::{Account, Event, Found, Job, News, Priority, Source, Spec, receive},
+    scheduler::{Account, Event, Found, Job, News, Priority, Source, Spec, Trace, receive},
     segmentation::Clip,
     transcript::Segment,
 };
@@ -100,6 +100,7 @@ impl Session<'_, '_> {
             tells_tokens: listeners.on_token.is_some(),
             cancel: task.cancel.clone(),
             events: flight.sender.clone(),
+            trace: Trace::of_current(),
         });
         flight.clips.push_back(Flying { clip, segment: None });
     }
@@ -158,6 +159,7 @@ impl Session<'_, '_> {
             tells_tokens: self.listeners.on_token.is_some(),
             cancel: self.task.cancel.clone(),
             events: sender,
+            trace: Trace::of_current(),
         });
         loop {
             let event = receive(&events, &self.task.cancel)?;

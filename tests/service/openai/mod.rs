@@ -15,11 +15,11 @@ use serde_json::Value;
 
 use crate::{Answer, BOUNDARY, CLIP, ask, form_with, post};
 
-const TRANSCRIPTIONS: &str = "/v1/audio/transcriptions";
+pub(crate) const TRANSCRIPTIONS: &str = "/v1/audio/transcriptions";
 const TRANSLATIONS: &str = "/v1/audio/translations";
 
 /// A form with a recording and fields, as OpenAI's clients send it.
-fn recording(path: &str, audio: &[u8], fields: &[(&str, &str)]) -> Request<Body> {
+pub(crate) fn recording(path: &str, audio: &[u8], fields: &[(&str, &str)]) -> Request<Body> {
     post(path, &format!("multipart/form-data; boundary={BOUNDARY}"), form_with("file", audio, fields))
 }
 

@@ -3,6 +3,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Method, Request},
 };
+use futures_util::TryStreamExt as _;
 use indic_seamless::{EndReason, Flag, Segment, Timings, Transcript, Word};
 use object_store::aws::AmazonS3Builder;
 use tower::ServiceExt as _;
@@ -15,6 +16,9 @@ use super::{
     *,
 };
 use crate::gateway::Prefix;
+
+/// What any job may ask for.
+const ANY: &str = r#"{"bytes":57644}"#;
 
 async fn ask(router: &Router, method: Method, path: &str, body: &str) -> (u16, Value) {
     ask_at(router, None, method, path, body).await
@@ -57,15 +61,15 @@ async fn a_job_from_upload_to_result() {
     let store = filled(&[]).await;
     let router = with_jobs(&store);
 
-    let (status, job) = ask(&router, Method::POST, "/v1/jobs", r#"{"target_lang":"Hindi"}"#).await;
+    let (status, job) = ask(&router, Method::POST, "/v1/jobs", r#"{"target_lang":"Hindi","bytes":57644}"#).await;
     assert_eq!((status, &job["upload"]["method"], &job["expires_in_s"]), (201, &json!("PUT"), &json!(900)));
     let (id, poll) = (job["id"].as_str().unwrap(), job["status_url"].as_str().unwrap());
     let key = format!("recordings/hin/jobs/{}", id.strip_prefix("hin-").unwrap());
     let url = job["upload"]["url"].as_str().unwrap();
     assert!(url.starts_with(&format!("https://s3.ap-south-1.amazonaws.com/speech/{key}?X-Amz-Algorithm=")), "{url}");
     assert!(url.contains("X-Amz-Expires=900"), "{url}");
-    // S3 refuses a second upload.
-    assert!(url.contains("X-Amz-SignedHeaders=host%3Bif-none-match&"), "{url}");
+    // S3 refuses a second upload, and one of another size.
+    assert!(url.contains("X-Amz-SignedHeaders=content-length%3Bhost%3Bif-none-match&"), "{url}");
     assert_eq!(job["upload"]["headers"], json!({ "if-none-match": "*" }));
     assert_eq!(ask(&router, Method::GET, poll, "").await, (200, json!({ "id": id, "status": "waiting_for_upload" })));
 
@@ -85,13 +89,12 @@ async fn a_job_from_upload_to_result() {
     let srt = done["urls"]["srt"].as_str().unwrap();
     assert!(srt.contains(&format!("/speech/transcripts/hin/jobs/{}.srt?", &id[4..])), "{srt}");
 
-    assert!(ask(&router, Method::POST, "/v1/jobs", "").await.1["id"].as_str().unwrap().starts_with("eng-"));
+    assert!(ask(&router, Method::POST, "/v1/jobs", ANY).await.1["id"].as_str().unwrap().starts_with("eng-"));
     for (body, status, code) in [
         ("{", 400, "bad_request"),
         (r#"{"language":"hin"}"#, 422, "invalid_field"),
-        (r#"{"target_lang":"klingon"}"#, 422, "unknown_language"),
+        (r#"{"target_lang":"klingon","bytes":1}"#, 422, "unknown_language"),
         (r#"{"bytes":-1}"#, 422, "invalid_field"),
-        (r#"{"bytes":1000001}"#, 413, "body_too_large"),
         (&" ".repeat(20_000), 413, "body_too_large"),
     ] {
         let (found, problem) = ask(&router, Method::POST, "/v1/jobs", body).await;
@@ -118,19 +121,34 @@ async fn a_job_from_upload_to_result() {
 }
 
 #[tokio::test]
-async fn an_upload_has_the_size_that_was_stated() {
-    let router = with_jobs(&filled(&[]).await);
-    let (status, job) = ask(&router, Method::POST, "/v1/jobs", r#"{"bytes":57644}"#).await;
+async fn an_upload_must_state_its_size() {
+    let store = filled(&[]).await;
+    let router = with_jobs(&store);
+    for (body, status, code) in [
+        ("", 422, "invalid_field"),
+        (r#"{"target_lang":"hin"}"#, 422, "invalid_field"),
+        (r#"{"bytes":0}"#, 422, "invalid_field"),
+        (r#"{"bytes":1000001}"#, 413, "body_too_large"),
+    ] {
+        let (found, problem) = ask(&router, Method::POST, "/v1/jobs", body).await;
+        assert_eq!((found, &problem["code"]), (status, &json!(code)), "{body}");
+        assert!(problem["detail"].as_str().unwrap().contains("bytes"), "{problem}");
+        assert_eq!(problem.get("upload"), None);
+    }
+    // No job was made.
+    assert!(store.list(None).try_collect::<Vec<_>>().await.unwrap().is_empty());
+    let (status, job) = ask(&router, Method::POST, "/v1/jobs", r#"{"bytes":1000000}"#).await;
     assert_eq!((status, &job["max_bytes"]), (201, &json!(1_000_000)));
-    let url = job["upload"]["url"].as_str().unwrap();
-    assert!(url.contains("X-Amz-SignedHeaders=content-length%3Bhost%3Bif-none-match&"), "{url}");
+    let (_, description) = ask(&router, Method::GET, "/openapi.json", "").await;
+    assert_eq!(description["paths"]["/v1/jobs"]["post"]["requestBody"]["required"], true);
+    assert_eq!(description["components"]["schemas"]["JobRequest"]["required"], json!(["bytes"]));
 }
 
 #[tokio::test]
 async fn a_job_knows_its_id_until_it_expires() {
     let store = filled(&[]).await;
     let router = with_jobs(&store);
-    let id = ask(&router, Method::POST, "/v1/jobs", "").await.1["id"].as_str().unwrap().to_owned();
+    let id = ask(&router, Method::POST, "/v1/jobs", ANY).await.1["id"].as_str().unwrap().to_owned();
     let poll = format!("/v1/jobs/{id}");
     assert_eq!(ask(&router, Method::GET, &poll, "").await.1["status"], "waiting_for_upload");
     let created = Path::from(format!("transcripts/eng/jobs/{}.job.json", &id[4..]));
@@ -151,7 +169,7 @@ async fn a_job_knows_its_id_until_it_expires() {
 async fn the_status_is_where_the_client_asked() {
     let router = with_jobs(&filled(&[]).await);
     for prefix in ["/prod", "/speech/v2"] {
-        let (_, job) = ask_at(&router, Some(prefix), Method::POST, "/v1/jobs", "").await;
+        let (_, job) = ask_at(&router, Some(prefix), Method::POST, "/v1/jobs", ANY).await;
         assert_eq!(job["status_url"], format!("{prefix}/v1/jobs/{}", job["id"].as_str().unwrap()));
     }
 }

@@ -13,8 +13,10 @@ mod information;
 mod keys;
 mod lifecycle;
 mod limits;
+mod listening;
 mod openai;
 mod places;
+mod realtime;
 mod refusals;
 mod streaming;
 

@@ -52,7 +52,8 @@ pub(crate) async fn run(
     load: impl FnOnce() -> indic_seamless::Result<Transcriber> + Send + 'static,
     traces: Traces,
 ) -> crate::Result<()> {
-    let defaults = Settings { max_body_bytes: MAX_BODY_BYTES, deadline: LONGEST, ..Settings::default() };
+    // Gateways hand out requests, not connections.
+    let defaults = Settings { max_body_bytes: MAX_BODY_BYTES, deadline: LONGEST, sockets: 0, ..Settings::default() };
     let mut settings = defaults.with_env()?;
     // It is counted from the arrival at the gateway, so each request gets a deadline of its own.
     let patience = std::mem::replace(&mut settings.deadline, LONGEST);

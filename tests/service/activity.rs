@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use crate::{CLIP, ask, busy, form, get, with};
 
 /// The value of a metric.
-async fn metric(router: &Router, name: &str) -> f64 {
+pub(crate) async fn metric(router: &Router, name: &str) -> f64 {
     let text = get(router, "/metrics").await.body;
     let text = String::from_utf8_lossy(&text).into_owned();
     let line =

@@ -2,55 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use indic_seamless::service::{Service, Settings};
+use indic_seamless::service::Settings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::JoinHandle,
+    net::TcpStream,
     time::{sleep, timeout},
 };
 
-use crate::{CLIP, HINDI, start};
-
-/// A service that listens.
-struct Listening {
-    address: std::net::SocketAddr,
-    end: Option<oneshot::Sender<()>>,
-    server: JoinHandle<std::io::Result<()>>,
-}
-
-impl Listening {
-    async fn start(settings: Settings) -> Self {
-        let service: Service = start(settings);
-        service.ready().await.expect("loaded");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (end, ended) = oneshot::channel::<()>();
-        let router: Router = service.router();
-        let server = tokio::spawn(async move { service.serve(listener, router, async { drop(ended.await) }).await });
-        Self { address, end: Some(end), server }
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.expect("connected")
-    }
-
-    /// Asks on a connection of its own.
-    async fn get(&self, path: &str) -> String {
-        let mut stream = self.connect().await;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("an answer");
-        answer
-    }
-
-    fn end(&mut self) {
-        drop(self.end.take());
-    }
-}
+use crate::{CLIP, HINDI, listening::Listening};
 
 /// The head of a request with a body.
 fn head(length: usize, more: &str) -> Vec<u8> {

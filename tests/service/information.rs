@@ -111,7 +111,8 @@ async fn every_endpoint_is_described() {
         }
     }
     let ours = ["/", "/health", "/ready", "/limits", "/supported-languages", "/speech-to-text", "/metrics"];
-    let theirs = ["/v1/audio/transcriptions", "/v1/audio/translations", "/v1/models", "/v1/models/{model}"];
+    let theirs =
+        ["/v1/audio/transcriptions", "/v1/audio/translations", "/v1/realtime", "/v1/models", "/v1/models/{model}"];
     for path in ours.into_iter().chain(theirs) {
         assert!(paths.contains_key(path), "{path}");
     }

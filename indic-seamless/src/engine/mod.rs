@@ -177,6 +177,11 @@ impl Engine {
         Ok(cancel)
     }
 
+    /// Whether a recording that is submitted now is begun at once.
+    pub fn has_room(&self) -> bool {
+        self.0.state().running < self.0.options.recordings.max(1)
+    }
+
     /// How many recordings wait.
     pub fn waiting(&self) -> ByPriority {
         self.0.state().waiting.iter().map(|task| task.priority).collect()

@@ -31,7 +31,9 @@ fn block(engine: &Engine) -> (mpsc::Sender<()>, Transcription) {
 #[test]
 fn a_full_queue_refuses_and_who_has_gone_does_not_count() {
     let engine = engine(1, 2);
+    assert!(engine.has_room());
     let (go, first) = block(&engine);
+    assert!(!engine.has_room());
     let submit = || engine.submit(reader, Language::HINDI, options(Priority::Interactive));
     let (second, third) = (submit().expect("room"), submit().expect("room"));
     assert!(matches!(submit(), Err(Error::Busy { running: 1, waiting: 2 })));

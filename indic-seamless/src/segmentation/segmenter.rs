@@ -1,6 +1,6 @@
 //! Clips of speech from a stream of samples.
 
-use std::{fmt, mem};
+use std::{fmt, mem, ops::Range};
 
 use super::{
     Clip, SAMPLE_RATE, SegmentationOptions, SpeechDetector,
@@ -165,6 +165,31 @@ impl Segmenter {
         self.origin + seconds(self.taken)
     }
 
+    /// Where the audio of the clip that is still open begins, in seconds on the recording's clock: what will be its
+    /// [`audio_start`](Clip::audio_start). `None` while nobody speaks.
+    ///
+    /// ```
+    /// use indic_seamless::{
+    ///     Waveform,
+    ///     segmentation::{SegmentationOptions, Segmenter},
+    /// };
+    ///
+    /// let speech = Waveform::open("examples/audio/hindi-1.wav")?;
+    /// let (mut segmenter, mut clips) = (Segmenter::new(SegmentationOptions::default())?, Vec::new());
+    /// segmenter.push(&[0.0; 16_000], &mut clips);
+    /// assert_eq!(segmenter.open_since(), None);
+    /// segmenter.push(speech.samples(), &mut clips);
+    /// let since = segmenter.open_since().expect("somebody speaks");
+    /// segmenter.finish(&mut clips);
+    /// assert_eq!(clips[0].audio_start, since);
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    #[must_use]
+    pub fn open_since(&self) -> Option<f64> {
+        let (_, audio) = self.samples_of(&self.cutter.open()?);
+        Some(self.origin + seconds(audio.start))
+    }
+
     /// Passes the probabilities to the cutter.
     fn cut(&mut self) {
         for probability in self.probabilities.drain(..) {
@@ -173,23 +198,29 @@ impl Segmenter {
         }
     }
 
+    /// The samples of a span: those of its speech, and those of its clip.
+    fn samples_of(&self, span: &SpeechSpan) -> (Range<usize>, Range<usize>) {
+        let SpeechSpan { speech, free, .. } = span;
+        let longest = (self.options.max_s * f64::from(SAMPLE_RATE)) as usize;
+        let (start, end) = (sample(speech.start).min(self.taken), sample(speech.end).min(self.taken));
+        let context = CONTEXT.min(longest.saturating_sub(end - start) / 2);
+        let audio_start = start.saturating_sub(context).max(sample(free.start).min(start));
+        let audio_end = (end + context).min(sample(free.end)).min(self.taken);
+        (start..end, audio_start..audio_end)
+    }
+
     /// Appends a clip for each span that has ended.
     fn emit(&mut self, clips: &mut Vec<Clip>) {
-        let taken = self.taken;
-        let longest = (self.options.max_s * f64::from(SAMPLE_RATE)) as usize;
-        for SpeechSpan { speech, free, end_reason } in self.ended.drain(..) {
-            let (start, end) = (sample(speech.start).min(taken), sample(speech.end).min(taken));
-            let context = CONTEXT.min(longest.saturating_sub(end - start) / 2);
-            let audio_start = start.saturating_sub(context).max(sample(free.start).min(start));
-            let audio_end = (end + context).min(sample(free.end)).min(taken);
+        for span in mem::take(&mut self.ended) {
+            let (speech, audio) = self.samples_of(&span);
             let clip = Clip {
-                start: self.origin + seconds(start),
-                end: self.origin + seconds(end),
-                audio_start: self.origin + seconds(audio_start),
-                samples: self.samples[audio_start - self.first..audio_end - self.first].to_vec(),
-                end_reason,
+                start: self.origin + seconds(speech.start),
+                end: self.origin + seconds(speech.end),
+                audio_start: self.origin + seconds(audio.start),
+                samples: self.samples[audio.start - self.first..audio.end - self.first].to_vec(),
+                end_reason: span.end_reason,
             };
-            tracing::debug!(start = clip.start, end = clip.end, ?end_reason, "cut a segment");
+            tracing::debug!(start = clip.start, end = clip.end, end_reason = ?clip.end_reason, "cut a segment");
             clips.push(clip);
         }
     }

@@ -86,6 +86,23 @@ fn pieces_of_any_size_give_the_same() {
 }
 
 #[test]
+fn a_clip_begins_where_it_was_said_to_while_it_was_open() {
+    let samples = [spoken(), vec![0.0; 16_000]].concat().repeat(2);
+    let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
+    let (mut clips, mut before) = (Vec::new(), 0);
+    // No piece holds the end of one clip and the start of another.
+    for piece in samples.chunks(160) {
+        let since = segmenter.open_since();
+        segmenter.push(piece, &mut clips);
+        for clip in &clips[before..] {
+            assert_eq!((Some(clip.audio_start), segmenter.open_since()), (since, None));
+        }
+        before = clips.len();
+    }
+    assert!(clips.len() >= 2, "{clips:?}");
+}
+
+#[test]
 fn after_the_end_nothing_is_remembered() {
     let samples = spoken();
     let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");

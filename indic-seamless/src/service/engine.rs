@@ -1,5 +1,7 @@
 //! The model, once it is loaded, and the requests that it works on or that wait for it.
 
+mod clip;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -10,6 +12,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tracing::{Span, debug_span};
 
+pub(crate) use self::clip::{LiveClip, RunningClip};
 use super::{measurements::Observer, metrics::Metrics, problem::Problem, settings::Settings};
 use crate::{
     audio::{AudioReader, Waveform},
@@ -21,7 +24,7 @@ use crate::{
     language::Language,
     scheduler::{Activity, ByPriority, Priority},
     text::Tokenizer,
-    transcriber::{Retry, Segmentation, TranscribeOptions, Transcriber},
+    transcriber::{LanguageScore, Retry, Segmentation, TranscribeOptions, Transcriber},
 };
 
 /// How to transcribe a recording.
@@ -45,18 +48,13 @@ pub(crate) enum TextLanguage {
 }
 
 impl TextLanguage {
-    /// Guesses it if need be, from a recording that `open` opens.
-    fn find(
-        self,
-        transcriber: &Transcriber,
-        open: impl FnOnce() -> Result<AudioReader>,
-        cancel: &CancelToken,
-    ) -> Result<Language> {
+    /// Guesses it if need be.
+    fn find(self, guess: impl FnOnce() -> Result<Vec<LanguageScore>>) -> Result<Language> {
         let among = match self {
             Self::Known(language) => return Ok(language),
             Self::Spoken(among) => among,
         };
-        let guess = transcriber.detect_language_reader(open()?, cancel)?;
+        let guess = guess()?;
         let mut likely = guess.iter().map(|score| score.language);
         let best = likely.find(|language| among.is_empty() || among.contains(language));
         Ok(best.unwrap_or(Language::ENGLISH))
@@ -254,7 +252,7 @@ impl Engine {
             drop(waiting);
             // Set once, here.
             let _ = turn.set(since.elapsed());
-            let language = language.find(transcriber, &mut open, cancel)?;
+            let language = language.find(|| transcriber.detect_language_reader(open()?, cancel))?;
             Ok((open()?, language))
         };
         let mut told = Told {

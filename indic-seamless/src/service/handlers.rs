@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Json,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{StatusCode, Uri, header},
     response::{
-        Html, IntoResponse, Redirect, Response,
+        IntoResponse, Response,
         sse::{Event as ServerEvent, KeepAlive, Sse},
     },
 };
@@ -29,23 +29,6 @@ use super::{
     transcription::{Admitted, Next, Transcription, in_time},
 };
 use crate::{audio, backend::Backend, format::OutputFormat, language::Language, transcriber::Segmentation};
-
-/// The pages may run their own scripts and ask this service, nothing else.
-const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
-                           script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
-                           frame-ancestors 'none'";
-
-/// The service and its endpoints.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ServiceInfo {
-    service: &'static str,
-    version: &'static str,
-    description: &'static str,
-    documentation: &'static str,
-    health: &'static str,
-    supported_languages: &'static str,
-    endpoints: BTreeMap<&'static str, &'static str>,
-}
 
 /// The state of the service.
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,6 +67,8 @@ pub(crate) struct Limits {
     recordings: usize,
     /// How many requests may wait beside these.
     queue: usize,
+    /// How many live transcriptions there may be at a time; 0 where the host has no sockets.
+    sockets: usize,
     /// The longest time for an answer, in seconds.
     deadline_s: f64,
     /// Extensions of the supported formats.
@@ -100,39 +85,6 @@ fn device(backend: Backend) -> &'static str {
         Backend::Wgpu => "wgpu",
         Backend::Cuda => "cuda",
     }
-}
-
-fn page(html: &'static str) -> Response {
-    ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY), (header::VARY, "accept")], Html(html)).into_response()
-}
-
-/// The service: a web page for browsers, JSON for others.
-#[utoipa::path(get, path = "/", tag = "service", responses((status = 200, description = "The service", body = ServiceInfo)))]
-pub(crate) async fn index(headers: HeaderMap) -> Response {
-    if prefers(&headers, "text/html", "application/json") {
-        return page(include_str!("page.html"));
-    }
-    let info = ServiceInfo {
-        service: "indic-seamless",
-        version: env!("CARGO_PKG_VERSION"),
-        description: "Speech to text, and to text in another language",
-        documentation: "/docs",
-        health: "/health",
-        supported_languages: "/supported-languages",
-        endpoints: BTreeMap::from([
-            ("speech_to_text", "/speech-to-text"),
-            ("transcriptions", "/v1/audio/transcriptions"),
-            ("translations", "/v1/audio/translations"),
-            ("models", "/v1/models"),
-            ("health", "/health"),
-            ("ready", "/ready"),
-            ("limits", "/limits"),
-            ("supported_languages", "/supported-languages"),
-            ("metrics", "/metrics"),
-            ("openapi", "/openapi.json"),
-        ]),
-    };
-    ([(header::VARY, "accept")], Json(info)).into_response()
 }
 
 /// Whether the process is alive.
@@ -172,6 +124,7 @@ pub(crate) async fn limits(State(shared): State<Arc<Shared>>) -> Json<Limits> {
         max_audio_s: settings.max_audio.as_secs_f64(),
         recordings: settings.recordings,
         queue: settings.queue,
+        sockets: settings.sockets,
         deadline_s: settings.deadline.as_secs_f64(),
         formats: audio::formats().flat_map(|format| format.extensions).copied().collect(),
     })
@@ -193,15 +146,6 @@ pub(crate) async fn supported_languages(State(shared): State<Arc<Shared>>) -> Re
 #[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.metrics.text(shared.now())).into_response()
-}
-
-pub(crate) async fn docs() -> Response {
-    page(include_str!("docs.html"))
-}
-
-pub(crate) async fn redoc() -> Redirect {
-    // Relative, as the router may be mounted under a path.
-    Redirect::permanent("docs")
 }
 
 pub(crate) async fn not_found(uri: Uri) -> Problem {

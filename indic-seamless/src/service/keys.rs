@@ -29,6 +29,10 @@ type Hash = [u8; 32];
 #[derive(Clone, PartialEq)]
 pub struct ApiKeys(Arc<[(Arc<str>, Hash)]>);
 
+/// What a key in the list of a WebSocket's protocols begins with, as in OpenAI's API: pages in browsers cannot send it in another
+/// header.
+const PROTOCOL: &str = "openai-insecure-api-key.";
+
 /// The name of the key that a request was made with.
 #[derive(Debug, Clone)]
 pub(super) struct KeyName(pub(super) Arc<str>);
@@ -76,7 +80,12 @@ impl ApiKeys {
             scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
         });
         let given = headers.get("x-api-key").map(HeaderValue::as_bytes);
-        given.into_iter().chain(bearer).find_map(|key| self.name(key))
+        let protocols = headers
+            .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+            .iter()
+            .flat_map(|list| list.as_bytes().split(|&b| b == b','));
+        let of_page = protocols.filter_map(|protocol| protocol.trim_ascii().strip_prefix(PROTOCOL.as_bytes()));
+        given.into_iter().chain(bearer).chain(of_page.take(1)).find_map(|key| self.name(key))
     }
 }
 
@@ -170,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_come_in_either_header() {
+    fn a_key_may_come_in_several_headers() {
         let keys = ApiKeys(parse(&format!("a:{SECRET}")).expect("keys").into());
         for (name, value, known) in [
             ("x-api-key", "secret", true),
@@ -179,6 +188,9 @@ mod tests {
             ("authorization", "bearer  secret", true),
             ("authorization", "Basic secret", false),
             ("authorization", "Bearer", false),
+            ("sec-websocket-protocol", "realtime, openai-insecure-api-key.secret", true),
+            ("sec-websocket-protocol", "openai-insecure-api-key.wrong", false),
+            ("sec-websocket-protocol", "secret", false),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().expect("a value"));

@@ -74,6 +74,8 @@ pub(crate) struct Metrics {
     audio: Seconds,
     real_time_factor: Histogram,
     pub(crate) in_flight: Gauge,
+    pub(crate) sockets: Gauge,
+    live_audio: Seconds,
     body_bytes: Gauge,
     waiting: Family<Class, Gauge>,
     waiting_clips: Family<Class, Gauge>,
@@ -104,6 +106,8 @@ impl Metrics {
             audio: Seconds::default(),
             real_time_factor: Histogram::new(exponential_buckets(0.01, 1.6, 14)),
             in_flight: Gauge::default(),
+            sockets: Gauge::default(),
+            live_audio: Seconds::default(),
             body_bytes: Gauge::default(),
             waiting: Family::default(),
             waiting_clips: Family::default(),
@@ -127,6 +131,8 @@ impl Metrics {
             metrics.real_time_factor.clone(),
         );
         registry.register("in_flight", "Requests under way", metrics.in_flight.clone());
+        registry.register("sockets", "Live transcriptions under way", metrics.sockets.clone());
+        registry.register("live_audio_seconds", "Seconds of audio heard live", metrics.live_audio.clone());
         registry.register("body_bytes", "Memory of bodies that are received or wait", metrics.body_bytes.clone());
         registry.register("waiting", "Recordings that wait for their turn", metrics.waiting.clone());
         registry.register("waiting_clips", "Clips that wait for the encoder", metrics.waiting_clips.clone());
@@ -167,6 +173,11 @@ impl Metrics {
 
     pub(crate) fn answered(&self, method: &'static str, path: &str, status: u16) {
         self.requests.get_or_create(&RequestLabels { method, path: path.to_owned(), status }).inc();
+    }
+
+    /// Counts audio of a live transcription.
+    pub(crate) fn heard(&self, seconds: f64) {
+        self.live_audio.inc_by(seconds);
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {

@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `POST /speech-to-text` | transcribes a recording, sent as a form, JSON or bytes; answers with JSON, text, subtitles, or server-sent events |
 //! | `POST /v1/audio/transcriptions`, `POST /v1/audio/translations`, `GET /v1/models` | the same as in OpenAI's API, for its clients |
+//! | `GET /v1/realtime` | live transcription over a WebSocket, as in OpenAI's API |
 //! | `GET /` | a web page for browsers; for others, facts about the service |
 //! | `GET /health`, `GET /ready` | whether the process is alive; whether it can take requests |
 //! | `GET /supported-languages`, `GET /limits` | what requests may ask for |
@@ -49,12 +50,14 @@ mod metrics;
 mod observe;
 mod openai;
 mod openapi;
+mod pages;
 mod patient;
 mod problem;
 mod quote;
 mod request;
 mod server;
 mod settings;
+mod sockets;
 mod traceparent;
 mod transcription;
 
@@ -95,6 +98,7 @@ use self::{
     measurements::Observer,
     metrics::{Metrics, Now},
     observe::{observe, panicked},
+    sockets::Sockets,
 };
 use crate::{
     engine::Update,
@@ -124,6 +128,7 @@ pub(crate) struct Shared {
     budget: Arc<Budget>,
     /// Places to open recordings.
     opening: Arc<Semaphore>,
+    sockets: Sockets,
     started: SystemTime,
     /// Since when the service is shutting down.
     ending: watch::Sender<Option<Instant>>,
@@ -221,8 +226,8 @@ impl Service {
         let engine = Engine::start(&settings, metrics.clone(), observer, load)?;
         let (budget, opening) = (Budget::new(settings.max_waiting_bytes), Arc::new(Semaphore::new(OPENED_AT_A_TIME)));
         let (clients, ending) = (Arc::default(), watch::Sender::new(None));
-        let started = SystemTime::now();
-        Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, budget, opening, started, ending })))
+        let (sockets, started) = (Sockets::new(settings.sockets), SystemTime::now());
+        Ok(Self(Arc::new(Shared { settings, engine, metrics, clients, budget, opening, sockets, started, ending })))
     }
 
     /// Waits until the model is loaded and warmed up.
@@ -240,7 +245,8 @@ impl Service {
     }
 
     /// Makes `/ready` answer 503 from now on, so that a load balancer sends no more requests. Those in flight continue; bodies that
-    /// are still being sent must come within [`Settings::body_timeout`]. [`serve`](Self::serve) calls this.
+    /// are still being sent must come within [`Settings::body_timeout`]. Live transcriptions end with what has been said.
+    /// [`serve`](Self::serve) calls this.
     pub fn end(&self) {
         self.0.ending.send_if_modified(|since| {
             let first = since.is_none();
@@ -269,12 +275,13 @@ impl Service {
     pub fn router_with(&self, more: Router) -> Router {
         let shared = self.0.clone();
         let open = Router::new()
-            .route("/", get(handlers::index))
+            .route("/", get(pages::index))
+            .route(pages::MICROPHONE, get(pages::microphone))
             .route("/health", get(handlers::health))
             .route("/ready", get(handlers::ready))
             .route("/openapi.json", get(openapi::openapi))
-            .route("/docs", get(handlers::docs))
-            .route("/redoc", get(handlers::redoc));
+            .route("/docs", get(pages::docs))
+            .route("/redoc", get(pages::redoc));
         let guarded = Router::new()
             .route("/limits", get(handlers::limits))
             .route("/supported-languages", get(handlers::supported_languages))

@@ -12,7 +12,7 @@ use utoipa::{
 use super::{
     answer::{AnswerSegment, SpeechAnswer},
     fields::SpeechOptions,
-    handlers, openai,
+    handlers, openai, pages,
     problem::{Partial, ProblemBody},
     request::{SpeechBytes, SpeechForm, SpeechJson},
 };
@@ -27,7 +27,7 @@ use crate::format::OutputFormat;
         license(name = "Apache-2.0")
     ),
     paths(
-        handlers::index,
+        pages::index,
         handlers::health,
         handlers::ready,
         handlers::limits,
@@ -36,6 +36,7 @@ use crate::format::OutputFormat;
         handlers::metrics,
         openai::transcriptions,
         openai::translations,
+        openai::realtime::realtime,
         openai::models::models,
         openai::models::model
     ),

@@ -1,16 +1,13 @@
 //! An HTTP listener for hosts without one of their own.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo, http::Request};
 use hyper::{body::Incoming, server::conn::http1::Builder, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep, timeout},
 };
 use tower::ServiceExt;
@@ -55,7 +52,8 @@ impl Service {
     /// Serves `router`, which is that of this service or holds it, on `listener` until `shutdown` completes. Then it ends in steps,
     /// so that nothing is lost behind a load balancer:
     ///
-    /// 1. `/ready` answers 503 for [`Settings::drain`]; all requests are still answered.
+    /// 1. `/ready` answers 503 for [`Settings::drain`]; all requests are still answered. Live transcriptions end with what has been
+    ///    said.
     /// 2. Connections are refused. Requests in flight are answered, for up to [`Settings::grace`]; bodies that are still being sent
     ///    must come within [`Settings::body_timeout`].
     ///
@@ -83,7 +81,12 @@ impl Service {
                 () = sleep(settings.drain) => {}
             }
             drop(listener);
-            server.end().await;
+            let sockets = async {
+                if timeout(settings.grace, self.0.sockets.closed()).await.is_err() {
+                    tracing::warn!("shutdown timed out with live transcriptions under way");
+                }
+            };
+            tokio::join!(server.end(), sockets);
         };
         tokio::select! {
             () = ending => {}
@@ -101,7 +104,8 @@ struct Server {
     grace: Duration,
     places: Arc<Semaphore>,
     connections: Arc<Connections>,
-    graceful: GracefulShutdown,
+    /// Tells connections to end after their requests. Each has a receiver of it until it has ended, or became a WebSocket.
+    ending: watch::Sender<()>,
 }
 
 impl Server {
@@ -117,7 +121,7 @@ impl Server {
             grace: settings.grace,
             places: Arc::new(Semaphore::new(CONNECTIONS)),
             connections: Arc::default(),
-            graceful: GracefulShutdown::new(),
+            ending: watch::Sender::new(()),
         }
     }
 
@@ -154,7 +158,7 @@ impl Server {
 
     fn serve(&self, stream: TcpStream, address: SocketAddr, place: Option<OwnedSemaphorePermit>) {
         let (connection, stream) = (self.connections.add(), Patient::new(stream, self.write_timeout));
-        let served = one(&self.http, stream, address, self.router.clone(), &connection, self.graceful.watcher());
+        let served = one(&self.http, stream, address, self.router.clone(), &connection, self.ending.subscribe());
         tokio::spawn(async move {
             let _place = place;
             tokio::select! {
@@ -169,7 +173,8 @@ impl Server {
 
     /// Waits for the requests in flight, for a while.
     async fn end(self) {
-        if timeout(self.grace, self.graceful.shutdown()).await.is_err() {
+        self.ending.send_replace(());
+        if timeout(self.grace, self.ending.closed()).await.is_err() {
             tracing::warn!("shutdown timed out with requests in flight");
         }
         self.connections.close_all();
@@ -183,7 +188,7 @@ fn one(
     address: SocketAddr,
     router: Router,
     connection: &Arc<Connection>,
-    watcher: Watcher,
+    mut ending: watch::Receiver<()>,
 ) -> impl Future<Output = hyper::Result<()>> + use<> {
     let connection = connection.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -194,7 +199,15 @@ fn one(
             Ok::<_, Infallible>(response.map(|body| under_way.until_written(body)))
         }
     });
-    watcher.watch(http.serve_connection(TokioIo::new(stream), service))
+    let served = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    async move {
+        let mut served = pin!(served);
+        tokio::select! {
+            result = served.as_mut() => return result,
+            _ = ending.changed() => served.as_mut().graceful_shutdown(),
+        }
+        served.await
+    }
 }
 
 /// Completes when no request has come in time.

@@ -23,7 +23,7 @@ use crate::{
 pub struct Settings {
     /// The largest request body, `INDIC_SEAMLESS_MAX_BODY_BYTES`.
     pub max_body_bytes: usize,
-    /// The longest recording, `INDIC_SEAMLESS_MAX_AUDIO_S`.
+    /// The longest recording, and the longest live transcription, `INDIC_SEAMLESS_MAX_AUDIO_S`.
     pub max_audio: Duration,
     /// The memory of all bodies that are being received or wait, `INDIC_SEAMLESS_MAX_WAITING_BYTES`. At least twice the largest
     /// body, since a recording in JSON is there twice while it is decoded.
@@ -33,7 +33,10 @@ pub struct Settings {
     pub recordings: usize,
     /// How many requests may wait beside these, `INDIC_SEAMLESS_QUEUE`. A request has its place once its whole body has come.
     pub queue: usize,
-    /// How many requests one client may have in flight, `INDIC_SEAMLESS_PER_CLIENT`; 0 for no limit. A client is an API key of
+    /// How many live transcriptions there may be at a time, `INDIC_SEAMLESS_SOCKETS`: each is a WebSocket, and needs some 10 MB.
+    /// 0 where the host has no sockets.
+    pub sockets: usize,
+    /// How many requests and live transcriptions one client may have in flight, `INDIC_SEAMLESS_PER_CLIENT`; 0 for no limit. A client is an API key of
     /// [`api_keys`](Self::api_keys), or else an address; of IPv6, a network of 64 bits.
     pub per_client: usize,
     /// The header in which a proxy in front puts the address of the client, such as `x-forwarded-for`,
@@ -57,7 +60,7 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How long a client may take nothing of an answer, `INDIC_SEAMLESS_WRITE_TIMEOUT_S`.
     pub write_timeout: Duration,
-    /// How long a connection without a request is kept, `INDIC_SEAMLESS_KEEP_ALIVE_S`. It must be longer than a load balancer
+    /// How long a connection without a request is kept, and a live transcription without an event, `INDIC_SEAMLESS_KEEP_ALIVE_S`. It must be longer than a load balancer
     /// keeps it, or some requests are lost.
     pub keep_alive: Duration,
     /// For how long `/ready` answers 503 on shutdown before connections are refused, `INDIC_SEAMLESS_DRAIN_S`: the time that a load
@@ -65,7 +68,7 @@ pub struct Settings {
     pub drain: Duration,
     /// How long requests in flight may then still take, `INDIC_SEAMLESS_GRACE_S`.
     pub grace: Duration,
-    /// Origins whose pages may read answers, `INDIC_SEAMLESS_CORS_ORIGINS`: none, `*`, or a comma-separated list.
+    /// Origins whose pages may read answers and transcribe live, `INDIC_SEAMLESS_CORS_ORIGINS`: none, `*`, or a comma-separated list.
     /// Credentials are never allowed.
     pub cors_origins: Vec<String>,
     /// A prefix of all paths, `INDIC_SEAMLESS_ROOT_PATH`, if a proxy in front adds one. Paths without it work too.
@@ -80,6 +83,7 @@ impl Default for Settings {
             max_waiting_bytes: 100 * 1024 * 1024,
             recordings: 16,
             queue: 8,
+            sockets: 16,
             per_client: 0,
             trusted_proxy_header: None,
             api_keys: None,
@@ -138,6 +142,7 @@ impl Settings {
             max_waiting_bytes: number("INDIC_SEAMLESS_MAX_WAITING_BYTES")?.unwrap_or(default_waiting),
             recordings: number("INDIC_SEAMLESS_RECORDINGS")?.unwrap_or(self.recordings),
             queue: number("INDIC_SEAMLESS_QUEUE")?.unwrap_or(self.queue),
+            sockets: number("INDIC_SEAMLESS_SOCKETS")?.unwrap_or(self.sockets),
             per_client: number("INDIC_SEAMLESS_PER_CLIENT")?.unwrap_or(self.per_client),
             trusted_proxy_header: text("INDIC_SEAMLESS_TRUSTED_PROXY_HEADER").or(self.trusted_proxy_header),
             api_keys: match text("INDIC_SEAMLESS_API_KEYS") {

@@ -39,7 +39,7 @@ async fn json(router: &Router, fields: &[(&str, &str)]) -> Value {
 impl Answer {
     /// Checks an error in OpenAI's shape; returns what is in it.
     #[track_caller]
-    fn error(&self, status: u16, r#type: &str, param: Option<&str>, code: &str) -> Value {
+    pub(crate) fn error(&self, status: u16, r#type: &str, param: Option<&str>, code: &str) -> Value {
         let body = self.json();
         let error = &body["error"];
         assert_eq!((self.status.as_u16(), error["code"].as_str()), (status, Some(code)), "{body}");

@@ -105,6 +105,16 @@ impl Cutter {
         self.open.as_ref().map_or(next, |open| open.start)
     }
 
+    /// The segment that has not ended yet, as far as it goes.
+    pub(super) fn open(&self) -> Option<SpeechSpan> {
+        let Open { start, end, .. } = self.open.as_ref()?;
+        Some(SpeechSpan {
+            speech: *start..*end,
+            free: self.previous..usize::MAX,
+            end_reason: EndReason::EndOfRecording,
+        })
+    }
+
     /// Takes the probability of the next frame and appends the segments that end with it.
     pub(super) fn push(&mut self, probability: f32, ended: &mut Vec<SpeechSpan>) {
         self.probabilities.push_back(probability);

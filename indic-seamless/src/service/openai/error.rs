@@ -8,7 +8,10 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::{problem::Problem, quote::quoted};
+use super::{
+    super::{problem::Problem, quote::quoted},
+    realtime,
+};
 
 /// Whether OpenAI's clients try again, which they do after most errors of a server.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -21,8 +24,9 @@ pub(crate) struct ErrorBody<'a> {
     error: Details<'a>,
 }
 
+/// What is wrong.
 #[derive(Debug, Serialize, ToSchema)]
-struct Details<'a> {
+pub(super) struct Details<'a> {
     /// What was found and what was wanted, for people to read.
     message: &'a str,
     /// `invalid_request_error`, `rate_limit_error` or `server_error`.
@@ -36,6 +40,12 @@ struct Details<'a> {
 
 impl<'a> From<&'a Problem> for ErrorBody<'a> {
     fn from(problem: &'a Problem) -> Self {
+        Self { error: Details::of(problem) }
+    }
+}
+
+impl<'a> Details<'a> {
+    pub(super) fn of(problem: &'a Problem) -> Self {
         let r#type = match problem.status {
             StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
             status if status.is_server_error() => "server_error",
@@ -54,7 +64,12 @@ impl<'a> From<&'a Problem> for ErrorBody<'a> {
         );
         let message = if problem.code == "deadline" { "deadline exceeded" } else { &problem.detail };
         let param = problem.param.or(of_recording.then_some("file"));
-        Self { error: Details { message, r#type, param, code } }
+        Self { message, r#type, param, code }
+    }
+
+    /// The same, of this field, or of none.
+    pub(super) fn about(self, param: Option<&'a str>) -> Self {
+        Self { param, ..self }
     }
 }
 
@@ -72,6 +87,7 @@ pub(in super::super) fn is_ours(problem: &Problem, path: &str) -> bool {
     problem.code == UNKNOWN_URL
         || path.starts_with("/v1/audio/")
         || path == "/v1/models"
+        || path == realtime::PATH
         || path.starts_with("/v1/models/")
 }
 

@@ -8,6 +8,7 @@ mod fields;
 mod form;
 mod logprobs;
 pub(super) mod models;
+pub(super) mod realtime;
 mod stream;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/v1/audio/transcriptions", post(transcriptions))
         .route("/v1/audio/translations", post(translations))
+        .route(realtime::PATH, get(realtime::realtime))
         .route("/v1/models", get(models::models))
         // Ids on the hub have a slash.
         .route("/v1/models/{*model}", get(models::model))

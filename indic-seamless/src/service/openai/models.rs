@@ -13,8 +13,15 @@ use utoipa::ToSchema;
 use super::super::{Shared, problem::Problem, quote::quoted};
 
 /// OpenAI's own names, which many programs have built in. All but that of the model that tells speakers apart.
-const OPENAI: [&str; 5] =
-    ["whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-mini-transcribe-2025-12-15"];
+const OPENAI: [&str; 7] = [
+    "whisper-1",
+    "gpt-transcribe",
+    "gpt-4o-transcribe",
+    "gpt-4o-mini-transcribe",
+    "gpt-4o-mini-transcribe-2025-12-15",
+    "gpt-live-transcribe",
+    "gpt-realtime-whisper",
+];
 
 /// A model.
 #[derive(Debug, Serialize, ToSchema)]

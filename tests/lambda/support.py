@@ -7,6 +7,7 @@ import queue
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -230,7 +231,9 @@ class Server:
     def __init__(self, **more: str):
         self.port = free_port()
         address = f"127.0.0.1:{self.port}"
-        self.process = subprocess.Popen([BINARY, "--listen", address], env=environment(LOG_LEVEL="error", **more))
+        self.output = tempfile.TemporaryFile()
+        settings = environment(**{"LOG_LEVEL": "error", **more})
+        self.process = subprocess.Popen([BINARY, "--listen", address], env=settings, stderr=self.output)
         self.url = f"http://{address}"
         deadline = time.monotonic() + 30
         while subprocess.run([BINARY, "--health-check", f"{self.url}/ready"], stderr=subprocess.DEVNULL).returncode:
@@ -240,6 +243,10 @@ class Server:
     def memory_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+    def log(self) -> str:
+        self.output.seek(0)
+        return self.output.read().decode()
 
     def stop(self) -> int:
         self.process.terminate()

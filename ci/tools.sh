@@ -10,7 +10,7 @@ if command -v apt-get >/dev/null; then
     packages=()
     command -v cc >/dev/null || packages+=(build-essential)
     # Each is a command and its Debian package.
-    for tool in chromium npm bats buildah docker-registry ffmpeg flac jq shellcheck skopeo sox; do
+    for tool in chromium npm bats buildah docker-registry ffmpeg flac jq parallel shellcheck skopeo sox; do
         command -v "$tool" >/dev/null || packages+=("$tool")
     done
     if [ ${#packages[@]} -gt 0 ]; then

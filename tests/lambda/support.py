@@ -7,12 +7,12 @@ import queue
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import time
+import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("INDIC_SEAMLESS_BINARY", ROOT / "target/release/indic-seamless-lambda"))
@@ -225,15 +225,26 @@ class Function:
         return output
 
 
+class OneFunction(unittest.TestCase):
+    """Tests that share a function."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.function = Function()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.function.stop()
+
+
 class Server:
     """The program on a port of its own."""
 
-    def __init__(self, **more: str):
+    def __init__(self, log: BinaryIO | None = None, **more: str):
         self.port = free_port()
         address = f"127.0.0.1:{self.port}"
-        self.output = tempfile.TemporaryFile()
         settings = environment(**{"LOG_LEVEL": "error", **more})
-        self.process = subprocess.Popen([BINARY, "--listen", address], env=settings, stderr=self.output)
+        self.process = subprocess.Popen([BINARY, "--listen", address], env=settings, stderr=log)
         self.url = f"http://{address}"
         deadline = time.monotonic() + 30
         while subprocess.run([BINARY, "--health-check", f"{self.url}/ready"], stderr=subprocess.DEVNULL).returncode:
@@ -243,10 +254,6 @@ class Server:
     def memory_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-
-    def log(self) -> str:
-        self.output.seek(0)
-        return self.output.read().decode()
 
     def stop(self) -> int:
         self.process.terminate()

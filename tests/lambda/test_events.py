@@ -15,20 +15,14 @@ import unittest
 import urllib.request
 from pathlib import Path
 
-from support import BINARY, CLIP, GATEWAYS, HINDI, ROOT, Function, emulator, environment, form, free_port, http, rest, text
+from support import (
+    BINARY, CLIP, GATEWAYS, HINDI, ROOT, Function, OneFunction, emulator, environment, form, free_port, http, rest, text,
+)
 
 CLIPS = ROOT / "tests/clips"
 
 
-class Events(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.function = Function()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.function.stop()
-
+class Events(OneFunction):
     def test_every_gateway_and_format(self) -> None:
         for gateway, event in GATEWAYS.items():
             wanted = None

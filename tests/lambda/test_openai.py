@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from support import CLIP, HINDI, Function, Json, form, http, load_balancer, rest, text
+from support import CLIP, HINDI, Function, Json, OneFunction, form, http, load_balancer, rest, text
 from test_gateways import custom_domain
 
 TRANSCRIPTIONS, MODELS = "/v1/audio/transcriptions", "/v1/models"
@@ -30,15 +30,7 @@ def recording(**fields: str) -> bytes:
     return form(CLIP, field="file", **{"model": "whisper-1", "language": "hi", **fields})
 
 
-class OpenAi(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.function = Function()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.function.stop()
-
+class OpenAi(OneFunction):
     def answers(self, method: str, path: str, body: bytes | None = None) -> list[tuple[str, int, str]]:
         """What the client of each gateway gets."""
         answers = {name: self.function.api.invoke(event(method, path, body)) for name, event in GATEWAYS.items()}

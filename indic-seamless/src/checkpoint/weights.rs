@@ -169,6 +169,7 @@ impl Weights {
         let alive = Arc::downgrade(&self.source);
         let read = move |file: usize, buffer: &mut [u8], offset: u64| {
             if let Some(Some(file)) = files.get(file) {
+                // What goes wrong shows where the bytes are needed.
                 let _ = read_exact_at(file, buffer, offset);
             }
         };

@@ -7,20 +7,21 @@
 //! ```
 //!
 //! Stages: loading, features, the encoder, generation from the encoder's output (greedy and with beams, exactly `--new-tokens`
-//! tokens; the first token includes the keys and values of the cross-attention), and all of it end to end. Last, decoder
+//! tokens; also greedy in the script of `--lang` alone; the first token includes the keys and values of the cross-attention), and all of it end to end. Last, decoder
 //! steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth that the steps reach.
 
 mod common;
 #[path = "../../indic-seamless-cli/src/memory.rs"]
 mod memory;
 
-use std::{hint::black_box, process::ExitCode, time::Instant};
+use std::{hint::black_box, process::ExitCode, sync::Arc, time::Instant};
 
 use clap::Parser;
 use indic_seamless::{
-    CancelToken, GenerationConfig, Isa, ModelDecoder, Precision, TranscribeOptions, Transcriber, Waveform,
+    CancelToken, GenerationConfig, Isa, ModelDecoder, Precision, Script, TranscribeOptions, Transcriber, Waveform,
     features::{FeatureBatch, Features},
     generation::{Observer, generate},
+    model::PartialHead,
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -81,30 +82,35 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
         let encoded = model.encode(&features);
         let language = transcriber.checkpoint().language_token(args.subject.lang)?;
         // The times between the tokens of one search, beginning with the time to the first token.
-        let search = |beams: usize| -> indic_seamless::Result<Vec<f64>> {
+        let tokens = transcriber.checkpoint().tokenizer().tokens_of(Script::of(args.subject.lang));
+        let in_script = Arc::new(model.partial_head(tokens));
+        let search = |beams: usize, in_script: Option<&Arc<PartialHead>>| -> indic_seamless::Result<Vec<f64>> {
             let config = exactly(args, transcriber.checkpoint().generation(), beams);
             let prompt = vec![vec![config.decoder_start_token_id, language]];
             let mut times = vec![Instant::now()];
             let mut on_token = |_| times.push(Instant::now());
             let mut observer = Observer { on_token: &mut on_token, cancel: &CancelToken::new() };
             let mut decoder = ModelDecoder::new(model, &encoded, &config, 2);
+            if let Some(head) = in_script {
+                decoder = decoder.with_head(Arc::clone(head));
+            }
             black_box(generate(&mut decoder, &prompt, &config, &[], &mut observer)?);
             Ok(times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect())
         };
-        for beams in [1, 5] {
-            search(beams)?;
+        for (name, beams, in_script) in
+            [("greedy", 1, None), ("beam5", 5, None), ("greedy_in_script", 1, Some(&in_script))]
+        {
+            search(beams, in_script)?;
             let (mut first, mut steps) = (Vec::new(), Vec::new());
             for _ in 0..args.repeats {
-                let mut between = search(beams)?.into_iter();
+                let mut between = search(beams, in_script)?.into_iter();
                 first.extend(between.next());
                 steps.extend(between);
             }
-            if beams == 1 {
+            if name == "greedy" {
                 result["first_token_s"] = summary(first);
-                result["greedy_token_s"] = summary(steps);
-            } else {
-                result["beam5_token_s"] = summary(steps);
             }
+            result[format!("{name}_token_s")] = summary(steps);
         }
         let mut end_to_end = Vec::new();
         for _ in 0..args.repeats {
@@ -122,7 +128,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
         let (mut bandwidth, mut steps) = (Vec::new(), Vec::new());
         for _ in 0..args.repeats.max(5) {
             bandwidth.extend((0..4).map(|_| read_gb_per_s(&memory)));
-            steps.extend(search(1)?.split_off(1));
+            steps.extend(search(1, None)?.split_off(1));
         }
         result["read_gb_per_s"] = summary(bandwidth);
         result["step_beside_reading_s"] = summary(steps);

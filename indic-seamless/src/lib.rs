@@ -88,6 +88,7 @@ pub use generation::{EarlyStopping, GenerationConfig, LogitsContext, LogitsProce
 pub use kernels::{ISA_VARIABLE, Isa};
 pub use language::Language;
 pub use scheduler::{Activity, ByPriority, ModelDecoder, Priority};
+pub use script::{Script, ScriptChoice};
 pub use transcriber::{
     LanguageScore, Progress, Retry, Segmentation, TranscribeOptions, Transcriber, TranscriberBuilder, TranscriptStream,
 };

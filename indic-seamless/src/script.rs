@@ -1,7 +1,11 @@
-//! What a text needs to know about its script: where words end without blanks, and which way it is read.
+//! What a text needs to know about its script: its name, where words end without blanks, and which way it is read.
+
+mod named;
 
 use icu_segmenter::{LineSegmenter, WordSegmenter};
 use unicode_segmentation::GraphemeCursor;
+
+pub use self::named::{Script, ScriptChoice};
 
 /// Whether a character belongs to a script that is written without blanks between words: Han, Kana, Thai, Lao, Myanmar,
 /// Khmer, and the punctuation of Chinese and Japanese.

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, str::FromStr, t
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indic_seamless::{
     AudioOptions, Backend, EarlyStopping, Error, GenerationConfig, Language, OutputFormat, Precision, Retry,
-    Segmentation,
+    ScriptChoice, Segmentation,
     audio::{Channel, DamagePolicy, PipeFormat},
     segmentation::SegmentationOptions,
     subtitles::SubtitleOptions,
@@ -194,6 +194,9 @@ pub(crate) struct Search {
     /// Best hypotheses to return
     #[arg(long, value_name = "N")]
     num_return_sequences: Option<usize>,
+    /// The only script of the text, such as devanagari; auto for that of the language, any for all
+    #[arg(long, default_value = "any", value_name = "SCRIPT")]
+    pub(crate) script: ScriptChoice,
     /// When a looping segment is decoded again without repeats: auto (where recordings are cut), always or never
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     pub(crate) retry: Retry,

@@ -161,6 +161,7 @@ impl Work {
             batch_size: self.args.search.batch_size.map(NonZeroUsize::get),
             words: self.args.words || self.args.format.iter().any(|format| format.uses_words()),
             retry: self.args.search.retry,
+            script: self.args.search.script,
             ..TranscribeOptions::default()
         }
     }

@@ -311,10 +311,12 @@ fn transcribe(
     let tell = |news| update.lock().unwrap_or_else(PoisonError::into_inner)(news);
     let mut on_segment = |segment: &Segment| tell(Update::Segment(segment.clone()));
     let mut on_progress = |progress| tell(Update::Progress(progress));
-    let TranscribeOptions { generation, processors, segmentation, batch_size, priority, words, retry, .. } = options;
+    let TranscribeOptions { generation, processors, script, segmentation, batch_size, priority, words, retry, .. } =
+        options;
     let options = TranscribeOptions {
         generation,
         processors,
+        script,
         segmentation,
         batch_size,
         priority,

@@ -7,6 +7,7 @@
 pub mod config;
 pub mod decoder;
 pub mod encoder;
+mod head;
 
 use std::ops::ControlFlow;
 
@@ -16,6 +17,7 @@ use burn::{
 };
 
 pub(crate) use self::encoder::{Advanced, Encoding};
+pub use self::head::PartialHead;
 use self::{
     config::ModelConfig,
     decoder::{DecoderState, Feed, TextDecoder},

@@ -5,7 +5,8 @@ use burn::{
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 
-use crate::kernels::int8::packed_shape;
+use super::flex::FlexView;
+use crate::kernels::int8::{self, packed_shape};
 
 /// What the weights of a model's products are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -53,6 +54,16 @@ impl Weight {
         }
     }
 
+    /// Bytes of its numbers.
+    pub(crate) fn bytes(&self) -> u64 {
+        let [output, input] = self.dims();
+        let size = match self {
+            Self::Float(weight) => weight.val().dtype().size(),
+            Self::Int8(_) => 1,
+        };
+        (output * input * size) as u64
+    }
+
     /// The device that holds the matrix.
     pub fn device(&self) -> Device {
         match self {
@@ -61,14 +72,18 @@ impl Weight {
         }
     }
 
+    /// A matrix of some of the rows, stored alike: of an output projection, the scores of some tokens.
+    pub(crate) fn subset(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Float(weight) => Self::Float(Param::from_tensor(weight.val().select(0, index(rows, &self.device())))),
+            Self::Int8(weight) => Self::Int8(weight.subset(rows)),
+        }
+    }
+
     /// Some rows of the matrix, `[rows.len(), input]`: of an embedding, the vectors of tokens.
     pub(crate) fn rows(&self, rows: &[u32]) -> Tensor<2> {
         match self {
-            Self::Float(weight) => {
-                let index = rows.iter().map(|&row| row as i32).collect();
-                let index = Tensor::<1, Int>::from_data(TensorData::new::<i32, _>(index, [rows.len()]), &self.device());
-                weight.val().select(0, index).cast(DType::F32)
-            }
+            Self::Float(weight) => weight.val().select(0, index(rows, &self.device())).cast(DType::F32),
             Self::Int8(weight) => weight.rows(rows),
         }
     }
@@ -95,6 +110,29 @@ impl Int8Weight {
         }
     }
 
+    fn subset(&self, rows: &[u32]) -> Self {
+        let (values, scales) = (self.values.val(), self.scales.val());
+        let shape = packed_shape(rows.len(), self.input);
+        let device = scales.device();
+        let packed = match FlexView::bytes(&values) {
+            Some(bytes) => int8::gather(bytes.as_slice(), self.input, rows),
+            None => {
+                let bytes = values.into_data().try_into_vec::<i8>();
+                int8::gather(
+                    &bytes.unwrap_or_else(|error| unreachable!("a weight of bytes: {error:?}")),
+                    self.input,
+                    rows,
+                )
+            }
+        };
+        let packed = Tensor::from_data(TensorData::new::<i8, _>(packed, shape), (&device, DType::I8));
+        Self {
+            values: Param::initialized(ParamId::new(), packed),
+            scales: Param::from_tensor(scales.select(0, index(rows, &device))),
+            input: self.input,
+        }
+    }
+
     fn rows(&self, rows: &[u32]) -> Tensor<2> {
         let (values, scales) = (self.values.val(), self.scales.val());
         let [_, groups, width, group] = values.dims();
@@ -116,6 +154,12 @@ impl Int8Weight {
         let rows = values.float().swap_dims(1, 2).reshape([panels * width, groups * group]);
         rows.slice([0..output, 0..self.input]) * scales.unsqueeze_dim(1)
     }
+}
+
+/// Numbers of rows as a tensor.
+fn index(rows: &[u32], device: &Device) -> Tensor<1, Int> {
+    let numbers = rows.iter().map(|&row| row as i32).collect();
+    Tensor::from_data(TensorData::new::<i32, _>(numbers, [rows.len()]), device)
 }
 
 /// Random values that keep the variance of an input of this width.

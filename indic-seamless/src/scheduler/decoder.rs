@@ -1,13 +1,15 @@
 //! The decoder of the model for searches.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
 
 use crate::{
     error::{Error, Result},
     generation::{GenerationConfig, StepDecoder},
-    kernels::first_non_finite,
+    kernels::{first_invalid_score, first_non_finite},
     model::{
-        Encoded, SpeechToText,
+        Encoded, PartialHead, SpeechToText,
         decoder::{DecoderState, Feed},
     },
 };
@@ -17,13 +19,20 @@ use crate::{
 pub struct ModelDecoder<'a> {
     model: &'a SpeechToText,
     state: DecoderState,
+    head: Option<Arc<PartialHead>>,
 }
 
 impl<'a> ModelDecoder<'a> {
     /// A decoder for the clips in `encoded`, with caches for the beams and tokens that `config` allows; `prompt` is the length
     /// of the prompts.
     pub fn new(model: &'a SpeechToText, encoded: &Encoded, config: &GenerationConfig, prompt: usize) -> Self {
-        Self { model, state: start(model, encoded, config, prompt) }
+        Self { model, state: start(model, encoded, config, prompt), head: None }
+    }
+
+    /// Computes the scores of some tokens only; all others have minus infinity.
+    #[must_use]
+    pub fn with_head(self, head: Arc<PartialHead>) -> Self {
+        Self { head: Some(head), ..self }
     }
 
     /// Feeds tokens to each hypothesis and replaces `logits` by those after the last one.
@@ -32,8 +41,9 @@ impl<'a> ModelDecoder<'a> {
         if let Some(&id) = tokens.iter().find(|&&id| id as usize >= vocabulary) {
             return Err(Error::TokenOutOfRange { what: "decoder input".to_owned(), id, vocabulary });
         }
-        feed_together(self.model, &mut [Feed { state: &mut self.state, tokens }], logits);
-        check(logits, vocabulary)
+        let feed = Feed { state: &mut self.state, tokens };
+        feed_together(self.model, &mut [feed], &[self.head.as_deref()], logits);
+        check(logits, vocabulary, self.head.is_some())
     }
 }
 
@@ -55,8 +65,13 @@ pub(super) fn start(model: &SpeechToText, encoded: &Encoded, config: &Generation
 }
 
 /// Feeds tokens to several decodings and replaces `logits` by those after the last token of each hypothesis, one decoding behind
-/// the other, `[hypotheses, vocabulary]`.
-pub(super) fn feed_together(model: &SpeechToText, feeds: &mut [Feed<'_>], logits: &mut Vec<f32>) {
+/// the other, `[hypotheses, vocabulary]`. `heads` has the output projection of each decoding, `None` for the whole one.
+pub(super) fn feed_together(
+    model: &SpeechToText,
+    feeds: &mut [Feed<'_>],
+    heads: &[Option<&PartialHead>],
+    logits: &mut Vec<f32>,
+) {
     let hidden = model.decode_together(feeds);
     let [a, b, width] = hidden.dims();
     let hidden: Tensor<3> = hidden.reshape([1, a * b, width]);
@@ -68,20 +83,51 @@ pub(super) fn feed_together(model: &SpeechToText, feeds: &mut [Feed<'_>], logits
         last.push(of_feed.narrow(1, time - 1, 1).reshape([1, rows, width]));
         first += tokens;
     }
-    let last = match last.len() {
-        1 => last.swap_remove(0),
-        _ => Tensor::cat(last, 1),
-    };
-    model.logits_into(&last, logits);
+    project(model, last, heads, logits);
 }
 
-/// Checks logits, `[rows, vocabulary]`.
+/// The scores after `hidden`, `[1, rows, hidden]` of each decoding. Decodings with the same head share its product.
+fn project(model: &SpeechToText, hidden: Vec<Tensor<3>>, heads: &[Option<&PartialHead>], logits: &mut Vec<f32>) {
+    let together = |mut hidden: Vec<Tensor<3>>| match hidden.len() {
+        1 => hidden.swap_remove(0),
+        _ => Tensor::cat(hidden, 1),
+    };
+    if heads.iter().all(Option::is_none) {
+        return model.logits_into(&together(hidden), logits);
+    }
+    let vocabulary = model.vocabulary();
+    let rows: Vec<usize> = hidden.iter().map(|hidden| hidden.dims()[1]).collect();
+    logits.resize(rows.iter().sum::<usize>() * vocabulary, 0.0);
+    let mut left = logits.as_mut_slice();
+    let mut waiting = Vec::with_capacity(heads.len());
+    for ((hidden, head), rows) in hidden.into_iter().zip(heads).zip(rows) {
+        let (own, others) = left.split_at_mut(rows * vocabulary);
+        left = others;
+        waiting.push((*head, hidden, own));
+    }
+    while let Some(&(head, ..)) = waiting.first() {
+        let same = |other: Option<&PartialHead>| other.map(std::ptr::from_ref) == head.map(std::ptr::from_ref);
+        let (hidden, own): (Vec<_>, Vec<_>) =
+            waiting.extract_if(.., |(other, ..)| same(*other)).map(|(_, hidden, own)| (hidden, own)).unzip();
+        let (hidden, rows) = (together(hidden), own.into_iter().flat_map(|own| own.chunks_exact_mut(vocabulary)));
+        match head {
+            Some(head) => head.logits_into(&hidden, rows),
+            None => {
+                let mut all = Vec::new();
+                model.logits_into(&hidden, &mut all);
+                rows.zip(all.chunks_exact(vocabulary)).for_each(|(row, all)| row.copy_from_slice(all));
+            }
+        }
+    }
+}
+
+/// Checks logits, `[rows, vocabulary]`, of which those of a partial head may be at minus infinity.
 ///
 /// # Errors
 ///
 /// [`Error::NonFiniteLogit`]: NaN from damaged weights reaches the logits, as no kernel turns it into a number.
-pub(super) fn check(logits: &[f32], vocabulary: usize) -> Result<()> {
-    match first_non_finite(logits) {
+pub(super) fn check(logits: &[f32], vocabulary: usize, partial: bool) -> Result<()> {
+    match if partial { first_invalid_score(logits) } else { first_non_finite(logits) } {
         None => Ok(()),
         Some(place) => Err(Error::NonFiniteLogit { token: (place % vocabulary) as u32, value: logits[place] }),
     }

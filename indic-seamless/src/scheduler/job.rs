@@ -19,7 +19,7 @@ use crate::{
     cancel::CancelToken,
     error::{Error, Result, StopReason, by_name},
     generation::{GenerationConfig, Hypothesis, LogitsProcessor, TokenEvent},
-    model::Encoded,
+    model::{Encoded, PartialHead},
     segmentation::Clip,
 };
 
@@ -90,6 +90,8 @@ pub(crate) struct Spec {
     pub(crate) prompt: Vec<u32>,
     pub(crate) generation: GenerationConfig,
     pub(crate) processors: Vec<Arc<dyn LogitsProcessor>>,
+    /// The tokens that the text may have, if not all.
+    pub(crate) head: Option<Arc<PartialHead>>,
 }
 
 /// What a search starts from.

@@ -9,6 +9,7 @@
 
 mod activity;
 mod decoder;
+mod heads;
 mod inbox;
 mod job;
 mod policy;
@@ -26,6 +27,7 @@ use rayon::ThreadPool;
 
 use self::{
     activity::Told,
+    heads::Heads,
     inbox::{Inbox, Task},
     job::message,
     worker::Worker,
@@ -43,7 +45,8 @@ use crate::{
     cancel::CancelToken,
     checkpoint::Checkpoint,
     error::{Error, Result},
-    model::SpeechToText,
+    model::{PartialHead, SpeechToText},
+    script::Script,
 };
 
 /// A model and what it was loaded from.
@@ -51,6 +54,22 @@ use crate::{
 pub(crate) struct Loaded {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) model: SpeechToText,
+    heads: Heads,
+}
+
+impl Loaded {
+    pub(crate) fn new(checkpoint: Checkpoint, model: SpeechToText) -> Self {
+        Self { checkpoint, model, heads: Heads::default() }
+    }
+
+    /// The output projection for the tokens of a script, which is copied when it is first asked for.
+    pub(crate) fn head(&self, script: Script) -> Arc<PartialHead> {
+        self.heads.get(script, || {
+            let mut tokens = self.checkpoint.tokenizer().tokens_of(script);
+            tokens.retain(|&token| (token as usize) < self.model.vocabulary());
+            self.model.partial_head(tokens)
+        })
+    }
 }
 
 /// The thread that computes. It ends when this is dropped.

@@ -94,8 +94,8 @@ impl Search {
 
     /// Chooses tokens by its `logits`.
     fn choose(&mut self, logits: &mut [f32], vocabulary: usize) -> Result<(), Failure> {
-        check(logits, vocabulary).map_err(Failure::Error)?;
         let Self { job, steps, .. } = self;
+        check(logits, vocabulary, job.spec.head.is_some()).map_err(Failure::Error)?;
         let mut tell = |token: TokenEvent| {
             if job.tells_tokens {
                 job.tell(News::Token(token));
@@ -112,8 +112,10 @@ impl Search {
 /// Takes a step of searches, none of which has ended. Returns those that failed, by their places.
 pub(super) fn step(model: &SpeechToText, searches: &mut [&mut Search], logits: &mut Vec<f32>) -> Vec<(usize, Failure)> {
     let started = Instant::now();
+    let heads: Vec<_> = searches.iter().map(|search| search.job.spec.head.clone()).collect();
     let mut feeds: Vec<_> = searches.iter_mut().map(|search| search.prepare()).collect();
-    feed_together(model, &mut feeds, logits);
+    let heads: Vec<_> = heads.iter().map(Option::as_deref).collect();
+    feed_together(model, &mut feeds, &heads, logits);
     let rows: Vec<usize> = feeds.iter().map(|feed| feed.state.hypotheses()).collect();
     drop(feeds);
     let all: usize = rows.iter().sum();

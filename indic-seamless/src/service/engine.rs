@@ -23,6 +23,7 @@ use crate::{
     generation::GenerationConfig,
     language::Language,
     scheduler::{Activity, ByPriority, Priority},
+    script::ScriptChoice,
     text::Tokenizer,
     transcriber::{LanguageScore, Retry, Segmentation, TranscribeOptions, Transcriber},
 };
@@ -35,6 +36,7 @@ pub(crate) struct Wanted {
     pub(crate) words: bool,
     pub(crate) segmentation: Segmentation,
     pub(crate) priority: Priority,
+    pub(crate) script: ScriptChoice,
     /// When the client stops waiting for the result.
     pub(crate) deadline: Instant,
 }
@@ -232,12 +234,13 @@ impl Engine {
         slot: Slot,
     ) -> Result<Running, Problem> {
         let recordings = self.loaded()?.recordings.clone();
-        let Wanted { language, beams, words, segmentation, priority, deadline } = wanted;
+        let Wanted { language, beams, words, script, segmentation, priority, deadline } = wanted;
         let default = recordings.transcriber().checkpoint().generation();
         let options = TranscribeOptions {
             generation: beams.map(|num_beams| GenerationConfig { num_beams, ..default.clone() }),
             segmentation,
             words,
+            script,
             priority,
             // Clients get the better text even where the reference would return a loop.
             retry: Retry::Always,

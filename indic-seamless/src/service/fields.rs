@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{form::FormFields, problem::Problem, quote::quoted};
-use crate::{error::Error, format::OutputFormat, language::Language, scheduler::Priority};
+use crate::{error::Error, format::OutputFormat, language::Language, scheduler::Priority, script::ScriptChoice};
 
 /// How to transcribe a recording: fields of a form or of JSON, or query parameters.
 #[derive(Debug, Deserialize, ToSchema, IntoParams)]
@@ -33,6 +33,10 @@ pub(crate) struct SpeechOptions {
     #[schema(value_type = String, example = "interactive")]
     #[param(value_type = String, example = "interactive")]
     pub(crate) priority: Priority,
+    /// The only script of the text, such as `devanagari`; `auto` for that of the language, `any` for all.
+    #[schema(value_type = String, example = "any")]
+    #[param(value_type = String, example = "any")]
+    pub(crate) script: ScriptChoice,
 }
 
 impl Default for SpeechOptions {
@@ -44,6 +48,7 @@ impl Default for SpeechOptions {
             segments: false,
             words: false,
             priority: Priority::default(),
+            script: ScriptChoice::default(),
         }
     }
 }
@@ -56,7 +61,7 @@ impl SpeechOptions {
 }
 
 /// The names of the options.
-pub(super) const OPTIONS: [&str; 6] = ["target_lang", "format", "beams", "segments", "words", "priority"];
+pub(super) const OPTIONS: [&str; 7] = ["target_lang", "format", "beams", "segments", "words", "priority", "script"];
 
 /// Beams cost time and memory; more than this do not help.
 const MAX_BEAMS: usize = 10;
@@ -97,6 +102,7 @@ pub(super) struct Fields {
     segments: Option<bool>,
     words: Option<bool>,
     priority: Option<Priority>,
+    script: Option<ScriptChoice>,
 }
 
 impl Fields {
@@ -122,6 +128,7 @@ impl Fields {
             _ if matches!(given, Given::Null) => Ok(()),
             "target_lang" => once(name, &mut self.target_lang, text("the name of a language")?.into_owned()),
             "format" => once(name, &mut self.format, text("the name of a format")?.parse()?),
+            "script" => once(name, &mut self.script, text("the name of a script")?.parse()?),
             "priority" => once(name, &mut self.priority, text("interactive or batch")?.parse()?),
             "beams" => {
                 let beams = match given {
@@ -149,11 +156,11 @@ impl Fields {
 
     /// The options, and the defaults of those that were not given.
     pub(super) fn finish(self) -> Result<SpeechOptions, Problem> {
-        let Self { target_lang, format, beams, segments, words, priority } = self;
+        let Self { target_lang, format, beams, segments, words, priority, script } = self;
         let format = format.unwrap_or(OutputFormat::JSON);
         let (segments, words) = (segments.unwrap_or_default(), words.unwrap_or_default());
-        let priority = priority.unwrap_or_default();
-        let options = SpeechOptions { target_lang, format, beams, segments, words, priority };
+        let (priority, script) = (priority.unwrap_or_default(), script.unwrap_or_default());
+        let options = SpeechOptions { target_lang, format, beams, segments, words, priority, script };
         options.language()?;
         Ok(options)
     }
@@ -205,6 +212,7 @@ mod tests {
             ("segments=1", "invalid_field"),
             ("format=xml", "invalid_field"),
             ("priority=high", "invalid_field"),
+            ("script=runic", "invalid_field"),
             ("source_lang=en", "invalid_field"),
             ("audio=en", "invalid_field"),
             ("target_lang=klingon", "unknown_language"),

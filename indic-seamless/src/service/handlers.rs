@@ -198,8 +198,8 @@ pub(crate) async fn speech_to_text(State(shared): State<Arc<Shared>>, request: R
         let Speech { audio, hint, options } = Speech::read(request, &shared).await?;
         let language = shared.text_language(options.language()?)?;
         let (beams, words) = (options.beams, options.words || options.format.uses_words());
-        let (segmentation, priority) = (Segmentation::default(), options.priority);
-        let wanted = Wanted { language, beams, words, segmentation, priority, deadline };
+        let (segmentation, priority, script) = (Segmentation::default(), options.priority, options.script);
+        let wanted = Wanted { language, beams, words, script, segmentation, priority, deadline };
         let mut transcription = admitted.submit(audio, hint, wanted, &shared).await?;
         transcription.words = options.words;
         Ok((transcription, options))

@@ -105,6 +105,7 @@ use crate::{
     error::{Error, Result, StopReason},
     language::Language,
     scheduler::Priority,
+    script::ScriptChoice,
     transcriber::{Segmentation, Transcriber},
     transcript::Transcript,
 };
@@ -318,7 +319,8 @@ impl Service {
             let id = Uuid::new_v4().to_string().into();
             let (language, segmentation) = (TextLanguage::Known(language), Segmentation::default());
             let priority = Priority::Batch;
-            let wanted = Wanted { language, beams: None, words: true, segmentation, priority, deadline };
+            let script = ScriptChoice::Any;
+            let wanted = Wanted { language, beams: None, words: true, script, segmentation, priority, deadline };
             // Nothing but the model not being there can keep it out, as it has a place.
             let mut running = shared.engine.submit(&id, open, (), wanted, slot).map_err(|_| ended())?;
             while let Some(update) = running.updates.recv().await {

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     language::Language,
+    script::Script,
 };
 
 /// End of sentence: the same id in every checkpoint of this family.
@@ -167,6 +168,19 @@ impl Tokenizer {
     /// Whether a token is special, such as a language or the end of a sentence.
     pub(crate) fn is_special(&self, id: u32) -> bool {
         self.added.get(&id).is_some_and(|token| token.special)
+    }
+
+    /// The tokens that a text in `script` may have: those without letters of other scripts, and special ones.
+    ///
+    /// ```
+    /// let transcriber = indic_seamless::Transcriber::demo()?;
+    /// let tokens = transcriber.checkpoint().tokenizer().tokens_of("tamil".parse()?);
+    /// assert!(tokens.len() < transcriber.model().vocabulary());
+    /// # Ok::<(), indic_seamless::Error>(())
+    /// ```
+    pub fn tokens_of(&self, script: Script) -> Vec<u32> {
+        let writes = |&id: &u32| self.is_special(id) || self.piece(id).is_some_and(|piece| script.writes(piece));
+        (0..self.vocab_size() as u32).filter(writes).collect()
     }
 
     /// The token that stands for a language; `None` if the checkpoint does not know it.

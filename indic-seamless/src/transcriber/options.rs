@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result, by_name},
     generation::{GenerationConfig, LogitsProcessor, TokenEvent},
     scheduler::Priority,
+    script::ScriptChoice,
     segmentation::SegmentationOptions,
     transcript::Segment,
 };
@@ -31,6 +32,8 @@ pub struct TranscribeOptions<'a> {
     /// Your own changes to the scores of tokens, applied in this order after those that [`generation`](Self::generation)
     /// asks for, in every search, also in one that is [retried](Self::retry).
     pub processors: Vec<Arc<dyn LogitsProcessor>>,
+    /// The script that texts are restricted to.
+    pub script: ScriptChoice,
     /// Which recordings are cut into segments, and how.
     pub segmentation: Segmentation,
     /// The most segments that are decoded at a time; by default as many as make up to 80 s of speech. A decoder step reads the
@@ -68,6 +71,7 @@ impl fmt::Debug for TranscribeOptions<'_> {
         f.debug_struct("TranscribeOptions")
             .field("generation", &self.generation)
             .field("processors", &self.processors.iter().map(|processor| processor.name()).collect::<Vec<_>>())
+            .field("script", &self.script)
             .field("segmentation", &self.segmentation)
             .field("batch_size", &self.batch_size)
             .field("priority", &self.priority)

@@ -16,7 +16,7 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use pack::{pack, packed_shape, unpack};
+pub(crate) use pack::{gather, pack, packed_shape, unpack};
 pub(crate) use product::{Matrix, products};
 pub(crate) use rows::Rows;
 

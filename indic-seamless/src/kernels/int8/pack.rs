@@ -31,6 +31,23 @@ pub(crate) fn pack(rows: &[f32], input: usize, packed: &mut [i8], scales: &mut [
     });
 }
 
+/// The packed weight of some of the outputs, in the order of `outputs`.
+pub(crate) fn gather(packed: &[i8], input: usize, outputs: &[u32]) -> Vec<i8> {
+    let [panels, groups, ..] = packed_shape(outputs.len(), input);
+    let panel = groups * PANEL * GROUP;
+    let mut gathered = vec![0; panels * panel];
+    gathered.par_chunks_exact_mut(panel.max(1)).zip(outputs.par_chunks(PANEL)).for_each(|(gathered, outputs)| {
+        let (gathered, _) = gathered.as_chunks_mut::<GROUP>();
+        for (column, &output) in outputs.iter().enumerate() {
+            let output = output as usize;
+            let (bytes, _) = packed[output / PANEL * panel..][..panel].as_chunks::<GROUP>();
+            let from = bytes.iter().skip(output % PANEL).step_by(PANEL);
+            gathered.iter_mut().skip(column).step_by(PANEL).zip(from).for_each(|(to, from)| *to = *from);
+        }
+    });
+    gathered
+}
+
 /// The numbers of a packed weight of `input` columns, as its bytes lie in a file, row after row.
 pub(crate) fn unpack(packed: &[u8], scales: &[f32], input: usize) -> Vec<f32> {
     let [_, groups, ..] = packed_shape(scales.len(), input);

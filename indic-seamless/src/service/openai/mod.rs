@@ -33,7 +33,7 @@ use super::{
     problem::Problem,
     transcription::{Admitted, in_time},
 };
-use crate::{language::Language, scheduler::Priority};
+use crate::{language::Language, scheduler::Priority, script::ScriptChoice};
 
 /// The endpoints.
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -105,7 +105,8 @@ async fn answered(shared: Arc<Shared>, request: Request, task: Task) -> Result<R
         let language = text_language(&options, &shared)?;
         let segmentation = options.segmentation.clone();
         let (words, priority) = (options.uses_words(), Priority::Interactive);
-        let wanted = Wanted { language, beams: None, words, segmentation, priority, deadline };
+        let script = ScriptChoice::Any;
+        let wanted = Wanted { language, beams: None, words, script, segmentation, priority, deadline };
         let guessed = matches!(wanted.language, TextLanguage::Spoken(_));
         Ok((admitted.submit(audio, hint, wanted, &shared).await?, options, guessed))
     };

@@ -142,7 +142,7 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => None,
             #[cfg(target_arch = "aarch64")]
-            Self::I8mm(_) | Self::Neon(_) => None,
+            Self::I8mm(_) | Self::Neon(_) => is_aarch64_feature_detected!("bf16").then_some(Bf16Pairs(())),
             Self::Portable => None,
         }
     }
@@ -161,7 +161,7 @@ impl Kernels {
     }
 }
 
-/// Evidence that the machine multiplies pairs of bf16 numbers (AVX-512 BF16). Only [`Kernels::bf16_pairs`] makes it.
+/// Evidence that the machine multiplies pairs of bf16 numbers (AVX-512 BF16, Arm's bf16). Only [`Kernels::bf16_pairs`] makes it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bf16Pairs(());
 

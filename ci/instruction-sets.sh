@@ -3,8 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-for isa in avx2 portable; do
-    [ "$isa" = portable ] || grep -qsw "$isa" /proc/cpuinfo || continue
+# Each with its name in /proc/cpuinfo.
+for isa in avx2:avx2 neon:asimddp portable:; do
+    flag=${isa#*:} isa=${isa%:*}
+    [ -z "$flag" ] || grep -qsw "$flag" /proc/cpuinfo || continue
     echo "tests on $isa"
     INDIC_SEAMLESS_ISA=$isa cargo test --release --lib --test demo --test parity --test precision
 done

@@ -18,6 +18,9 @@ pick_engine() {
 
 local_tag() { printf 'localhost/%s:build-%s' "$stack" "$arch"; }
 
+# This machine, as container engines call it.
+this_platform() { case $(uname -m) in arm64 | aarch64) echo linux/arm64 ;; *) echo linux/amd64 ;; esac; }
+
 # The processor that program $1 is for, by its ELF header.
 processor_of() {
     case $(od -An -tx1 -j18 -N2 "$1" | tr -d ' ') in
@@ -53,6 +56,8 @@ build() {
         podman | buildah)
             # Not in Docker's format, which has names made by chance in it. This one has no health check, which Lambda and
             # ECS do not read from images anyway.
+            # Docker knows the machine that builds by itself, buildah 1.28 does not.
+            options+=(--build-arg "BUILDPLATFORM=$(this_platform)")
             "$engine" build "${options[@]}" --timestamp 0 --ignorefile "$here/Dockerfile.dockerignore" "$root" >&2
             ;;
         *) die "--engine: docker, podman or buildah, not $engine" ;;

@@ -19,9 +19,6 @@ preflight() {
     else
         bad "docker, podman or buildah"
     fi
-    if [ "$arch" != "$(uname -m | sed 's/aarch64/arm64/')" ] && [ -z "$binary" ]; then
-        say "note     building for $arch on another processor is emulated, and slow"
-    fi
     if aws sts get-caller-identity >/dev/null 2>&1; then
         good "credentials for account $(aws sts get-caller-identity --query Account --output text), region $region"
         limit=$(aws lambda get-account-settings --query AccountLimit.UnreservedConcurrentExecutions --output text 2>/dev/null || true)

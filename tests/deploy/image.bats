@@ -104,6 +104,21 @@ setup() {
     stop "$pid"
 }
 
+@test "the program that was compiled for arm64 on another processor works, and its image is for arm64" {
+    arm=$root/target/deploy/arm64/indic-seamless-lambda
+    [ -e "$arm" ] || skip "ARCH=arm64 deploy/compile.sh target/deploy/arm64/indic-seamless-lambda makes it"
+    command -v qemu-aarch64-static || skip "there is no qemu-aarch64-static"
+    qemu-aarch64-static "$arm" --version
+    INDIC_SEAMLESS_MODEL=demo qemu-aarch64-static "$arm" --listen "127.0.0.1:$PORT" >"$state/arm.log" 2>&1 3>&- &
+    pid=$!
+    within 120 curl --fail --silent "http://127.0.0.1:$PORT/ready" || fail "$(cat "$state/arm.log")"
+    answer=$(curl --fail --silent --form "audio=@$recording" --form target_lang=hin "http://127.0.0.1:$PORT/speech-to-text")
+    stop "$pid"
+    contains "कृपया आज का मौसम" "$answer"
+    "$deploy" --stack-name image-test --engine buildah --arch arm64 --binary "$arm" --model demo build
+    [ "$(buildah inspect --type image localhost/image-test:build-arm64 | jq -r .OCIv1.architecture)" = arm64 ]
+}
+
 @test "the build gets what it needs of the working tree, and no file that may hold a secret" {
     mkdir -p "$state/tree"
     (cd "$root" && cp -r --parents Cargo.toml Cargo.lock rust-toolchain.toml README.md indic-seamless indic-seamless-cli \
@@ -116,7 +131,7 @@ setup() {
     container=$(buildah from localhost/context)
     mounted=$(buildah mount "$container")
     [ -z "$(find "$mounted" -name '.env*' -o -name .git -o -name target -o -name notes.txt)" ]
-    [ "$(cd "$mounted" && find deploy -type f)" = deploy/compile.sh ]
+    [ "$(cd "$mounted" && find deploy -type f | sort | xargs)" = "deploy/compile.sh deploy/cross.sh" ]
     # Cargo finds every file that the manifests name.
     HOME=$real_home cargo metadata --no-deps --offline --format-version 1 --manifest-path "$mounted/Cargo.toml" >/dev/null
     buildah rm "$container" >/dev/null

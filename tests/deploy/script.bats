@@ -128,12 +128,11 @@ END
     chmod +x "$BATS_TEST_TMPDIR"/bin/*
 }
 
-@test "what compiles for an image compiles for the machine that it runs on" {
-    on_arm
-    # A compiler that notes what it is asked, and makes something.
+# A compiler that notes what it is asked, and makes something.
+fake_cargo() {
     cat >"$BATS_TEST_TMPDIR/bin/cargo" <<'END'
 #!/bin/bash
-printf '%s\n' "$*" >>"$HOME/cargo.log"
+printf '%s\n' "linker=$CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER $*" >>"$HOME/cargo.log"
 for name in indic-seamless indic-seamless-lambda; do
     mkdir -p "$CARGO_TARGET_DIR/$(sed 's/.*--target //' <<<"$*")/release"
     echo "$name" >"$CARGO_TARGET_DIR/$(sed 's/.*--target //' <<<"$*")/release/$name"
@@ -141,15 +140,44 @@ done
 END
     chmod +x "$BATS_TEST_TMPDIR/bin/cargo"
     export CARGO_TARGET_DIR=$BATS_TEST_TMPDIR/target
+}
+
+@test "what compiles for an image compiles for the machine that it runs on" {
+    on_arm
+    fake_cargo
     "$root/deploy/compile.sh" "$HOME/lambda"
     contains "--package indic-seamless-lambda" "$(tail -n 1 "$HOME/cargo.log")"
     contains "--target aarch64-unknown-linux-gnu" "$(tail -n 1 "$HOME/cargo.log")"
+    contains "linker= " "$(tail -n 1 "$HOME/cargo.log")"
     FEATURES=otlp "$root/deploy/compile.sh" "$HOME/cli" indic-seamless
     contains "--package indic-seamless-cli --features otlp" "$(tail -n 1 "$HOME/cargo.log")"
     [ "$(cat "$HOME/lambda" "$HOME/cli" | xargs)" = "indic-seamless-lambda indic-seamless" ]
 }
 
-@test "docker builds for the processor that was asked for, from sources or from a program" {
+@test "for another processor it takes a cross compiler, and the standard library from rustup once" {
+    fake_cargo
+    printf '#!/bin/sh\necho x86_64\n' >"$BATS_TEST_TMPDIR/bin/uname"
+    printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/aarch64-linux-gnu-gcc"
+    printf '#!/bin/sh\necho "$HOME/rust"\n' >"$BATS_TEST_TMPDIR/bin/rustc"
+    cat >"$BATS_TEST_TMPDIR/bin/rustup" <<'END'
+#!/bin/sh
+echo "$*" >>"$HOME/rustup.log"
+mkdir -p "$HOME/rust/lib/rustlib/$3/lib"
+END
+    chmod +x "$BATS_TEST_TMPDIR"/bin/*
+    for arch in arm64 aarch64; do
+        ARCH=$arch "$root/deploy/compile.sh" "$HOME/$arch"
+        contains "--target aarch64-unknown-linux-gnu" "$(tail -n 1 "$HOME/cargo.log")"
+        contains "linker=aarch64-linux-gnu-gcc " "$(tail -n 1 "$HOME/cargo.log")"
+        [ "$(cat "$HOME/$arch")" = indic-seamless-lambda ]
+    done
+    [ "$(cat "$HOME/rustup.log")" = "target add aarch64-unknown-linux-gnu" ]
+    ARCH=sparc run "$root/deploy/compile.sh" "$HOME/sparc"
+    [ "$status" = 1 ]
+    contains "no cross compiler for sparc" "$output"
+}
+
+@test "engines build for the processor that was asked for, and compile on this one" {
     on_arm
     printf '#!/bin/bash\necho "$*" >>"$HOME/engine.log"\n' >"$BATS_TEST_TMPDIR/bin/docker"
     chmod +x "$BATS_TEST_TMPDIR/bin/docker"
@@ -158,8 +186,13 @@ END
     contains "--target service" "$(tail -n 1 "$HOME/engine.log")"
     "$deploy" --engine docker --arch x86_64 --model demo build
     contains "--platform linux/amd64" "$(tail -n 1 "$HOME/engine.log")"
-    # The stage that compiles does so on the image's processor: it asks that machine.
-    lacks "BUILDPLATFORM" "$(cat "$root/deploy/Dockerfile")"
+    "$deploy" --engine buildah --arch x86_64 --model demo build
+    contains "--platform linux/amd64" "$(tail -n 1 "$HOME/engine.log")"
+    contains "--build-arg BUILDPLATFORM=linux/arm64" "$(tail -n 1 "$HOME/engine.log")"
+    # What compiles runs on the machine that builds, and is told the image's processor.
+    grep -qE '^FROM --platform=\$BUILDPLATFORM rust:.* AS sources$' "$root/deploy/Dockerfile"
+    lacks "RUN deploy/compile.sh" "$(cat "$root/deploy/Dockerfile")"
+    [ "$(grep -A 9 '^FROM sources ' "$root/deploy/Dockerfile" | grep -cE '^(ARG TARGETARCH|RUN ARCH=\$TARGETARCH deploy/compile.sh .*)$')" = 4 ]
 }
 
 @test "a deployed stack keeps its processor, and what else is not given" {

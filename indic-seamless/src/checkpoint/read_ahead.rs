@@ -96,17 +96,21 @@ mod tests {
     #[test]
     fn slow_files_are_read_whole_and_in_parallel() {
         let (seen, now, most) = (Mutex::new(BTreeSet::new()), AtomicUsize::new(0), AtomicUsize::new(0));
+        let started = Instant::now();
         let read = |file: usize, buffer: &mut [u8], offset: u64| {
             most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(1));
+            // A chunk is not read before others are.
+            while buffer.len() > 1 && most.load(Ordering::Relaxed) <= 16 && started.elapsed() < Duration::from_secs(60)
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
             now.fetch_sub(1, Ordering::Relaxed);
             if buffer.len() > 1 {
                 assert!(seen.lock().expect("no panic").insert((file, offset, buffer.len() as u64)));
             }
         };
-        let started = Instant::now();
         read_ahead(&parts(), read, || true);
-        let took = started.elapsed();
         let seen = seen.into_inner().expect("no panic");
         for (file, bytes) in parts() {
             let mut at = bytes.start;
@@ -117,8 +121,6 @@ mod tests {
             assert_eq!(at, bytes.end);
         }
         assert!(most.into_inner() > 16);
-        // One after the other they would take 430 ms.
-        assert!(took < Duration::from_millis(300), "{took:?}");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Which instructions the kernels use.
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::is_aarch64_feature_detected;
 use std::{fmt, str::FromStr, sync::OnceLock};
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::error::{Error, Result, by_name};
 
-/// Environment variable that forces a lower instruction set than the best one found: `avx512vnni`, `avx2`, `neon` or
-/// `portable`. For tests and comparisons.
+/// Environment variable that forces a lower instruction set than the best one found: `avx512vnni`, `avx2`, `i8mm`,
+/// `neon` or `portable`. For tests and comparisons.
 pub const ISA_VARIABLE: &str = "INDIC_SEAMLESS_ISA";
 
 #[cfg(target_arch = "x86_64")]
@@ -21,6 +23,8 @@ pub enum Isa {
     Avx512Vnni,
     /// x86-64 with AVX2, which has no dot product of bytes.
     Avx2,
+    /// `AArch64` with dot products of bytes and products of matrices of bytes (Graviton3, Apple M2 and later).
+    I8mm,
     /// `AArch64` with dot products of bytes (Graviton2, Apple M1 and later).
     Neon,
     /// Plain Rust, vectorised by the compiler.
@@ -29,13 +33,14 @@ pub enum Isa {
 
 impl Isa {
     /// All instruction sets, the best first.
-    pub const ALL: &'static [Self] = &[Self::Avx512Vnni, Self::Avx2, Self::Neon, Self::Portable];
+    pub const ALL: &'static [Self] = &[Self::Avx512Vnni, Self::Avx2, Self::I8mm, Self::Neon, Self::Portable];
 
-    /// `avx512vnni`, `avx2`, `neon` or `portable`.
+    /// `avx512vnni`, `avx2`, `i8mm`, `neon` or `portable`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Avx512Vnni => "avx512vnni",
             Self::Avx2 => "avx2",
+            Self::I8mm => "i8mm",
             Self::Neon => "neon",
             Self::Portable => "portable",
         }
@@ -76,9 +81,12 @@ impl Isa {
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx512Vnni | Self::Avx2 => None,
             #[cfg(target_arch = "aarch64")]
-            Self::Neon => std::arch::is_aarch64_feature_detected!("dotprod").then_some(Kernels::Neon(Proof(()))),
+            Self::I8mm => (is_aarch64_feature_detected!("dotprod") && is_aarch64_feature_detected!("i8mm"))
+                .then_some(Kernels::I8mm(Proof(()))),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => is_aarch64_feature_detected!("dotprod").then_some(Kernels::Neon(Proof(()))),
             #[cfg(not(target_arch = "aarch64"))]
-            Self::Neon => None,
+            Self::I8mm | Self::Neon => None,
             Self::Portable => Some(Kernels::Portable),
         }
     }
@@ -113,6 +121,8 @@ pub(super) enum Kernels {
     #[cfg(target_arch = "x86_64")]
     Avx2(Proof),
     #[cfg(target_arch = "aarch64")]
+    I8mm(Proof),
+    #[cfg(target_arch = "aarch64")]
     Neon(Proof),
     Portable,
 }
@@ -132,7 +142,7 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => None,
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(_) => None,
+            Self::I8mm(_) | Self::Neon(_) => is_aarch64_feature_detected!("bf16").then_some(Bf16Pairs(())),
             Self::Portable => None,
         }
     }
@@ -145,13 +155,13 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(_) => Arch::new(),
+            Self::I8mm(_) | Self::Neon(_) => Arch::new(),
             Self::Portable => Arch::Scalar,
         }
     }
 }
 
-/// Evidence that the machine multiplies pairs of bf16 numbers (AVX-512 BF16). Only [`Kernels::bf16_pairs`] makes it.
+/// Evidence that the machine multiplies pairs of bf16 numbers (AVX-512 BF16, Arm's bf16). Only [`Kernels::bf16_pairs`] makes it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bf16Pairs(());
 

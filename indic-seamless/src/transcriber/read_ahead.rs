@@ -250,11 +250,11 @@ mod tests {
         let (mut ahead, work) = ReadAhead::new(pieces, cut(), false, CancelToken::new());
         let thread = thread::spawn(work);
         for _ in 0..AHEAD / LEAST + 1 {
-            read.recv_timeout(Duration::from_secs(10)).expect("a piece");
+            read.recv_timeout(Duration::from_secs(120)).expect("a piece");
         }
         assert!(read.recv_timeout(Duration::from_millis(200)).is_err(), "more than {AHEAD} bytes wait");
         assert_eq!(ahead.next().expect("a piece").expect("no error").end_s, 1.0);
-        read.recv_timeout(Duration::from_secs(10)).expect("room for another piece");
+        read.recv_timeout(Duration::from_secs(120)).expect("room for another piece");
         drop(ahead);
         thread.join().expect("no panic");
     }

@@ -26,7 +26,18 @@ fn byte(packed: &[i8], groups: usize, o: usize, i: usize) -> i32 {
 
 #[test]
 fn products_are_those_of_the_bytes() {
-    let sizes = [(1, 1, 1), (1, 67, 33), (2, 16, 64), (5, 100, 141), (6, 33, 65), (7, 300, 64), (13, 1100, 70)];
+    // Every number of rows that a tile may have, whole and broken stretches, vectors and pairs of groups.
+    let sizes = [
+        (1, 1, 1),
+        (1, 67, 33),
+        (2, 16, 64),
+        (3, 300, 70),
+        (4, 260, 64),
+        (5, 100, 141),
+        (6, 33, 65),
+        (7, 300, 64),
+        (13, 1100, 70),
+    ];
     for ((isa, kernels), (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {
         let (x, w, bias) = (values(rows * input, 1), values(output * input, 2), values(output, 3));
         let (packed, scales) = packed(&w, input);

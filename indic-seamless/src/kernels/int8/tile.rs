@@ -50,6 +50,8 @@ fn tile_of<const R: usize>(kernels: Kernels, rows: &Rows, first: usize, panel: &
         #[cfg(target_arch = "x86_64")]
         Kernels::Avx2(_) => unsafe { x86::avx2(&tile, sums) },
         #[cfg(target_arch = "aarch64")]
+        Kernels::I8mm(_) => unsafe { neon::matrix_product(&tile, sums) },
+        #[cfg(target_arch = "aarch64")]
         Kernels::Neon(_) => unsafe { neon::dot_product(&tile, sums) },
         Kernels::Portable => portable::plain(&tile, sums),
     }

@@ -2,6 +2,8 @@
 
 mod few_rows;
 mod many_rows;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pairs;
 mod panel;
 #[cfg(target_arch = "x86_64")]

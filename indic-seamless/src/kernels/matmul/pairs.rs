@@ -2,8 +2,10 @@
 
 use half::bf16;
 
+#[cfg(target_arch = "aarch64")]
+use super::neon::{ACROSS, bf16_dot as native};
 #[cfg(target_arch = "x86_64")]
-use super::x86;
+use super::x86::{ACROSS, avx512_bf16 as native};
 use crate::kernels::isa::{Bf16Pairs, Kernels};
 
 /// Two numbers that are neighbours along the axis that a product sums over.
@@ -18,13 +20,13 @@ pub(super) fn pair_sums<const R: usize>(
     out: &mut [f32],
     stride: usize,
 ) {
-    #[cfg(target_arch = "x86_64")]
-    if let (Some(Bf16Pairs { .. }), x86::ACROSS, (panel, [])) =
-        (Kernels::current().bf16_pairs(), across, panel.as_chunks::<{ x86::ACROSS }>())
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    if let (Some(Bf16Pairs { .. }), ACROSS, (panel, [])) =
+        (Kernels::current().bf16_pairs(), across, panel.as_chunks::<ACROSS>())
     {
         // SAFETY: `Bf16Pairs` is evidence that the machine has the instructions.
         #[allow(unsafe_code, reason = "code for instructions that the compiler does not take for granted")]
-        return unsafe { x86::avx512_bf16(left, panel, out, stride) };
+        return unsafe { native(left, panel, out, stride) };
     }
     for (left, out) in left.into_iter().zip(out.chunks_mut(stride)) {
         out[..across].fill(0.0);

@@ -14,7 +14,7 @@ use crate::kernels::{activation::GRAIN, isa::vectorise};
 pub(in crate::kernels) const ROWS: usize = 6;
 /// Vectors across in a tile: 6 x 2 sums, 2 vectors and 1 broadcast value fit into 16 registers.
 const VECTORS: usize = 2;
-/// The same for the 32 registers of AVX-512.
+/// The same for 32 registers: those of AVX-512 and of NEON.
 const WIDE: usize = 4;
 
 /// What the matrices of a product are made of: one number, or as many as one lane of an instruction takes.
@@ -127,7 +127,7 @@ pub(in crate::kernels) struct Panel<E> {
 impl<E: Element> Panel<E> {
     #[inline(always)]
     fn vectors<S: Simd>() -> usize {
-        if S::F32_LANES == 16 { WIDE } else { VECTORS }
+        if S::REGISTER_COUNT == 32 { WIDE } else { VECTORS }
     }
 
     /// Columns of a tile.
@@ -234,7 +234,7 @@ impl<E: Element> Panel<E> {
         let across = Self::across::<S>();
         for (number, panel) in self.values.chunks_exact((self.depth * across).max(1)).enumerate() {
             let out = &mut out[number * across..];
-            if S::F32_LANES == 16 {
+            if S::REGISTER_COUNT == 32 {
                 E::tile::<S, WIDE>(simd, left, panel, out, self.stride);
             } else {
                 E::tile::<S, VECTORS>(simd, left, panel, out, self.stride);

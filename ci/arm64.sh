@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The library on 64-bit Arm, emulated: its own tests, those of the demo model, of parity and of precision, and the example
+# `transcribe`. Usage: ci/arm64.sh [CPU...], by the names that qemu has for processors.
+#
+# Unless named, these three, which have other kernels each: neoverse-n1 (Graviton2) with dot products of bytes, max with
+# i8mm and bf16, too, and cortex-a72 with neither. Emulation says nothing about speed. On Debian or Ubuntu for x86-64; two
+# cores compile for a quarter of an hour, and test a processor in five minutes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+[ $# -gt 0 ] || set -- neoverse-n1 max cortex-a72
+declare -A kernels=([neoverse-n1]=neon [max]=i8mm [cortex-a72]=portable)
+
+export CARGO_TARGET_DIR=$PWD/target/arm64
+# shellcheck source=deploy/cross.sh
+. deploy/cross.sh
+prepare_target aarch64
+command -v qemu-aarch64-static >/dev/null || install_packages qemu-user-static
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64-static QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
+
+# shellcheck disable=SC2154 # `target` is of cross.sh
+options=(--release --locked --target "$target" --package indic-seamless)
+tests=(--lib --test demo --test parity --test precision)
+cargo build "${options[@]}" --example transcribe
+cargo test "${options[@]}" "${tests[@]}" --no-run
+
+for cpu in "$@"; do
+    printf '\n== %s (%s s)\n' "$cpu" "$SECONDS"
+    export QEMU_CPU=$cpu
+    log=$CARGO_TARGET_DIR/$cpu.log
+    cargo test "${options[@]}" --no-fail-fast "${tests[@]}" -- --show-output | tee "$log"
+    # Printed by the tests of precision.
+    chosen=$(sed -n 's/^\([a-z0-9]*\): [0-9]* of [0-9]*$/\1/p' "$log")
+    echo "kernels on $cpu: $chosen"
+    [ "$chosen" = "${kernels[$cpu]:-$chosen}" ] || { echo "error: wanted ${kernels[$cpu]}"; exit 1; }
+    for precision in f32 bf16 int8; do
+        printed=$(cargo run "${options[@]}" --quiet --example transcribe -- \
+            --model demo --lang hin --precision "$precision" examples/audio/hindi-1.wav)
+        [ "$printed" = "कृपया आज का मौसम" ] || { echo "error: $precision printed: $printed"; exit 1; }
+        echo "$precision: $printed"
+    done
+done
+printf '\n== done (%s s)\n' "$SECONDS"

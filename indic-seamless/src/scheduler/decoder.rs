@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::{
+    device::guard,
     error::{Error, Result},
     generation::{GenerationConfig, StepDecoder},
     kernels::first_non_finite,
@@ -32,7 +33,7 @@ impl<'a> ModelDecoder<'a> {
         if let Some(&id) = tokens.iter().find(|&&id| id as usize >= vocabulary) {
             return Err(Error::TokenOutOfRange { what: "decoder input".to_owned(), id, vocabulary });
         }
-        feed_together(self.model, &mut [Feed { state: &mut self.state, tokens }], logits);
+        feed_together(self.model, &mut [Feed { state: &mut self.state, tokens }], logits)?;
         check(logits, vocabulary)
     }
 }
@@ -56,7 +57,17 @@ pub(super) fn start(model: &SpeechToText, encoded: &Encoded, config: &Generation
 
 /// Feeds tokens to several decodings and replaces `logits` by those after the last token of each hypothesis, one decoding behind
 /// the other, `[hypotheses, vocabulary]`.
-pub(super) fn feed_together(model: &SpeechToText, feeds: &mut [Feed<'_>], logits: &mut Vec<f32>) {
+///
+/// # Errors
+///
+/// [`Error::Device`].
+pub(super) fn feed_together(model: &SpeechToText, feeds: &mut [Feed<'_>], logits: &mut Vec<f32>) -> Result<()> {
+    let last = guard(&model.device(), || Ok(last_outputs(model, feeds)))?;
+    model.logits_into(&last, logits)
+}
+
+/// The decoder's outputs for the last token of each hypothesis, `[1, hypotheses, hidden]`.
+fn last_outputs(model: &SpeechToText, feeds: &mut [Feed<'_>]) -> Tensor<3> {
     let hidden = model.decode_together(feeds);
     let [a, b, width] = hidden.dims();
     let hidden: Tensor<3> = hidden.reshape([1, a * b, width]);
@@ -68,11 +79,10 @@ pub(super) fn feed_together(model: &SpeechToText, feeds: &mut [Feed<'_>], logits
         last.push(of_feed.narrow(1, time - 1, 1).reshape([1, rows, width]));
         first += tokens;
     }
-    let last = match last.len() {
+    match last.len() {
         1 => last.swap_remove(0),
         _ => Tensor::cat(last, 1),
-    };
-    model.logits_into(&last, logits);
+    }
 }
 
 /// Checks logits, `[rows, vocabulary]`.

@@ -27,7 +27,6 @@ use rayon::ThreadPool;
 use self::{
     activity::Told,
     inbox::{Inbox, Task},
-    job::message,
     worker::Worker,
 };
 pub use self::{
@@ -42,7 +41,8 @@ pub(crate) use self::{
 use crate::{
     cancel::CancelToken,
     checkpoint::Checkpoint,
-    error::{Error, Result},
+    device::guard,
+    error::{Error, Result, panic_message},
     model::SpeechToText,
 };
 
@@ -109,7 +109,7 @@ impl Scheduler {
             let work = || {
                 stop.check()?;
                 loaded.checkpoint.check_unchanged()?;
-                let done = work(loaded)?;
+                let done = guard(&loaded.model.device(), || work(loaded))?;
                 // Weights may have been read after the check.
                 loaded.checkpoint.check_unchanged().map(|()| done)
             };
@@ -120,7 +120,7 @@ impl Scheduler {
         self.inbox.put(Task::Call(Box::new(call)));
         match receive(&receiver, cancel)? {
             Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(Box::new(message(&*panic))),
+            Err(panic) => std::panic::resume_unwind(Box::new(panic_message(&*panic))),
         }
     }
 }

@@ -76,7 +76,7 @@ fn decoder(c: &mut Criterion) {
             let mut logits = Vec::new();
             b.iter(|| {
                 let hidden = model.decode(&mut state, black_box(&tokens));
-                model.logits_into(&hidden, &mut logits);
+                model.logits_into(&hidden, &mut logits).expect("logits");
             });
         });
     }

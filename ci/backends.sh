@@ -1,6 +1,20 @@
 #!/usr/bin/env bash
-# Parity and int8 on Burn's former CPU backend. Not in .ci/run, since this feature builds Burn again.
+# Parity, int8, uploads and failures on Burn's former CPU backend and on wgpu, with software Vulkan where there is no GPU;
+# and whether cuda compiles. Not in .ci/run, since these features build Burn again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo test --release --features indic-seamless/ndarray --test parity --test precision
+if command -v apt-get >/dev/null && ! ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1; then
+    root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    "${root[@]}" apt-get update -qq
+    "${root[@]}" apt-get install -y -qq mesa-vulkan-drivers >/dev/null
+fi
+
+export CARGO_TARGET_DIR=target/backends
+# On software Vulkan, measuring kernels takes longer than running them.
+export CUBECL_AUTOTUNE_LEVEL=minimal
+cargo test --release -p indic-seamless --features indic-seamless/ndarray,indic-seamless/wgpu \
+    --lib --test parity --test precision --test gpu --test gpu_lost
+# LLVM and CUDA are needed to link and to run: the crates that want them skip them when they build documentation.
+DOCS_RS=1 cargo check --release -p indic-seamless --features indic-seamless/cuda

@@ -2,6 +2,8 @@
 //!
 //! Run with `-- --nocapture` to see the largest difference per stage.
 
+#[path = "common/backends.rs"]
+mod backends;
 mod common;
 
 use common::{
@@ -11,11 +13,7 @@ use common::{
 use indic_seamless::{Backend, Precision, checkpoint::Checkpoint, model::SpeechToText};
 
 fn backends() -> Vec<Backend> {
-    let mut backends = vec![Backend::Flex];
-    if cfg!(feature = "ndarray") {
-        backends.push(Backend::NdArray);
-    }
-    backends
+    [vec![Backend::Flex], backends::others()].concat()
 }
 
 fn load(golden: &Golden, backend: Backend) -> (Checkpoint, SpeechToText) {

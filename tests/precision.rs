@@ -1,5 +1,7 @@
 //! Narrower weights against `f32`. `INDIC_SEAMLESS_ISA` has these tests run on lower instruction sets too.
 
+#[path = "common/backends.rs"]
+mod backends;
 mod common;
 
 use std::path::Path;
@@ -92,25 +94,35 @@ fn bf16_differs_by_its_rounding() {
     });
 }
 
-/// The plain operations of other backends compute with the same weights, but not with quantised inputs.
-#[cfg(feature = "ndarray")]
+/// Other backends compute with the same bytes, but do not round inputs: as with these weights in `f32`.
 #[test]
-fn int8_on_another_backend() {
-    with_clips(|checkpoint, clips| {
-        let flex = load(checkpoint, Precision::Int8, Backend::Flex);
-        let ndarray = load(checkpoint, Precision::Int8, Backend::NdArray);
-        let (features, tokens) = &clips[0];
-        let [flex, ndarray] = [&flex, &ndarray].map(|model| teacher_forced(model, features, tokens));
-        assert!(difference(&flex, &ndarray) < 0.05 * largest(&flex), "{}", difference(&flex, &ndarray));
-    });
+fn int8_on_other_backends() {
+    for backend in backends::others() {
+        for golden in ["tiny", "tiny-bf16-sharded"] {
+            let (_parent, checkpoint) = quantised(golden);
+            let source = Checkpoint::open(common::golden_dir().join(golden).join("model")).expect("checkpoint");
+            let clip = Waveform::open(common::golden_dir().join("tiny/audio/hi_16k.wav")).expect("clip");
+            let features = FeatureBatch::new(&[Features::extract(clip.samples()).expect("features")], 0.0);
+            let logits = |checkpoint: &Checkpoint, precision, backend| {
+                teacher_forced(&load(checkpoint, precision, backend), &features, &[3, 1030, 5, 9])
+            };
+            let wanted = logits(&checkpoint, Precision::F32, Backend::Flex);
+            for (name, checkpoint) in [("a quantised folder", &checkpoint), ("quantised at load", &source)] {
+                let found = logits(checkpoint, Precision::Int8, backend);
+                let difference = difference(&wanted, &found) / largest(&wanted);
+                assert!(difference < 1e-4, "{golden}, {name}, on {backend}: {difference}");
+            }
+        }
+    }
 }
 
-#[cfg(feature = "ndarray")]
 #[test]
 fn bf16_is_for_flex() {
-    let builder = Transcriber::builder().backend(Backend::NdArray).precision(Precision::Bf16);
-    let error = builder.build(common::golden_dir().join("tiny/model")).expect_err("no kernel for it");
-    assert!(matches!(error, Error::InvalidOption { option: "precision", .. }), "{error}");
+    for backend in backends::others() {
+        let builder = Transcriber::builder().backend(backend).precision(Precision::Bf16);
+        let error = builder.build(common::golden_dir().join("tiny/model")).expect_err("no kernel for it");
+        assert!(matches!(error, Error::InvalidOption { option: "precision", .. }), "{error}");
+    }
 }
 
 /// The int8 form of a golden, and the folder that holds it.

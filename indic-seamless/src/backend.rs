@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use burn::tensor::Device;
 
 use crate::error::{Error, Result, by_name};
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use crate::{device::download, error::DeviceErrorKind};
 
 /// Burn's backends that the model can run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -39,18 +41,40 @@ impl Backend {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] if the backend's Cargo feature is off.
+    /// [`Error::InvalidOption`] if the backend's Cargo feature is off, and [`Error::Device`] if there is no device or it does
+    /// not work.
     pub fn device(self) -> Result<Device> {
+        self.device_at(None)
+    }
+
+    /// One of the backend's devices, by its number from 0 in the order in which the system lists them, or the default one. A CPU
+    /// backend has only number 0.
+    ///
+    /// ```
+    /// use indic_seamless::{Backend, Error};
+    ///
+    /// assert!(Backend::Flex.device_at(0).is_ok());
+    /// assert!(matches!(Backend::Flex.device_at(1), Err(Error::InvalidOption { option: "device", .. })));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`device`](Self::device), and [`Error::InvalidOption`] for a number that no device has.
+    pub fn device_at(self, number: impl Into<Option<usize>>) -> Result<Device> {
+        let number = number.into();
         match self {
-            Self::Flex => Ok(Device::flex()),
+            Self::Flex => choose(&[Device::flex()], number),
             // Asked for by name; Burn keeps it until its removal.
             #[cfg(feature = "ndarray")]
             #[allow(deprecated, reason = "kept beside Flex for those who need it")]
-            Self::NdArray => Ok(Device::ndarray()),
+            Self::NdArray => choose(&[Device::ndarray()], number),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            Self::Wgpu => {
+                let standard = Device::wgpu(burn::tensor::DeviceKind::DefaultDevice);
+                self.open(standard, burn::tensor::DeviceType::Wgpu, number)
+            }
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(Device::cuda(0)),
+            Self::Cuda => self.open(Device::cuda(0), burn::tensor::DeviceType::Cuda, number),
             #[allow(unreachable_patterns, reason = "reachable when a feature is off")]
             _ => Err(Error::InvalidOption {
                 option: "backend",
@@ -59,6 +83,38 @@ impl Backend {
             }),
         }
     }
+
+    /// A device of those of `all`, and `standard` without a number, once it has computed something.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    fn open(self, standard: Device, all: burn::tensor::DeviceType, number: Option<usize>) -> Result<Device> {
+        let all = Device::enumerate(all).into_vec();
+        if all.is_empty() {
+            let wanted = if self == Self::Cuda {
+                "an Nvidia GPU with its driver"
+            } else {
+                "a GPU with Vulkan, Metal or DirectX 12"
+            };
+            let (kind, device, reason) = (DeviceErrorKind::Missing, self.to_string(), format!("wanted {wanted}"));
+            return Err(Error::Device { kind, device, reason });
+        }
+        let device = if number.is_none() { standard } else { choose(&all, number)? };
+        // Burn opens a device when it is first used.
+        download(burn::tensor::Tensor::<1>::zeros([1], &device))?;
+        Ok(device)
+    }
+}
+
+/// The device of that number, or the first.
+fn choose(devices: &[Device], number: Option<usize>) -> Result<Device> {
+    let number = number.unwrap_or(0);
+    devices.get(number).cloned().ok_or_else(|| Error::InvalidOption {
+        option: "device",
+        found: number.to_string(),
+        wanted: match devices.len() {
+            0 | 1 => "0, the only one".to_owned(),
+            many => format!("0 to {}", many - 1),
+        },
+    })
 }
 
 impl fmt::Display for Backend {
@@ -86,8 +142,9 @@ pub enum Precision {
     F32,
     /// bfloat16 storage, f32 accumulation: half the memory of `f32`. On Flex only.
     Bf16,
-    /// Weights as bytes with a scale per output, activations as bytes with a scale per row: a quarter of the memory of `f32`,
-    /// and several times faster on Flex.
+    /// Weights as bytes with a scale per output: a quarter of the memory of `f32`. On Flex, activations become bytes with a
+    /// scale per row too, and it is several times faster. On other backends, weights become `f32` again for each product, which
+    /// takes longer than keeping them so.
     Int8,
 }
 

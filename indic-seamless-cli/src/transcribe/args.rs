@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Where the model runs: flex, or ndarray, wgpu, cuda in a build with that feature
     #[arg(long, default_value = "flex")]
     pub(crate) backend: Backend,
+    /// Which GPU of the backend, from 0 [default: the one that the backend prefers]
+    #[arg(long, value_name = "N")]
+    pub(crate) device: Option<usize>,
     /// Threads on the CPU [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,

@@ -150,8 +150,8 @@ fn check_inputs(args: &Args, recordings: &[Input]) -> Result<()> {
 }
 
 fn load(args: &Args) -> Result<Transcriber> {
-    let builder = Transcriber::builder().backend(args.backend).precision(args.precision).threads(args.threads);
-    args.model.find()?.load(builder)
+    let builder = Transcriber::builder().backend(args.backend).device(args.device);
+    args.model.find()?.load(builder.precision(args.precision).threads(args.threads))
 }
 
 /// The bar for the recordings that are to be transcribed.

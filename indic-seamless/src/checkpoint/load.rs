@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param, Parameter},
-    tensor::{DType, Device, Int, Tensor, TensorData},
+    tensor::{Device, Int, Tensor, TensorData},
 };
 
 use super::{
@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     backend::Precision,
+    device::{finish, guard, upload},
     error::{Error, Result},
     model::{SpeechToText, config::ModelConfig},
-    nn::Storage,
+    nn::{Int8Weight, Storage},
 };
 
 /// The names of the embedding, which is also the output projection. Any of them may be stored.
@@ -36,6 +37,18 @@ pub(super) fn load(
         Precision::Bf16 if on_flex => (Storage::Float, FloatType::Bf16),
         Precision::F32 | Precision::Bf16 => (Storage::Float, FloatType::F32),
     };
+    let model = guard(device, || fill(config, weights, (storage, floats), device, progress))?;
+    finish(device).map(|()| model)
+}
+
+/// Builds the model with weights of those types.
+fn fill(
+    config: &ModelConfig,
+    weights: &Weights,
+    (storage, floats): (Storage, FloatType),
+    device: &Device,
+    progress: OnProgress<'_>,
+) -> Result<SpeechToText> {
     let mut loader = Loader {
         weights,
         floats,
@@ -161,7 +174,7 @@ impl Loader<'_> {
         let name = tensor_name(&self.path);
         if let Some(scales) = self.scales.take_if(|_| self.path.last().is_some_and(|last| last == "scales")) {
             let shape = [scales.len()];
-            return Ok(Tensor::from_data(TensorData::new(scales, shape), self.device));
+            return Ok(upload(TensorData::new(scales, shape), self.device));
         }
         let (shape, wanted) = match &self.tensors[&name] {
             Expected::Product(shape) => (&shape[..], self.floats),
@@ -169,7 +182,7 @@ impl Loader<'_> {
         };
         let (data, bytes) = self.weights.floats(&aliases(&name), shape, wanted)?;
         self.count(bytes);
-        Ok(Tensor::from_data(data, (self.device, wanted.dtype())))
+        Ok(upload(data, (self.device, wanted.dtype())))
     }
 
     fn int8<const D: usize>(&mut self) -> Result<Tensor<D, Int>> {
@@ -178,7 +191,7 @@ impl Loader<'_> {
         let (data, scales, bytes) = self.weights.int8(&aliases(&name), shape)?;
         self.scales = Some(scales);
         self.count(bytes);
-        Ok(Tensor::from_data(data, (self.device, DType::I8)))
+        Ok(Int8Weight::values(data, shape[0], self.device))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What errors are made with.
 
-use std::{io, path::PathBuf};
+use std::{any::Any, io, path::PathBuf};
 
 use super::{Error, Result};
 use crate::language::Language;
@@ -39,11 +39,27 @@ pub(crate) fn by_name<T: Copy>(
     Err(Error::InvalidOption { option, found: text.to_owned(), wanted })
 }
 
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
 impl Error {
     /// An [`Error::Io`], for use in `map_err`.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// The same [`Error::Device`], for another one who waits for the device.
+    pub(crate) fn of_device_again(&self) -> Self {
+        match self {
+            Self::Device { kind, device, reason } => {
+                Self::Device { kind: *kind, device: device.clone(), reason: reason.clone() }
+            }
+            other => unreachable!("not an error of a device: {other}"),
+        }
     }
 
     /// An [`Error::InvalidFile`], for use in `map_err`.

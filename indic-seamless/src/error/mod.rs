@@ -5,9 +5,9 @@ mod reason;
 
 use std::{io, path::PathBuf};
 
-pub(crate) use self::make::by_name;
 use self::make::suggestions;
-pub use self::reason::{HubErrorKind, StopReason};
+pub(crate) use self::make::{by_name, panic_message};
+pub use self::reason::{DeviceErrorKind, HubErrorKind, StopReason};
 use crate::{language::Language, transcript::Transcript};
 
 /// `Result` with this crate's [`Error`].
@@ -327,6 +327,17 @@ pub enum Error {
         /// The revision asked for.
         revision: String,
         /// What happened, and what to do about it.
+        reason: String,
+    },
+
+    /// The GPU failed, or there is none.
+    #[error("device {device}: {kind}: {reason}")]
+    Device {
+        /// What kind of failure it is.
+        kind: DeviceErrorKind,
+        /// The device, as Burn names it, or the backend that has none.
+        device: String,
+        /// What Burn or the driver says.
         reason: String,
     },
 

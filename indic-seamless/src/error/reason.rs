@@ -1,4 +1,4 @@
-//! Why something went wrong, where an error has several reasons: [`StopReason`], [`HubErrorKind`].
+//! Why something went wrong, where an error has several reasons: [`StopReason`], [`DeviceErrorKind`], [`HubErrorKind`].
 
 use std::fmt;
 
@@ -21,6 +21,31 @@ impl fmt::Display for StopReason {
         f.write_str(match self {
             Self::Cancelled => "cancelled",
             Self::Deadline => "deadline exceeded",
+        })
+    }
+}
+
+/// What is wrong with a GPU; the `kind` of [`Error::Device`](crate::Error::Device).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeviceErrorKind {
+    /// The backend finds no device, or no driver.
+    Missing,
+    /// Its memory does not suffice: try shorter segments, fewer recordings at a time, or [`Precision::Int8`](crate::Precision::Int8).
+    OutOfMemory,
+    /// It was reset or removed, or a kernel was aborted. It works again only in a new process.
+    Lost,
+    /// An operation failed for another reason.
+    Failed,
+}
+
+impl fmt::Display for DeviceErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "not found",
+            Self::OutOfMemory => "out of memory",
+            Self::Lost => "lost",
+            Self::Failed => "failed",
         })
     }
 }

@@ -3,7 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::SpeechToText;
-use crate::nn::{Product, Weight};
+use crate::{
+    error::Result,
+    nn::{Product, Weight},
+};
 
 /// The rows of the output projection that belong to some tokens, apart from the others, so that only these are read.
 #[derive(Debug)]
@@ -34,9 +37,17 @@ impl PartialHead {
 
     /// The scores of the tokens for `hidden: [1, rows, hidden]` in `logits`, `[rows, vocabulary]` in slices of any kind; all other
     /// tokens are at minus infinity.
-    pub(crate) fn logits_into<'a>(&self, hidden: &Tensor<3>, logits: impl Iterator<Item = &'a mut [f32]>) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device).
+    pub(crate) fn logits_into<'a>(
+        &self,
+        hidden: &Tensor<3>,
+        logits: impl Iterator<Item = &'a mut [f32]>,
+    ) -> Result<()> {
         let mut values = Vec::new();
-        Product { weight: &self.weight, bias: None, activation: None }.forward_into(hidden, &mut values);
+        Product { weight: &self.weight, bias: None, activation: None }.forward_into(hidden, &mut values)?;
         for (logits, values) in logits.zip(values.chunks_exact(self.tokens.len())) {
             debug_assert_eq!(logits.len(), self.vocabulary, "a score for each token");
             logits.fill(f32::NEG_INFINITY);
@@ -44,5 +55,6 @@ impl PartialHead {
                 logits[token as usize] = value;
             }
         }
+        Ok(())
     }
 }

@@ -8,6 +8,8 @@ pub mod config;
 pub mod decoder;
 pub mod encoder;
 mod head;
+#[cfg(all(test, any(feature = "ndarray", feature = "wgpu")))]
+mod tests;
 
 use std::ops::ControlFlow;
 
@@ -24,6 +26,8 @@ use self::{
     encoder::{Inspect, SpeechEncoder},
 };
 use crate::{
+    device::upload,
+    error::Result,
     features::{FeatureBatch, STACKED},
     nn::{Product, Storage, Weight},
 };
@@ -130,8 +134,7 @@ impl SpeechToText {
 
     fn input(&self, features: &FeatureBatch) -> Tensor<3> {
         let shape = [features.lengths().len(), features.time(), STACKED];
-        let data = TensorData::new(features.rows().to_vec(), shape);
-        Tensor::from_data(data, &self.shared.weight.device())
+        upload(TensorData::new(features.rows().to_vec(), shape), &self.device())
     }
 
     /// Prepares decoding: the keys and values of the cross-attention, and room for `capacity` tokens of up to
@@ -142,7 +145,7 @@ impl SpeechToText {
 
     /// Bytes of a row of the decoder's caches: of a position of the encoder's output, or of a hypothesis.
     pub(crate) fn cache_row_bytes(&self) -> usize {
-        self.text_decoder.cache_row_bytes(&self.shared.weight.device())
+        self.text_decoder.cache_row_bytes(&self.device())
     }
 
     /// Feeds `time` new tokens to each hypothesis of `state` (`tokens` is `[hypotheses, time]`, row after row) and returns
@@ -196,8 +199,17 @@ impl SpeechToText {
     }
 
     /// [`logits`](Self::logits) in a vector that is used again from step to step.
-    pub fn logits_into(&self, hidden: &Tensor<3>, logits: &mut Vec<f32>) {
-        self.output_projection().forward_into(hidden, logits);
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if a GPU could not compute them, or something before them.
+    pub fn logits_into(&self, hidden: &Tensor<3>, logits: &mut Vec<f32>) -> Result<()> {
+        self.output_projection().forward_into(hidden, logits)
+    }
+
+    /// The device that holds the weights.
+    pub fn device(&self) -> Device {
+        self.shared.weight.device()
     }
 
     /// The number of tokens: the rows of the embedding.

@@ -1,14 +1,21 @@
 //! The one place where tensors become slices: views of the values of tensors that live on Burn's CPU backend Flex.
 
+#![allow(clippy::disallowed_methods, reason = "nothing is uploaded: Flex has the program's memory")]
+
 use std::marker::PhantomData;
 
 use burn::{
     backend::{BackendTypes, Flex},
-    tensor::{DType, Int, Tensor, TensorData},
+    tensor::{DType, Device, Int, Tensor, TensorData},
 };
 use half::bf16;
 
 type FlexTensor = <Flex as BackendTypes>::FloatTensorPrimitive;
+
+/// Whether tensors on `device` can be viewed.
+pub(super) fn is_flex(device: &Device) -> bool {
+    *device == Device::flex()
+}
 
 /// A contiguous view of a tensor that lives on Flex.
 #[derive(Debug)]

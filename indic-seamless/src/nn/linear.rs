@@ -9,9 +9,13 @@ use super::{
     Storage, Weight,
     flex::{FlexFloats, FlexView},
 };
-use crate::kernels::{
-    self, Activation,
-    int8::{self, Matrix, Rows},
+use crate::{
+    device::{download, guard},
+    error::Result,
+    kernels::{
+        self, Activation,
+        int8::{self, Matrix, Rows},
+    },
 };
 
 /// Sizes of a [`Linear`] layer.
@@ -101,13 +105,15 @@ impl Product<'_> {
     }
 
     /// The values of [`forward`](Self::forward) in a vector that is used again, in the place of what was in it.
-    pub(crate) fn forward_into(self, x: &Tensor<3>, values: &mut Vec<f32>) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device).
+    pub(crate) fn forward_into(self, x: &Tensor<3>, values: &mut Vec<f32>) -> Result<()> {
         if !on_cpu(&[self], x, std::slice::from_mut(values)) {
-            *values = match self.plain(x.clone()).into_data().try_into_vec::<f32>() {
-                Ok(found) => found,
-                Err(error) => unreachable!("a product is f32: {error:?}"),
-            };
+            *values = guard(&x.device(), || download(self.plain(x.clone())))?;
         }
+        Ok(())
     }
 
     /// In plain Burn operations.
@@ -116,7 +122,7 @@ impl Product<'_> {
         let [output, _] = self.weight.dims();
         let weight = match self.weight {
             Weight::Float(weight) => weight.val().cast(DType::F32),
-            Weight::Int8(weight) => weight.dequantise(),
+            Weight::Int8(weight) => weight.numbers(None),
         };
         let y = x.reshape([batch * time, input]).matmul(weight.transpose());
         let y = match self.bias {

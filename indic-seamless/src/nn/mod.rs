@@ -10,6 +10,7 @@ mod depthwise;
 mod feed_forward;
 mod flex;
 mod linear;
+mod masks;
 mod norm;
 mod weight;
 
@@ -19,6 +20,7 @@ pub(crate) use depthwise::causal_depthwise;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
 pub(crate) use linear::Product;
 pub use linear::{Linear, LinearConfig};
+pub(crate) use masks::{KeyMask, RelativeMask};
 pub use norm::LayerNorm;
 pub(crate) use norm::add_scaled;
 pub(crate) use weight::initializer;

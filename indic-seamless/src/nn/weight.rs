@@ -1,12 +1,17 @@
 //! The matrices that layers multiply by.
 
+use std::sync::{Arc, OnceLock};
+
 use burn::{
     module::{Initializer, Module, Param, ParamId},
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 
-use super::flex::FlexView;
-use crate::kernels::int8::{self, packed_shape};
+use super::flex::{FlexView, is_flex};
+use crate::{
+    device::upload,
+    kernels::int8::{self, packed_shape},
+};
 
 /// What the weights of a model's products are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -27,14 +32,20 @@ pub enum Weight {
     Int8(Int8Weight),
 }
 
-/// A quantised matrix: `weight[o, i] = values[o / 64, i / 4, o % 64, i % 4] · scales[o]`.
+/// A quantised matrix: `weight[o, i] = byte(o, i) · scales[o]`.
+///
+/// On Flex, the bytes lie as the kernels read them. Elsewhere, where there may be no type of bytes, they are four to a word.
 #[derive(Module, Debug)]
 pub struct Int8Weight {
-    /// Type `I8`, `[ceil(output / 64), ceil(input / 4), 64, 4]`.
+    /// On Flex of type `I8`, `[ceil(output / 64), ceil(input / 4), 64, 4]`, where `byte(o, i)` is at `[o / 64, i / 4, o % 64, i % 4]`.
+    /// Elsewhere of type `I32`, `[output, ceil(input / 4), 1, 1]`, where `byte(o, i) + 128` is byte `i % 4` of `[o, i / 4]`.
     pub(super) values: Param<Tensor<4, Int>>,
     /// `[output]`
     pub(super) scales: Param<Tensor<1>>,
     input: usize,
+    /// The places of the bytes in a word, `[1, 1, 1, 4]`.
+    #[module(skip)]
+    shifts: Arc<OnceLock<Tensor<4, Int>>>,
 }
 
 impl Weight {
@@ -82,16 +93,19 @@ impl Weight {
 
     /// Some rows of the matrix, `[rows.len(), input]`: of an embedding, the vectors of tokens.
     pub(crate) fn rows(&self, rows: &[u32]) -> Tensor<2> {
+        let device = self.device();
         match self {
-            Self::Float(weight) => weight.val().select(0, index(rows, &self.device())).cast(DType::F32),
-            Self::Int8(weight) => weight.rows(rows),
+            Self::Float(weight) => weight.val().select(0, index(rows, &device)).cast(DType::F32),
+            Self::Int8(weight) if is_flex(&device) => weight.packed_rows(rows),
+            Self::Int8(weight) => weight.numbers(Some(index(rows, &device))),
         }
     }
 }
 
 impl Int8Weight {
     fn init(output: usize, input: usize, device: &Device) -> Self {
-        let shape = packed_shape(output, input);
+        let shape @ [_, groups, ..] = packed_shape(output, input);
+        let values = if is_flex(device) { shape } else { [output, groups, 1, 1] };
         let random = move |device: &Device, _: bool| {
             let mut state = 1u32;
             let next = || {
@@ -99,41 +113,50 @@ impl Int8Weight {
                 ((state >> 24) as i8).max(-127)
             };
             let bytes = std::iter::repeat_with(next).take(shape.iter().product()).collect();
-            Tensor::from_data(TensorData::new::<i8, _>(bytes, shape), (device, DType::I8))
+            Self::values(TensorData::new::<i8, _>(bytes, shape), output, device)
         };
         // The standard deviation of such bytes is 73.
         let value = 1.0 / (73.0 * (input as f64).sqrt());
         Self {
-            values: Param::uninitialized(ParamId::new(), random, device.clone(), false, shape.into()),
+            values: Param::uninitialized(ParamId::new(), random, device.clone(), false, values.into()),
             scales: Initializer::Constant { value }.init([output], device),
             input,
+            shifts: Arc::default(),
         }
     }
 
     fn subset(&self, rows: &[u32]) -> Self {
         let (values, scales) = (self.values.val(), self.scales.val());
-        let shape = packed_shape(rows.len(), self.input);
         let device = scales.device();
-        let packed = match FlexView::bytes(&values) {
-            Some(bytes) => int8::gather(bytes.as_slice(), self.input, rows),
-            None => {
-                let bytes = values.into_data().try_into_vec::<i8>();
-                int8::gather(
-                    &bytes.unwrap_or_else(|error| unreachable!("a weight of bytes: {error:?}")),
-                    self.input,
-                    rows,
-                )
+        let values = match FlexView::bytes(&values) {
+            Some(bytes) => {
+                let packed = int8::gather(bytes.as_slice(), self.input, rows);
+                upload(TensorData::new::<i8, _>(packed, packed_shape(rows.len(), self.input)), (&device, DType::I8))
             }
+            None => values.select(0, index(rows, &device)),
         };
-        let packed = Tensor::from_data(TensorData::new::<i8, _>(packed, shape), (&device, DType::I8));
         Self {
-            values: Param::initialized(ParamId::new(), packed),
+            values: Param::initialized(ParamId::new(), values),
             scales: Param::from_tensor(scales.select(0, index(rows, &device))),
             input: self.input,
+            shifts: Arc::clone(&self.shifts),
         }
     }
 
-    fn rows(&self, rows: &[u32]) -> Tensor<2> {
+    /// The bytes of a matrix of `output` rows, as they lie in a file, for `device`.
+    pub(crate) fn values<const D: usize>(packed: TensorData, output: usize, device: &Device) -> Tensor<D, Int> {
+        if is_flex(device) {
+            return upload(packed, (device, DType::I8));
+        }
+        let (words, [_, groups, width, _]) = (packed.as_bytes().as_chunks::<4>().0, packed.shape().dims());
+        let at = |row: usize, group: usize| words[(row / width * groups + group) * width + row % width];
+        let word = |bytes: [u8; 4]| i32::from_le_bytes(bytes.map(|byte| byte ^ 0x80));
+        let rows = (0..output).flat_map(|row| (0..groups).map(move |group| word(at(row, group))));
+        upload(TensorData::new::<i32, _>(rows.collect(), [output, groups, 1, 1]), (device, DType::I32))
+    }
+
+    /// Some rows of the matrix on Flex.
+    fn packed_rows(&self, rows: &[u32]) -> Tensor<2> {
         let (values, scales) = (self.values.val(), self.scales.val());
         let [_, groups, width, group] = values.dims();
         let row = |&row: &u32| {
@@ -146,20 +169,27 @@ impl Int8Weight {
         Tensor::cat(rows.iter().map(row).collect(), 0)
     }
 
-    /// The matrix in floating point, `[output, input]`.
-    pub(super) fn dequantise(&self) -> Tensor<2> {
-        let (values, scales) = (self.values.val(), self.scales.val());
-        let [panels, groups, width, group] = values.dims();
-        let [output] = scales.dims();
-        let rows = values.float().swap_dims(1, 2).reshape([panels * width, groups * group]);
-        rows.slice([0..output, 0..self.input]) * scales.unsqueeze_dim(1)
+    /// The matrix of words in floating point, `[output, input]`, or the rows of it that `index` names.
+    pub(super) fn numbers(&self, index: Option<Tensor<1, Int>>) -> Tensor<2> {
+        let (mut words, mut scales) = (self.values.val(), self.scales.val());
+        if let Some(index) = index {
+            (words, scales) = (words.select(0, index.clone()), scales.select(0, index));
+        }
+        let [rows, groups, ..] = words.dims();
+        let shifts = self.shifts.get_or_init(|| {
+            let counted: Tensor<4, Int> = Tensor::ones([1, 1, 1, 4], (&words.device(), DType::I32)).cumsum(3);
+            (counted - 1) * 8
+        });
+        let bytes = words.bitwise_right_shift(shifts.clone()).bitwise_and_scalar(0xff);
+        let numbers = (bytes.float().reshape([rows, groups * 4]) - 128.0) * scales.unsqueeze_dim(1);
+        if groups * 4 == self.input { numbers } else { numbers.narrow(1, 0, self.input) }
     }
 }
 
 /// Numbers of rows as a tensor.
 fn index(rows: &[u32], device: &Device) -> Tensor<1, Int> {
     let numbers = rows.iter().map(|&row| row as i32).collect();
-    Tensor::from_data(TensorData::new::<i32, _>(numbers, [rows.len()]), device)
+    upload(TensorData::new::<i32, _>(numbers, [rows.len()]), device)
 }
 
 /// Random values that keep the variance of an input of this width.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 
 use crate::{
+    device::guard,
     error::{Error, Result},
     generation::{GenerationConfig, StepDecoder},
     kernels::{first_invalid_score, first_non_finite},
@@ -42,7 +43,7 @@ impl<'a> ModelDecoder<'a> {
             return Err(Error::TokenOutOfRange { what: "decoder input".to_owned(), id, vocabulary });
         }
         let feed = Feed { state: &mut self.state, tokens };
-        feed_together(self.model, &mut [feed], &[self.head.as_deref()], logits);
+        feed_together(self.model, &mut [feed], &[self.head.as_deref()], logits)?;
         check(logits, vocabulary, self.head.is_some())
     }
 }
@@ -66,12 +67,21 @@ pub(super) fn start(model: &SpeechToText, encoded: &Encoded, config: &Generation
 
 /// Feeds tokens to several decodings and replaces `logits` by those after the last token of each hypothesis, one decoding behind
 /// the other, `[hypotheses, vocabulary]`. `heads` has the output projection of each decoding, `None` for the whole one.
+///
+/// # Errors
+///
+/// [`Error::Device`].
 pub(super) fn feed_together(
     model: &SpeechToText,
     feeds: &mut [Feed<'_>],
     heads: &[Option<&PartialHead>],
     logits: &mut Vec<f32>,
-) {
+) -> Result<()> {
+    guard(&model.device(), || project(model, last_outputs(model, feeds), heads, logits))
+}
+
+/// The decoder's outputs for the last token of each hypothesis, `[1, hypotheses, hidden]` of each decoding.
+fn last_outputs(model: &SpeechToText, feeds: &mut [Feed<'_>]) -> Vec<Tensor<3>> {
     let hidden = model.decode_together(feeds);
     let [a, b, width] = hidden.dims();
     let hidden: Tensor<3> = hidden.reshape([1, a * b, width]);
@@ -83,11 +93,20 @@ pub(super) fn feed_together(
         last.push(of_feed.narrow(1, time - 1, 1).reshape([1, rows, width]));
         first += tokens;
     }
-    project(model, last, heads, logits);
+    last
 }
 
 /// The scores after `hidden`, `[1, rows, hidden]` of each decoding. Decodings with the same head share its product.
-fn project(model: &SpeechToText, hidden: Vec<Tensor<3>>, heads: &[Option<&PartialHead>], logits: &mut Vec<f32>) {
+///
+/// # Errors
+///
+/// [`Error::Device`].
+fn project(
+    model: &SpeechToText,
+    hidden: Vec<Tensor<3>>,
+    heads: &[Option<&PartialHead>],
+    logits: &mut Vec<f32>,
+) -> Result<()> {
     let together = |mut hidden: Vec<Tensor<3>>| match hidden.len() {
         1 => hidden.swap_remove(0),
         _ => Tensor::cat(hidden, 1),
@@ -111,14 +130,15 @@ fn project(model: &SpeechToText, hidden: Vec<Tensor<3>>, heads: &[Option<&Partia
             waiting.extract_if(.., |(other, ..)| same(*other)).map(|(_, hidden, own)| (hidden, own)).unzip();
         let (hidden, rows) = (together(hidden), own.into_iter().flat_map(|own| own.chunks_exact_mut(vocabulary)));
         match head {
-            Some(head) => head.logits_into(&hidden, rows),
+            Some(head) => head.logits_into(&hidden, rows)?,
             None => {
                 let mut all = Vec::new();
-                model.logits_into(&hidden, &mut all);
+                model.logits_into(&hidden, &mut all)?;
                 rows.zip(all.chunks_exact(vocabulary)).for_each(|(row, all)| row.copy_from_slice(all));
             }
         }
     }
+    Ok(())
 }
 
 /// Checks logits, `[rows, vocabulary]`, of which those of a partial head may be at minus infinity.

@@ -1,7 +1,6 @@
 //! What a caller submits, and what it hears about it.
 
 use std::{
-    any::Any,
     fmt,
     str::FromStr,
     sync::{
@@ -202,10 +201,4 @@ pub(crate) fn receive<T>(receiver: &Receiver<T>, cancel: &CancelToken) -> Result
             }
         }
     }
-}
-
-/// What a panic said.
-pub(super) fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
 }

@@ -29,7 +29,6 @@ use self::{
     activity::Told,
     heads::Heads,
     inbox::{Inbox, Task},
-    job::message,
     worker::Worker,
 };
 pub use self::{
@@ -44,7 +43,8 @@ pub(crate) use self::{
 use crate::{
     cancel::CancelToken,
     checkpoint::Checkpoint,
-    error::{Error, Result},
+    device::guard,
+    error::{Error, Result, panic_message},
     model::{PartialHead, SpeechToText},
     script::Script,
 };
@@ -128,7 +128,7 @@ impl Scheduler {
             let work = || {
                 stop.check()?;
                 loaded.checkpoint.check_unchanged()?;
-                let done = work(loaded)?;
+                let done = guard(&loaded.model.device(), || work(loaded))?;
                 // Weights may have been read after the check.
                 loaded.checkpoint.check_unchanged().map(|()| done)
             };
@@ -139,7 +139,7 @@ impl Scheduler {
         self.inbox.put(Task::Call(Box::new(call)));
         match receive(&receiver, cancel)? {
             Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(Box::new(message(&*panic))),
+            Err(panic) => std::panic::resume_unwind(Box::new(panic_message(&*panic))),
         }
     }
 }

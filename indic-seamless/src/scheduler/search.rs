@@ -9,11 +9,11 @@ use rayon::prelude::*;
 
 use super::{
     decoder::{check, feed_together, start},
-    job::{Job, News, Times, message},
+    job::{Job, News, Times},
     policy::Asks,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, panic_message},
     generation::{Input, Next, Steps, TokenEvent},
     model::{
         Encoded, SpeechToText,
@@ -104,7 +104,7 @@ impl Search {
         // A processor may panic. It must not take the searches of others with it.
         match catch_unwind(AssertUnwindSafe(|| steps.choose(logits, &mut tell))) {
             Ok(outcome) => outcome.map_err(Failure::Error),
-            Err(panic) => Err(Failure::Panic(message(&*panic))),
+            Err(panic) => Err(Failure::Panic(panic_message(&*panic))),
         }
     }
 }
@@ -115,7 +115,9 @@ pub(super) fn step(model: &SpeechToText, searches: &mut [&mut Search], logits: &
     let heads: Vec<_> = searches.iter().map(|search| search.job.spec.head.clone()).collect();
     let mut feeds: Vec<_> = searches.iter_mut().map(|search| search.prepare()).collect();
     let heads: Vec<_> = heads.iter().map(Option::as_deref).collect();
-    feed_together(model, &mut feeds, &heads, logits);
+    if let Err(error) = feed_together(model, &mut feeds, &heads, logits) {
+        return (0..feeds.len()).map(|place| (place, Failure::Error(error.of_device_again()))).collect();
+    }
     let rows: Vec<usize> = feeds.iter().map(|feed| feed.state.hypotheses()).collect();
     drop(feeds);
     let all: usize = rows.iter().sum();

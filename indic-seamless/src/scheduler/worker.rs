@@ -13,13 +13,14 @@ use super::{
     Loaded, Source,
     activity::{Activity, Told},
     inbox::{Call, Inbox, Task},
-    job::{Event, Found, Job, News, Times, message},
+    job::{Event, Found, Job, News, Times},
     policy::{self, Asks, Next},
     search::{Search, step},
 };
 use crate::{
     cancel::CancelToken,
-    error::{Error, Result, StopReason},
+    device::{guard, is_accelerator, panicked},
+    error::{Error, Result, StopReason, panic_message},
     features::{FeatureBatch, Features},
     model::{Advanced, Encoded, Encoding, decoder::room},
 };
@@ -92,7 +93,7 @@ impl<'a> Worker<'a> {
             match catch_unwind(AssertUnwindSafe(|| self.advance())) {
                 Ok(true) => self.at_work = None,
                 Ok(false) => return,
-                Err(panic) => self.fail_all(&message(&*panic)),
+                Err(panic) => self.fail_all(&panic_message(&*panic)),
             }
         }
     }
@@ -134,14 +135,19 @@ impl<'a> Worker<'a> {
         self.searches.retain_mut(|search| keep(&mut search.job));
     }
 
-    /// Ends everything after a panic.
+    /// Ends everything after a panic, which a GPU that fails causes too.
     fn fail_all(&mut self, said: &str) {
+        let device = self.loaded.model.device();
+        let news = || match is_accelerator(&device) {
+            true => News::Failed(panicked(&device, said)),
+            false => News::Panicked(said.to_owned()),
+        };
         let waiting = mem::take(&mut self.waiting).into_iter().map(|waiting| waiting.job);
         let encoding = mem::take(&mut self.encoding).into_iter().map(|underway| underway.job);
         let searching = mem::take(&mut self.searches).into_iter().map(|search| search.job);
-        waiting.chain(encoding).chain(searching).for_each(|mut job| job.tell(News::Panicked(said.to_owned())));
+        waiting.chain(encoding).chain(searching).for_each(|mut job| job.tell(news()));
         if let Some((events, number)) = self.at_work.take() {
-            let _ = events.send(Event { number, news: News::Panicked(said.to_owned()) });
+            let _ = events.send(Event { number, news: news() });
         }
     }
 
@@ -194,9 +200,11 @@ impl<'a> Worker<'a> {
             Ok(features) => {
                 let mut inspect = stops(job.cancel.clone());
                 let model = &self.loaded.model;
-                match timed(&mut times.encoder, || model.start_encoding(&features, &mut inspect)) {
-                    ControlFlow::Continue(encoding) => self.encoding.push(Underway { job, encoding, times, asks }),
-                    ControlFlow::Break(()) => stop(&mut job),
+                let start = || Ok(model.start_encoding(&features, &mut inspect));
+                match timed(&mut times.encoder, || guard(&model.device(), start)) {
+                    Ok(ControlFlow::Continue(encoding)) => self.encoding.push(Underway { job, encoding, times, asks }),
+                    Ok(ControlFlow::Break(())) => stop(&mut job),
+                    Err(error) => job.tell(News::Failed(error)),
                 }
             }
         }
@@ -217,12 +225,14 @@ impl<'a> Worker<'a> {
             return job.tell(News::Failed(error));
         }
         let mut inspect = stops(job.cancel.clone());
-        match timed(&mut times.encoder, || encoding.advance(&mut inspect)) {
-            ControlFlow::Continue(Advanced::Layer(encoding)) => {
+        let advance = || Ok(encoding.advance(&mut inspect));
+        match timed(&mut times.encoder, || guard(&self.loaded.model.device(), advance)) {
+            Ok(ControlFlow::Continue(Advanced::Layer(encoding))) => {
                 self.encoding.push(Underway { job, encoding, times, asks });
             }
-            ControlFlow::Continue(Advanced::Done(encoded)) => self.search(job, encoded, times, asks),
-            ControlFlow::Break(()) => stop(&mut job),
+            Ok(ControlFlow::Continue(Advanced::Done(encoded))) => self.search(job, encoded, times, asks),
+            Ok(ControlFlow::Break(())) => stop(&mut job),
+            Err(error) => job.tell(News::Failed(error)),
         }
     }
 

@@ -20,6 +20,7 @@ const MOST_THREADS: usize = 1024;
 #[derive(Debug, Clone, Default)]
 pub struct TranscriberBuilder {
     backend: Backend,
+    device: Option<usize>,
     precision: Precision,
     access: WeightAccess,
     threads: Option<usize>,
@@ -30,6 +31,14 @@ impl TranscriberBuilder {
     #[must_use]
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = backend;
+        self
+    }
+
+    /// Which of the backend's devices, by its number from 0: see [`Backend::device_at`]. By default, and with `None`, that which
+    /// the backend prefers.
+    #[must_use]
+    pub fn device(mut self, number: impl Into<Option<usize>>) -> Self {
+        self.device = number.into();
         self
     }
 
@@ -59,7 +68,8 @@ impl TranscriberBuilder {
     ///
     /// # Errors
     ///
-    /// Files or tensors that are missing, damaged or inconsistent; [`Error::InvalidOption`] for an invalid setting.
+    /// Files or tensors that are missing, damaged or inconsistent; [`Error::InvalidOption`] for an invalid setting;
+    /// [`Error::Device`] of a GPU.
     pub fn build(self, dir: impl AsRef<Path>) -> Result<Transcriber> {
         self.build_with_progress(dir, &mut |_, _| {})
     }
@@ -110,7 +120,7 @@ impl TranscriberBuilder {
 
     fn build_from(self, open: impl FnOnce() -> Result<Checkpoint>, progress: OnProgress<'_>) -> Result<Transcriber> {
         let started = Instant::now();
-        let device = self.backend.device()?;
+        let device = self.backend.device_at(self.device)?;
         let pool = thread_pool(self.threads)?;
         let checkpoint = open()?;
         Isa::checked()?;

@@ -19,7 +19,10 @@ pub use together::Feed;
 
 use self::{cache::CrossKeys, together::Part};
 use super::Encoded;
-use crate::nn::{Activation, KeyRows, LayerNorm, Storage, Weight};
+use crate::{
+    device::upload,
+    nn::{Activation, KeyRows, LayerNorm, Storage, Weight},
+};
 
 /// Sizes of the [`TextDecoder`].
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +129,7 @@ impl TextDecoder {
             [only] => [only.hypotheses(), only.time(), self.hidden],
             _ => [1, tokens.len(), self.hidden],
         };
-        let positions = Tensor::<2>::from_data(TensorData::new(positions, [tokens.len(), self.hidden]), &device);
+        let positions: Tensor<2> = upload(TensorData::new(positions, [tokens.len(), self.hidden]), &device);
         ((embedding.rows(&tokens) * self.scale + positions).reshape(shape), parts)
     }
 

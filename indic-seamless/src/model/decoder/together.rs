@@ -1,9 +1,11 @@
 //! Decodings that are computed together: their tokens pass the same products of weights, and attend to their own keys.
 
+use std::cell::OnceCell;
+
 use burn::tensor::Tensor;
 
 use super::{DecoderState, Rows};
-use crate::nn::Attended;
+use crate::nn::{Attended, KeyMask};
 
 /// The next tokens of a decoding.
 #[derive(Debug)]
@@ -20,7 +22,9 @@ pub(super) struct Part<'a> {
     /// New tokens of each hypothesis.
     time: usize,
     own: Rows,
+    own_mask: OnceCell<KeyMask>,
     encoder: Rows,
+    encoder_mask: OnceCell<KeyMask>,
 }
 
 impl<'a> Part<'a> {
@@ -28,7 +32,7 @@ impl<'a> Part<'a> {
     pub(super) fn new(state: &'a mut DecoderState, time: usize) -> Self {
         state.append(time);
         let (own, encoder) = (state.own_rows(), state.encoder_rows());
-        Self { state, time, own, encoder }
+        Self { state, time, own, own_mask: OnceCell::new(), encoder, encoder_mask: OnceCell::new() }
     }
 
     pub(super) fn hypotheses(&self) -> usize {
@@ -58,12 +62,18 @@ impl<'a> Part<'a> {
     /// What the self-attention of the new tokens looks at, once their keys are stored.
     pub(super) fn own_keys(&self, layer: usize) -> Attended<'_> {
         let Some((keys, values)) = self.state.own(layer) else { unreachable!("the newest keys are stored") };
-        Attended { keys, values, index: &self.own, time: self.time }
+        Attended { keys, values, index: &self.own, time: self.time, mask: &self.own_mask }
     }
 
     /// What the cross-attention of the new tokens looks at.
     pub(super) fn encoder_keys(&self, layer: usize) -> Attended<'_> {
         let cross = self.state.cross(layer);
-        Attended { keys: &cross.keys, values: &cross.values, index: &self.encoder, time: self.time }
+        Attended {
+            keys: &cross.keys,
+            values: &cross.values,
+            index: &self.encoder,
+            time: self.time,
+            mask: &self.encoder_mask,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The adapter: an attention layer on a time axis shortened by strided convolutions.
 
-use std::ops::ControlFlow;
+use std::{cell::OnceCell, ops::ControlFlow};
 
 use burn::{
     module::{Module, Param},
@@ -105,7 +105,8 @@ impl AdapterLayer {
         inspect(Stage::AttentionConvolution, &x)?;
         let x = glu(x);
         let [_, time, _] = x.dims();
-        let y = self.self_attn.forward(&x, &Context { lengths, window: &|_| 0..time, valid: None });
+        let y =
+            self.self_attn.forward(&x, &Context { lengths, window: &|_| 0..time, valid: None, mask: &OnceCell::new() });
         inspect(Stage::AdapterAttention, &y)?;
         let x = add_scaled(glu(residual), y, 1.0);
         let y = self.ffn.forward(&self.ffn_layer_norm.forward(&x));

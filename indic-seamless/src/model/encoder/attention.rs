@@ -1,11 +1,13 @@
 //! Self-attention with embedded relative distances.
 
+use std::cell::OnceCell;
+
 use burn::{
     module::{Initializer, Module, Param},
     tensor::{Device, Tensor},
 };
 
-use crate::nn::{Linear, LinearConfig, RelativeAttention, Storage};
+use crate::nn::{Linear, LinearConfig, RelativeAttention, RelativeMask, Storage};
 
 /// What the layers need to know of the batch beside the hidden states.
 pub(super) struct Context<'a> {
@@ -15,6 +17,8 @@ pub(super) struct Context<'a> {
     pub(super) window: &'a (dyn Fn(usize) -> std::ops::Range<usize> + Sync),
     /// Ones at valid positions, zeros at padding, `[batch, T, 1]`; `None` when there is no padding.
     pub(super) valid: Option<Tensor<3>>,
+    /// What all layers' attention needs on backends without kernels.
+    pub(super) mask: &'a OnceCell<RelativeMask>,
 }
 
 impl Context<'_> {
@@ -91,6 +95,6 @@ impl Attention {
             window: context.window,
             bf16: self.linear_q.is_int8(),
         };
-        self.linear_out.forward(&attention.forward(queries, keys, values, embedding))
+        self.linear_out.forward(&attention.forward(queries, keys, values, embedding, context.mask))
     }
 }

@@ -6,11 +6,11 @@ mod conformer;
 mod convolution;
 mod projection;
 
-use std::ops::ControlFlow;
+use std::{cell::OnceCell, ops::ControlFlow};
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor},
+    tensor::{Device, Tensor, TensorData},
 };
 
 pub use adapter::{Adapter, AdapterConfig, AdapterLayer};
@@ -21,7 +21,10 @@ pub use projection::FeatureProjection;
 
 use self::attention::Context;
 use super::Encoded;
-use crate::nn::{FeedForward, FeedForwardConfig, LayerNorm, Storage, add_scaled};
+use crate::{
+    device::upload,
+    nn::{FeedForward, FeedForwardConfig, LayerNorm, RelativeMask, Storage, add_scaled},
+};
 
 /// A place in the encoder whose output can be looked at, in the order of computation. Numbers count layers from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -142,11 +145,14 @@ impl SpeechEncoder {
     ) -> ControlFlow<(), Encoding<'_>> {
         let [_, time, _] = features.dims();
         let valid = valid(lengths, time, &features.device());
-        let context = Context { lengths, window: &|_| 0..time, valid: valid.clone() };
         let x = self.feature_projection.forward(features);
         inspect(Stage::FeatureProjection, &x)?;
-        let x = context.zero_padding(x);
-        ControlFlow::Continue(Encoding { encoder: self, x, lengths: lengths.to_vec(), valid, layers: 0 })
+        let x = match &valid {
+            Some(valid) => x * valid.clone(),
+            None => x,
+        };
+        let (lengths, mask) = (lengths.to_vec(), OnceCell::new());
+        ControlFlow::Continue(Encoding { encoder: self, x, lengths, valid, mask, layers: 0 })
     }
 }
 
@@ -159,6 +165,7 @@ pub(crate) struct Encoding<'a> {
     lengths: Vec<usize>,
     /// See [`valid`].
     valid: Option<Tensor<3>>,
+    mask: OnceCell<RelativeMask>,
     /// The conformer layers that it has passed.
     layers: usize,
 }
@@ -176,14 +183,15 @@ pub(crate) enum Advanced<'a> {
 impl<'a> Encoding<'a> {
     /// Passes the next conformer layer, or all that comes behind them.
     pub(crate) fn advance(self, inspect: Inspect<'_>) -> ControlFlow<(), Advanced<'a>> {
-        let Self { encoder, x, lengths, valid, layers } = self;
+        let Self { encoder, x, lengths, valid, mask, layers } = self;
         let SpeechEncoder { encoder: conformer, intermediate_ffn, adapter, inner_layer_norm, .. } = encoder;
         if let Some(layer) = conformer.layers.get(layers) {
             let window = conformer.window(x.dims()[1]);
-            let context = Context { lengths: &lengths, window: &window, valid: valid.clone() };
+            let context = Context { lengths: &lengths, window: &window, valid: valid.clone(), mask: &mask };
             let x = layer.forward(x, &context, layers, inspect)?;
             inspect(Stage::Conformer(layers), &x)?;
-            return ControlFlow::Continue(Advanced::Layer(Self { encoder, x, lengths, valid, layers: layers + 1 }));
+            let next = Self { encoder, x, lengths, valid, mask, layers: layers + 1 };
+            return ControlFlow::Continue(Advanced::Layer(next));
         }
         let x = conformer.layer_norm.forward(&x);
         inspect(Stage::LayerNorm, &x)?;
@@ -215,10 +223,9 @@ impl Conformer {
 
 /// Ones at valid rows, zeros at padding, `[batch, T, 1]`; `None` when every row is valid.
 fn valid(lengths: &[usize], time: usize, device: &Device) -> Option<Tensor<3>> {
-    use burn::tensor::TensorData;
     if lengths.iter().all(|&length| length >= time) {
         return None;
     }
     let mask = lengths.iter().flat_map(|&length| (0..time).map(move |t| if t < length { 1.0f32 } else { 0.0 }));
-    Some(Tensor::from_data(TensorData::new(mask.collect(), [lengths.len(), time, 1]), device))
+    Some(upload(TensorData::new::<f32, _>(mask.collect(), [lengths.len(), time, 1]), device))
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     audio::Waveform,
+    device::download,
     error::Result,
     features::FRAME_SHIFT,
     generation::{Hypothesis, align},
@@ -62,7 +63,7 @@ impl Session<'_, '_> {
             let started = Instant::now();
             let weights = loaded.model.cross_attention(&encoded, &tokens).mean_dim(0);
             let [_, _, positions] = weights.dims();
-            let weights = weights.into_data().try_into_vec::<f32>().unwrap_or_default();
+            let weights = download(weights)?;
             Ok((weights, positions, started.elapsed()))
         };
         let (weights, positions, time) = transcriber.scheduler.call(cancel, attention)?;

@@ -3,7 +3,7 @@
 mod common;
 
 use burn::tensor::Device;
-use indic_seamless::{Backend, DeviceErrorKind, Error, Transcriber, Waveform};
+use indic_seamless::{Backend, Error, Transcriber, Waveform};
 
 #[test]
 fn a_lost_device_is_an_error() {
@@ -18,8 +18,8 @@ fn a_lost_device_is_an_error() {
     setup.device.destroy();
     for _ in 0..2 {
         let error = transcribe().expect_err("the device is lost");
-        assert!(matches!(error.cause(), Error::Device { kind: DeviceErrorKind::Lost, .. }), "{error:?}");
+        assert!(matches!(error.cause(), Error::Device { .. }), "{error:?}");
     }
     let error = builder().build_demo().expect_err("the device is lost");
-    assert!(matches!(error, Error::Device { kind: DeviceErrorKind::Lost, .. }), "{error:?}");
+    assert!(matches!(error, Error::Device { .. }), "{error:?}");
 }

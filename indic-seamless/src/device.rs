@@ -63,22 +63,20 @@ pub(crate) fn finish(device: &Device) -> Result<()> {
     guard(device, || device.sync().map_err(|error| failed(device, &error)))
 }
 
-/// The error of a device on which an operation ended with a panic, which said this.
+/// The error of a device on which an operation failed, or ended with a panic, which said this.
 pub(crate) fn panicked(device: &Device, said: &str) -> Error {
-    // After it was lost, a device says so only when it is asked.
-    match catch_unwind(AssertUnwindSafe(|| device.sync())) {
-        Ok(Err(error @ ExecutionError::DevicePoisoned { .. })) => failed(device, &error),
-        _ => Error::Device { device: name(device), kind: kind(said), reason: first_lines(said) },
-    }
+    let kind = if is_lost(device) { DeviceErrorKind::Lost } else { kind(said) };
+    Error::Device { device: name(device), kind, reason: first_lines(said) }
 }
 
 fn failed(device: &Device, error: &ExecutionError) -> Error {
-    let said = error.to_string();
-    let kind = match error {
-        ExecutionError::DevicePoisoned { .. } => DeviceErrorKind::Lost,
-        _ => kind(&said),
-    };
-    Error::Device { device: name(device), kind, reason: first_lines(&said) }
+    panicked(device, &error.to_string())
+}
+
+/// Whether the driver says that no operation will succeed any more.
+fn is_lost(device: &Device) -> bool {
+    let asked = catch_unwind(AssertUnwindSafe(|| device.sync()));
+    matches!(asked, Ok(Err(ExecutionError::DevicePoisoned { .. })))
 }
 
 /// Burn hands errors of the drivers on as text.
@@ -100,8 +98,11 @@ fn first_lines(said: &str) -> String {
     said.lines().map(str::trim).filter(|line| !line.is_empty()).take(4).collect::<Vec<_>>().join(" ")
 }
 
+/// The device as Burn names it: `Wgpu(WgpuDevice { kind: DefaultDevice, backend: Auto })`.
 fn name(device: &Device) -> String {
-    format!("{device:?}").trim_start_matches("Device<").trim_end_matches('>').to_owned()
+    let name = format!("{device:?}");
+    let inner = name.strip_prefix("Device<Cube(").and_then(|name| name.strip_suffix(")>"));
+    inner.unwrap_or(&name).to_owned()
 }
 
 #[cfg(not(test))]
@@ -138,5 +139,14 @@ pub(crate) mod tests {
         assert_eq!(kind("CUDA_ERROR_OUT_OF_MEMORY"), DeviceErrorKind::OutOfMemory);
         assert_eq!(kind("a validation error"), DeviceErrorKind::Failed);
         assert_eq!(first_lines("An error\nCaused by:\n  it\nBacktrace:\n 0: main"), "An error Caused by: it");
+    }
+
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn memory_that_does_not_suffice_is_an_error() {
+        let device = crate::backend::Backend::Wgpu.device().expect("a GPU, or software Vulkan");
+        let error = download(Tensor::<1>::ones([1_usize << 36], &device)).expect_err("256 GiB");
+        assert!(matches!(&error, Error::Device { kind: DeviceErrorKind::OutOfMemory, .. }), "{error:?}");
+        assert_eq!(download(Tensor::<1>::ones([2], &device)).expect("it goes on"), [1.0, 1.0]);
     }
 }

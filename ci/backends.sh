@@ -4,11 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# shellcheck source=deploy/cross.sh
+. deploy/cross.sh
 if command -v apt-get >/dev/null && ! ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1; then
-    root=()
-    [ "$(id -u)" = 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq
-    "${root[@]}" apt-get install -y -qq mesa-vulkan-drivers >/dev/null
+    install_packages mesa-vulkan-drivers
 fi
 
 export CARGO_TARGET_DIR=target/backends

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Stages: loading, features, the encoder, generation from the encoder's output (greedy and with beams, exactly `--new-tokens`
-//! tokens; also greedy in the script of `--lang` alone; the first token includes the keys and values of the cross-attention), and all of it end to end. Last, decoder
-//! steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth that the steps reach.
+//! tokens; also greedy in the script of `--lang` alone; the first token includes the keys and values of the cross-attention),
+//! and all of it end to end. Last, decoder steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth
+//! that the steps reach.
 
 mod common;
 #[path = "../../indic-seamless-cli/src/memory.rs"]
@@ -81,9 +82,9 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
     if !args.encoder_only {
         let encoded = model.encode(&features);
         let language = transcriber.checkpoint().language_token(args.subject.lang)?;
-        // The times between the tokens of one search, beginning with the time to the first token.
         let tokens = transcriber.checkpoint().tokenizer().tokens_of(Script::of(args.subject.lang));
         let in_script = Arc::new(model.partial_head(tokens));
+        // The times between the tokens of one search, beginning with the time to the first token.
         let search = |beams: usize, in_script: Option<&Arc<PartialHead>>| -> indic_seamless::Result<Vec<f64>> {
             let config = exactly(args, transcriber.checkpoint().generation(), beams);
             let prompt = vec![vec![config.decoder_start_token_id, language]];

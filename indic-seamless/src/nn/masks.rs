@@ -184,7 +184,7 @@ impl Attended<'_> {
 }
 
 /// Tensors behind each other along a dimension; a single one as it is.
-pub(super) fn one_tensor<const D: usize>(mut tensors: Vec<Tensor<D>>, dim: usize) -> Tensor<D> {
+pub(crate) fn one_tensor<const D: usize>(mut tensors: Vec<Tensor<D>>, dim: usize) -> Tensor<D> {
     match tensors.len() {
         1 => tensors.swap_remove(0),
         _ => Tensor::cat(tensors, dim),

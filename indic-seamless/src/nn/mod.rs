@@ -20,7 +20,7 @@ pub(crate) use depthwise::causal_depthwise;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
 pub(crate) use linear::Product;
 pub use linear::{Linear, LinearConfig};
-pub(crate) use masks::{KeyMask, RelativeMask};
+pub(crate) use masks::{KeyMask, RelativeMask, one_tensor};
 pub use norm::LayerNorm;
 pub(crate) use norm::add_scaled;
 pub(crate) use weight::initializer;

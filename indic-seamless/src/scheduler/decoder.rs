@@ -13,6 +13,7 @@ use crate::{
         Encoded, PartialHead, SpeechToText,
         decoder::{DecoderState, Feed},
     },
+    nn::one_tensor,
 };
 
 /// The decoder of the model as a [`StepDecoder`].
@@ -107,12 +108,8 @@ fn project(
     heads: &[Option<&PartialHead>],
     logits: &mut Vec<f32>,
 ) -> Result<()> {
-    let together = |mut hidden: Vec<Tensor<3>>| match hidden.len() {
-        1 => hidden.swap_remove(0),
-        _ => Tensor::cat(hidden, 1),
-    };
     if heads.iter().all(Option::is_none) {
-        return model.logits_into(&together(hidden), logits);
+        return model.logits_into(&one_tensor(hidden, 1), logits);
     }
     let vocabulary = model.vocabulary();
     let rows: Vec<usize> = hidden.iter().map(|hidden| hidden.dims()[1]).collect();
@@ -128,7 +125,7 @@ fn project(
         let same = |other: Option<&PartialHead>| other.map(std::ptr::from_ref) == head.map(std::ptr::from_ref);
         let (hidden, own): (Vec<_>, Vec<_>) =
             waiting.extract_if(.., |(other, ..)| same(*other)).map(|(_, hidden, own)| (hidden, own)).unzip();
-        let (hidden, rows) = (together(hidden), own.into_iter().flat_map(|own| own.chunks_exact_mut(vocabulary)));
+        let (hidden, rows) = (one_tensor(hidden, 1), own.into_iter().flat_map(|own| own.chunks_exact_mut(vocabulary)));
         match head {
             Some(head) => head.logits_into(&hidden, rows)?,
             None => {

@@ -18,7 +18,8 @@ use crate::{
     cancel::CancelToken,
     error::{Error, Result, StopReason, by_name},
     generation::{GenerationConfig, Hypothesis, LogitsProcessor, TokenEvent},
-    model::{Encoded, PartialHead},
+    model::Encoded,
+    script::Script,
     segmentation::Clip,
 };
 
@@ -89,8 +90,8 @@ pub(crate) struct Spec {
     pub(crate) prompt: Vec<u32>,
     pub(crate) generation: GenerationConfig,
     pub(crate) processors: Vec<Arc<dyn LogitsProcessor>>,
-    /// The tokens that the text may have, if not all.
-    pub(crate) head: Option<Arc<PartialHead>>,
+    /// The only script of the text, if there is one.
+    pub(crate) script: Option<Script>,
 }
 
 /// What a search starts from.

@@ -27,7 +27,6 @@ use rayon::ThreadPool;
 
 use self::{
     activity::Told,
-    heads::Heads,
     inbox::{Inbox, Task},
     worker::Worker,
 };
@@ -45,8 +44,7 @@ use crate::{
     checkpoint::Checkpoint,
     device::guard,
     error::{Error, Result, panic_message},
-    model::{PartialHead, SpeechToText},
-    script::Script,
+    model::SpeechToText,
 };
 
 /// A model and what it was loaded from.
@@ -54,22 +52,6 @@ use crate::{
 pub(crate) struct Loaded {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) model: SpeechToText,
-    heads: Heads,
-}
-
-impl Loaded {
-    pub(crate) fn new(checkpoint: Checkpoint, model: SpeechToText) -> Self {
-        Self { checkpoint, model, heads: Heads::default() }
-    }
-
-    /// The output projection for the tokens of a script, which is copied when it is first asked for.
-    pub(crate) fn head(&self, script: Script) -> Arc<PartialHead> {
-        self.heads.get(script, || {
-            let mut tokens = self.checkpoint.tokenizer().tokens_of(script);
-            tokens.retain(|&token| (token as usize) < self.model.vocabulary());
-            self.model.partial_head(tokens)
-        })
-    }
 }
 
 /// The thread that computes. It ends when this is dropped.

@@ -2,6 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::Instant,
 };
 
@@ -16,7 +17,7 @@ use crate::{
     error::{Error, Result, panic_message},
     generation::{Input, Next, Steps, TokenEvent},
     model::{
-        Encoded, SpeechToText,
+        Encoded, PartialHead, SpeechToText,
         decoder::{DecoderState, Feed},
     },
 };
@@ -26,6 +27,8 @@ pub(super) struct Search {
     pub(super) job: Job,
     pub(super) steps: Steps,
     state: DecoderState,
+    /// The output projection for the tokens that the text may have, if not all.
+    head: Option<Arc<PartialHead>>,
     pub(super) encoded: Encoded,
     pub(super) times: Times,
     /// What its clip asked for when it was begun.
@@ -52,6 +55,7 @@ impl Search {
     pub(super) fn begin(
         model: &SpeechToText,
         job: Job,
+        head: Option<Arc<PartialHead>>,
         encoded: Encoded,
         mut times: Times,
         asks: Asks,
@@ -65,7 +69,7 @@ impl Search {
         };
         let state = start(model, &encoded, &spec.generation, spec.prompt.len());
         times.generation += started.elapsed();
-        Ok(Self { job, steps, state, encoded, times, asks })
+        Ok(Self { job, steps, state, head, encoded, times, asks })
     }
 
     /// What it asks for now.
@@ -78,9 +82,9 @@ impl Search {
         Asks { bytes: self.state.bytes(), growth: self.state.growth(time), ..self.asks }
     }
 
-    /// Orders the hypotheses as the search asks, and returns the tokens that they are fed.
-    fn prepare(&mut self) -> Feed<'_> {
-        let Self { steps, state, .. } = self;
+    /// Orders the hypotheses as the search asks, and returns the tokens that they are fed, and what their outputs are projected by.
+    fn prepare(&mut self) -> (Feed<'_>, Option<&PartialHead>) {
+        let Self { steps, state, head, .. } = self;
         let tokens = match steps.input() {
             Input::Prompts(tokens) => tokens,
             Input::Tokens(Next { parents, tokens }) => {
@@ -89,13 +93,13 @@ impl Search {
             }
             Input::Nothing => unreachable!("a search that has ended takes no step"),
         };
-        Feed { state, tokens }
+        (Feed { state, tokens }, head.as_deref())
     }
 
     /// Chooses tokens by its `logits`.
     fn choose(&mut self, logits: &mut [f32], vocabulary: usize) -> Result<(), Failure> {
-        let Self { job, steps, .. } = self;
-        check(logits, vocabulary, job.spec.head.is_some()).map_err(Failure::Error)?;
+        let Self { job, steps, head, .. } = self;
+        check(logits, vocabulary, head.is_some()).map_err(Failure::Error)?;
         let mut tell = |token: TokenEvent| {
             if job.tells_tokens {
                 job.tell(News::Token(token));
@@ -112,9 +116,7 @@ impl Search {
 /// Takes a step of searches, none of which has ended. Returns those that failed, by their places.
 pub(super) fn step(model: &SpeechToText, searches: &mut [&mut Search], logits: &mut Vec<f32>) -> Vec<(usize, Failure)> {
     let started = Instant::now();
-    let heads: Vec<_> = searches.iter().map(|search| search.job.spec.head.clone()).collect();
-    let mut feeds: Vec<_> = searches.iter_mut().map(|search| search.prepare()).collect();
-    let heads: Vec<_> = heads.iter().map(Option::as_deref).collect();
+    let (mut feeds, heads): (Vec<_>, Vec<_>) = searches.iter_mut().map(|search| search.prepare()).unzip();
     if let Err(error) = feed_together(model, &mut feeds, &heads, logits) {
         return (0..feeds.len()).map(|place| (place, Failure::Error(error.of_device_again()))).collect();
     }

@@ -12,6 +12,7 @@ use std::{
 use super::{
     Loaded, Source,
     activity::{Activity, Told},
+    heads::Heads,
     inbox::{Call, Inbox, Task},
     job::{Event, Found, Job, News, Times},
     policy::{self, Asks, Next},
@@ -37,6 +38,7 @@ pub(super) struct Worker<'a> {
     waiting: Vec<Waiting>,
     encoding: Vec<Underway<'a>>,
     searches: Vec<Search>,
+    heads: Heads,
     /// Who waits for the clip that is being encoded, to be told of a panic.
     at_work: Option<(Sender<Event>, usize)>,
     /// Room for the logits of a step.
@@ -72,6 +74,7 @@ impl<'a> Worker<'a> {
             waiting: Vec::new(),
             encoding: Vec::new(),
             searches: Vec::new(),
+            heads: Heads::default(),
             at_work: None,
             logits: Vec::new(),
             row_bytes: loaded.model.cache_row_bytes() as u64,
@@ -239,7 +242,11 @@ impl<'a> Worker<'a> {
     /// Lets a search join the others.
     fn search(&mut self, mut job: Job, encoded: Encoded, times: Times, asks: Asks) {
         job.trace.enter(|recording| tracing::debug_span!(parent: recording, "decoder"));
-        match Search::begin(&self.loaded.model, job, encoded, times, asks) {
+        let head = match job.spec.script.map(|script| self.heads.get(self.loaded, script)).transpose() {
+            Ok(head) => head,
+            Err(error) => return job.tell(News::Failed(error)),
+        };
+        match Search::begin(&self.loaded.model, job, head, encoded, times, asks) {
             Ok(search) if search.steps.ended() => self.finish(search),
             Ok(search) => self.searches.push(search),
             Err(failed) => {

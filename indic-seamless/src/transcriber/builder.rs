@@ -128,7 +128,7 @@ impl TranscriberBuilder {
         let model = checkpoint.load(precision, &device, progress)?;
         let load_ms = started.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(dir = %checkpoint.dir().display(), backend = %self.backend, %precision, load_ms, "loaded");
-        let loaded = Arc::new(Loaded::new(checkpoint, model));
+        let loaded = Arc::new(Loaded { checkpoint, model });
         let scheduler = Scheduler::start(Arc::clone(&loaded), pool)?;
         Ok(Transcriber { loaded, scheduler, backend: self.backend, precision, load_ms })
     }

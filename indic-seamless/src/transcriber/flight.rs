@@ -83,7 +83,7 @@ impl Drop for Flight {
 
 impl Task {
     fn spec(&self, generation: GenerationConfig) -> Spec {
-        Spec { prompt: self.prompt.clone(), generation, processors: self.processors.clone(), head: self.head.clone() }
+        Spec { prompt: self.prompt.clone(), generation, processors: self.processors.clone(), script: self.script }
     }
 }
 

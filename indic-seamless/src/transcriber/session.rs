@@ -16,7 +16,7 @@ use crate::{
     generation::{GenerationConfig, Limits, LogitsProcessor, TokenEvent},
     language::Language,
     memory,
-    model::PartialHead,
+    script::Script,
     transcript::{Segment, Transcript},
 };
 
@@ -38,8 +38,8 @@ pub(super) struct Task {
     pub(super) prompt: Vec<u32>,
     pub(super) generation: GenerationConfig,
     pub(super) processors: Vec<Arc<dyn LogitsProcessor>>,
-    /// The tokens that texts may have, if not all.
-    pub(super) head: Option<Arc<PartialHead>>,
+    /// The only script of texts, if there is one.
+    pub(super) script: Option<Script>,
     pub(super) retry: Retry,
     pub(super) words: bool,
     pub(super) cancel: CancelToken,
@@ -110,11 +110,10 @@ impl<'t, 'o> Session<'t, 'o> {
         let most_clips = memory.map_or(u64::MAX, |memory| memory / limits.bytes(&generation).max(1));
         let window = Window::new(batch_size, most_clips)?;
         let prompt = vec![generation.decoder_start_token_id, checkpoint.language_token(language)?];
-        let head = |script| transcriber.scheduler.call(&cancel, move |loaded| Ok(loaded.head(script)));
-        let head = script.script(language).map(head).transpose()?;
+        let script = script.script(language);
         Ok(Self {
             transcriber,
-            task: Task { language, prompt, generation, processors, head, retry, words, cancel },
+            task: Task { language, prompt, generation, processors, script, retry, words, cancel },
             listeners: Listeners { on_token, on_segment, on_progress },
             position: Position { total_s, ..Position::default() },
             window,

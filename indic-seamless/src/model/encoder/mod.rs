@@ -147,12 +147,9 @@ impl SpeechEncoder {
         let valid = valid(lengths, time, &features.device());
         let x = self.feature_projection.forward(features);
         inspect(Stage::FeatureProjection, &x)?;
-        let x = match &valid {
-            Some(valid) => x * valid.clone(),
-            None => x,
-        };
-        let (lengths, mask) = (lengths.to_vec(), OnceCell::new());
-        ControlFlow::Continue(Encoding { encoder: self, x, lengths, valid, mask, layers: 0 })
+        let mask = OnceCell::new();
+        let x = Context { lengths, window: &|_| 0..time, valid: valid.clone(), mask: &mask }.zero_padding(x);
+        ControlFlow::Continue(Encoding { encoder: self, x, lengths: lengths.to_vec(), valid, mask, layers: 0 })
     }
 }
 

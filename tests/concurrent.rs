@@ -112,6 +112,34 @@ fn searches_find_together_what_they_find_alone() {
 }
 
 #[test]
+fn searches_that_give_way_for_want_of_memory_find_the_same() {
+    let alone = Transcriber::demo().expect("model");
+    // Room for a few searches as long as they are short: these are longer than anybody speaks.
+    let narrow = Transcriber::builder().cache_bytes(1 << 20).build_demo().expect("model");
+    let base = alone.checkpoint().generation().clone();
+    let names = ["hindi-1.wav", "bengali-1.wav", "english-2.flac", "telugu-2.flac"];
+    let request = |(place, name)| {
+        let generation = GenerationConfig { min_new_tokens: 150, num_beams: 1 + place % 3, ..base.clone() };
+        Request { audio: clip(name), language: Language::HINDI, generation, words: false }
+    };
+    let requests: Vec<Request> = names.repeat(2).into_iter().enumerate().map(request).collect();
+    let together: Vec<Transcript> = thread::scope(|scope| {
+        let send = |request| {
+            let narrow = &narrow;
+            scope.spawn(move || Request::send(request, narrow))
+        };
+        let running: Vec<_> = requests.iter().map(send).collect();
+        running.into_iter().map(|request| request.join().expect("no panic")).collect()
+    });
+    for (request, transcript) in requests.iter().zip(together) {
+        let tokens = |transcript: &Transcript| transcript.segments[0].tokens.clone();
+        assert_eq!(tokens(&transcript), tokens(&request.send(&alone)));
+    }
+    assert!(narrow.activity().restarts > 0);
+    assert_eq!(alone.activity().restarts, 0);
+}
+
+#[test]
 fn a_short_recording_does_not_wait_for_a_long_one() {
     let transcriber = Transcriber::builder().threads(2).build_demo().expect("model");
     let (short, long) = (clip("hindi-1.wav"), recording(40));

@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Threads of the model [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Bytes for the caches of recordings that are transcribed at the same time [default: 112 MiB]
+    #[arg(long, env = "INDIC_SEAMLESS_CACHE_BYTES", value_name = "N")]
+    cache_bytes: Option<u64>,
     /// Address and port to listen on
     #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -68,7 +71,7 @@ async fn serve_until_terminated(args: Args) -> Outcome {
         source,
     })?;
     let model = args.model.find()?;
-    let builder = Transcriber::builder().precision(args.precision).threads(args.threads);
+    let builder = Transcriber::builder().precision(args.precision).threads(args.threads).cache_bytes(args.cache_bytes);
     let service = Service::start(settings, move || model.load(builder))?;
     service.ready().await?;
     eprintln!("listening on http://{}", listener.local_addr()?);

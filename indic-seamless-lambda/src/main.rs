@@ -43,6 +43,9 @@ struct Args {
     /// Threads of the model; all cores by default
     #[arg(long, env = "INDIC_SEAMLESS_THREADS", value_name = "N")]
     threads: Option<usize>,
+    /// Bytes for the caches of recordings that are transcribed at the same time; 112 MiB by default
+    #[arg(long, env = "INDIC_SEAMLESS_CACHE_BYTES", value_name = "N")]
+    cache_bytes: Option<u64>,
     /// Address to listen on, outside Lambda
     #[arg(long, env = "INDIC_SEAMLESS_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -96,7 +99,7 @@ async fn run(args: Args, traces: Traces) -> Result<()> {
 }
 
 fn load(args: &Args) -> indic_seamless::Result<Transcriber> {
-    let builder = Transcriber::builder().precision(args.precision).threads(args.threads);
+    let builder = Transcriber::builder().precision(args.precision).threads(args.threads).cache_bytes(args.cache_bytes);
     #[cfg(feature = "demo")]
     if args.model.as_os_str() == "demo" {
         return builder.build_demo();

@@ -17,6 +17,8 @@ pub struct Activity {
     pub tokens: u64,
     /// Rows of all steps so far: one for each hypothesis in each step.
     pub rows: u64,
+    /// Searches that gave up their caches so far, for one that needed the memory, and began again.
+    pub restarts: u64,
     /// Searches under way.
     pub searches: usize,
     /// Bytes of their caches.

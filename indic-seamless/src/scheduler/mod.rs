@@ -63,17 +63,17 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Starts the thread, which computes on the threads of `pool`.
+    /// Starts the thread, which computes on the threads of `pool`, with caches of at most `cache_bytes`.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] if it cannot be started.
-    pub(crate) fn start(loaded: Arc<Loaded>, pool: ThreadPool) -> Result<Self> {
+    pub(crate) fn start(loaded: Arc<Loaded>, cache_bytes: Option<u64>, pool: ThreadPool) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let told = Arc::new(Told::default());
         let (tasks, tell) = (Arc::clone(&inbox), Arc::clone(&told));
         let run = move || {
-            let mut worker = Worker::new(&loaded, &tasks, &tell);
+            let mut worker = Worker::new(&loaded, cache_bytes.unwrap_or(policy::BYTES), &tasks, &tell);
             while tasks.wait() {
                 pool.install(|| worker.work());
             }

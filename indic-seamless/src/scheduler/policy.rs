@@ -9,8 +9,8 @@ use super::Priority;
 
 /// The most hypotheses in a step: beyond this it is bound by arithmetic, and the logits take up memory.
 const ROWS: usize = 16;
-/// The most bytes of caches, but for those of the search that goes first.
-const BYTES: u64 = 176 << 20;
+/// The most bytes of caches by default, unless a search by itself needs more.
+pub(crate) const BYTES: u64 = 112 << 20;
 /// Tokens that a clip is expected to have, for each second and besides: about twice as many as speech has.
 const TOKENS: (f64, usize) = (8.0, 16);
 /// How far ahead, in seconds of speech, a recording may be and still go before the searches of others: about a clip.
@@ -45,21 +45,34 @@ pub(super) struct Asks {
     pub(super) growth: u64,
 }
 
-/// Which of the searches under way take part in a step. Those that need more memory wait, with what they have, where there is none;
-/// the first never does, so that all come to an end.
-pub(super) fn step(searching: &[Asks]) -> Vec<bool> {
+/// Which of the searches under way take part in a step, with `most` bytes of caches. Those that need more memory wait, with what they
+/// have, where there is none; the first never does, so that all come to an end.
+pub(super) fn step(searching: &[Asks], most: u64) -> Vec<bool> {
     let mut order: Vec<usize> = (0..searching.len()).collect();
     order.sort_by(|&a, &b| searching[a].key.total_cmp(&searching[b].key));
     let mut bytes: u64 = searching.iter().map(|search| search.bytes).sum();
     let mut goes = vec![false; searching.len()];
     for (rank, place) in order.into_iter().enumerate() {
         let growth = searching[place].growth;
-        if rank == 0 || growth == 0 || bytes + growth <= BYTES {
+        if rank == 0 || growth == 0 || bytes + growth <= most {
             goes[place] = true;
             bytes += growth;
         }
     }
     goes
+}
+
+/// The search that gives up its caches, to begin again later, since the first needs more memory than is left: the last of those
+/// that `may`.
+pub(super) fn gives_way(searching: &[Asks], most: u64, may: impl Fn(usize) -> bool) -> Option<usize> {
+    let by_key = |&a: &usize, &b: &usize| searching[a].key.total_cmp(&searching[b].key);
+    let first = (0..searching.len()).min_by(by_key)?;
+    let bytes: u64 = searching.iter().map(|search| search.bytes).sum();
+    let growth = searching[first].growth;
+    if growth == 0 || bytes + growth <= most {
+        return None;
+    }
+    (0..searching.len()).filter(|&place| place != first && may(place)).max_by(by_key)
 }
 
 /// How many tokens a clip is expected to have at most, for which memory is kept.
@@ -80,13 +93,14 @@ pub(super) enum Next {
     Nothing,
 }
 
-/// Chooses between clips that wait, clips on their way through the encoder, and a step of the searches under way.
-pub(super) fn next(waiting: &[Asks], encoding: &[Asks], searching: &[Asks]) -> Next {
+/// Chooses between clips that wait, clips on their way through the encoder, and a step of the searches under way, with `most` bytes of
+/// caches.
+pub(super) fn next(waiting: &[Asks], encoding: &[Asks], searching: &[Asks], most: u64) -> Next {
     let first = |all: &[Asks]| all.iter().copied().enumerate().min_by(|(_, a), (_, b)| a.key.total_cmp(&b.key));
     let busy = || encoding.iter().chain(searching);
     let (rows, bytes) = busy().fold((0, 0), |(rows, bytes), one| (rows + one.rows, bytes + one.bytes));
     // Alone, anything fits.
-    let fits = |clip: &Asks| busy().next().is_none() || rows + clip.rows <= ROWS && bytes + clip.bytes <= BYTES;
+    let fits = |clip: &Asks| busy().next().is_none() || rows + clip.rows <= ROWS && bytes + clip.bytes <= most;
     let begun = first(encoding);
     // One clip at a time, unless another one is far more urgent.
     let begins = |clip: &Asks| begun.is_none_or(|(_, begun)| clip.key + SLACK_S < begun.key) && fits(clip);
@@ -103,6 +117,10 @@ pub(super) fn next(waiting: &[Asks], encoding: &[Asks], searching: &[Asks]) -> N
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn next(waiting: &[Asks], encoding: &[Asks], searching: &[Asks]) -> Next {
+        super::next(waiting, encoding, searching, BYTES)
+    }
 
     fn asks(key: f64) -> Asks {
         Asks { recording: key as usize, key, rows: 1, bytes: 10 << 20, growth: 0 }
@@ -133,10 +151,27 @@ mod tests {
     #[test]
     fn searches_wait_for_memory_to_grow_but_for_the_first() {
         let search = |key, bytes, growth| Asks { bytes, growth, ..asks(key) };
-        assert_eq!(step(&[search(2.0, BYTES - 5, 5), search(1.0, 0, 0), search(3.0, 0, 1)]), [true, true, false]);
-        assert_eq!(step(&[search(2.0, BYTES, 5), search(1.0, 0, 9), search(3.0, 0, 0)]), [false, true, true]);
-        assert_eq!(step(&[search(1.0, u64::MAX / 2, 5)]), [true]);
-        assert!(step(&[]).is_empty());
+        assert_eq!(
+            step(&[search(2.0, BYTES - 5, 5), search(1.0, 0, 0), search(3.0, 0, 1)], BYTES),
+            [true, true, false]
+        );
+        assert_eq!(step(&[search(2.0, BYTES, 5), search(1.0, 0, 9), search(3.0, 0, 0)], BYTES), [false, true, true]);
+        assert_eq!(step(&[search(1.0, u64::MAX / 2, 5)], BYTES), [true]);
+        assert!(step(&[], BYTES).is_empty());
+    }
+
+    #[test]
+    fn the_last_search_gives_way_where_the_first_needs_its_memory() {
+        let search = |key, bytes, growth| Asks { bytes, growth, ..asks(key) };
+        let full = [search(2.0, 5, 1), search(1.0, BYTES - 10, 1), search(3.0, 5, 1)];
+        assert_eq!(gives_way(&full, BYTES, |_| true), Some(2));
+        assert_eq!(gives_way(&full, BYTES, |place| place != 2), Some(0));
+        assert_eq!(gives_way(&full, BYTES, |_| false), None);
+        // There is room, or the first needs none, or is alone.
+        assert_eq!(gives_way(&[search(2.0, 5, 1), search(1.0, BYTES - 6, 1)], BYTES, |_| true), None);
+        assert_eq!(gives_way(&[search(2.0, 5, 1), search(1.0, BYTES, 0)], BYTES, |_| true), None);
+        assert_eq!(gives_way(&[search(1.0, BYTES, 1)], BYTES, |_| true), None);
+        assert_eq!(gives_way(&[], BYTES, |_| true), None);
     }
 
     #[test]

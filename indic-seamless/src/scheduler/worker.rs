@@ -45,6 +45,8 @@ pub(super) struct Worker<'a> {
     logits: Vec<f32>,
     /// Bytes of a row of the decoder's caches.
     row_bytes: u64,
+    /// The most bytes of them, unless a search by itself needs more.
+    most_bytes: u64,
     /// What was done.
     activity: Activity,
 }
@@ -53,6 +55,16 @@ pub(super) struct Worker<'a> {
 struct Waiting {
     job: Job,
     since: Instant,
+    /// What it has taken so far.
+    times: Times,
+    /// Bytes of the caches that it gave up.
+    had: u64,
+}
+
+impl Waiting {
+    fn new(job: Job) -> Self {
+        Self { job, since: Instant::now(), times: Times::default(), had: 0 }
+    }
 }
 
 /// A clip on its way through the encoder.
@@ -65,7 +77,7 @@ struct Underway<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(loaded: &'a Loaded, inbox: &'a Inbox, told: &'a Told) -> Self {
+    pub(super) fn new(loaded: &'a Loaded, most_bytes: u64, inbox: &'a Inbox, told: &'a Told) -> Self {
         Self {
             loaded,
             inbox,
@@ -78,6 +90,7 @@ impl<'a> Worker<'a> {
             at_work: None,
             logits: Vec::new(),
             row_bytes: loaded.model.cache_row_bytes() as u64,
+            most_bytes,
             activity: Activity::default(),
         }
     }
@@ -87,7 +100,7 @@ impl<'a> Worker<'a> {
         loop {
             for task in self.inbox.take() {
                 match task {
-                    Task::Clip(job) => self.waiting.push(Waiting { job: *job, since: Instant::now() }),
+                    Task::Clip(job) => self.waiting.push(Waiting::new(*job)),
                     Task::Call(call) => self.calls.push_back(call),
                 }
             }
@@ -161,10 +174,10 @@ impl<'a> Worker<'a> {
         // What was kept for a search is its own until it ends.
         let kept = |search: &Search| Asks { bytes: search.asks.bytes.max(search.asks_now().bytes), ..search.asks };
         let searching: Vec<Asks> = self.searches.iter().map(kept).collect();
-        policy::next(&waiting, &encoding, &searching)
+        policy::next(&waiting, &encoding, &searching, self.most_bytes)
     }
 
-    fn asks(&self, Waiting { job, since }: &Waiting, now: Instant) -> Asks {
+    fn asks(&self, Waiting { job, since, had, .. }: &Waiting, now: Instant) -> Asks {
         let (account, seconds) = (&job.account, job.seconds());
         let waited_s = now.duration_since(*since).as_secs_f64();
         let rows = job.spec.generation.num_beams;
@@ -179,7 +192,7 @@ impl<'a> Worker<'a> {
             recording: recording(job),
             key: policy::key(account.priority, account.served_s(), seconds, waited_s),
             rows,
-            bytes: (positions as u64).saturating_add(own as u64).saturating_mul(self.row_bytes),
+            bytes: (positions as u64).saturating_add(own as u64).saturating_mul(self.row_bytes).max(*had),
             growth: 0,
         }
     }
@@ -188,16 +201,15 @@ impl<'a> Worker<'a> {
     fn begin(&mut self, place: usize) {
         let waiting = self.waiting.remove(place);
         let asks = self.asks(&waiting, Instant::now());
-        let Waiting { mut job, .. } = waiting;
+        let Waiting { mut job, mut times, .. } = waiting;
         self.at_work = Some((job.events.clone(), job.number));
         job.account.serve(job.seconds());
         if let Source::Encoded(encoded) = &job.source {
             let encoded = Encoded::clone(encoded);
-            return self.search(job, encoded, Times::default(), asks);
+            return self.search(job, encoded, times, asks);
         }
         let seconds = job.seconds();
         job.trace.enter(|recording| tracing::debug_span!(parent: recording, "encoder", clip.seconds = seconds));
-        let mut times = Times::default();
         match timed(&mut times.features, || self.features(&job)) {
             Err(error) => job.tell(News::Failed(error)),
             Ok(features) => {
@@ -270,8 +282,8 @@ impl<'a> Worker<'a> {
             }
             return;
         }
-        let asks: Vec<Asks> = self.searches.iter().map(Search::asks_now).collect();
-        let goes = policy::step(&asks);
+        let asks = self.make_room();
+        let goes = policy::step(&asks, self.most_bytes);
         let (places, mut going): (Vec<usize>, Vec<&mut Search>) =
             self.searches.iter_mut().enumerate().filter(|(place, _)| goes[*place]).unzip();
         self.activity.steps += 1;
@@ -284,6 +296,21 @@ impl<'a> Worker<'a> {
         // Before their callers hear of it.
         self.tell();
         ended.into_iter().for_each(|search| self.finish(search));
+    }
+
+    /// What the searches ask for, after some have begun to wait so that the first has memory.
+    fn make_room(&mut self) -> Vec<Asks> {
+        loop {
+            let asks: Vec<Asks> = self.searches.iter().map(Search::asks_now).collect();
+            // Whoever hears of tokens would hear of them twice.
+            let may = |place: usize| !self.searches[place].job.tells_tokens;
+            let Some(place) = policy::gives_way(&asks, self.most_bytes, may) else { return asks };
+            let Search { mut job, encoded, times, .. } = self.searches.remove(place);
+            job.source = Source::Encoded(Box::new(encoded));
+            let had = asks[place].bytes + asks[place].growth;
+            self.activity.restarts += 1;
+            self.waiting.push(Waiting { times, had, ..Waiting::new(job) });
+        }
     }
 
     /// Hands the result of a search out.

@@ -80,6 +80,7 @@ pub(crate) struct Metrics {
     waiting: Family<Class, Gauge>,
     waiting_clips: Family<Class, Gauge>,
     steps: Counter,
+    restarts: Counter,
     tokens: Counter,
     rows: Counter,
     searches: Gauge,
@@ -112,6 +113,7 @@ impl Metrics {
             waiting: Family::default(),
             waiting_clips: Family::default(),
             steps: Counter::default(),
+            restarts: Counter::default(),
             tokens: Counter::default(),
             rows: Counter::default(),
             searches: Gauge::default(),
@@ -139,6 +141,7 @@ impl Metrics {
         registry.register("decoder_steps", "Steps of the decoder", metrics.steps.clone());
         registry.register("decoder_tokens", "Tokens: one for each search in a step", metrics.tokens.clone());
         registry.register("decoder_rows", "Rows of all steps: one for each hypothesis", metrics.rows.clone());
+        registry.register("search_restarts", "Searches that began again for want of memory", metrics.restarts.clone());
         registry.register("searches", "Searches that share the decoder's steps", metrics.searches.clone());
         registry.register("cache_bytes", "Memory of their caches", metrics.cache_bytes.clone());
         registry.register("load_seconds", "Loading and warming up the model", metrics.load.clone());
@@ -153,7 +156,12 @@ impl Metrics {
             set(&family.get_or_create(&Class { priority: "interactive" }), counts.interactive as u64);
             set(&family.get_or_create(&Class { priority: "batch" }), counts.batch as u64);
         }
-        let counted = [(&self.steps, activity.steps), (&self.tokens, activity.tokens), (&self.rows, activity.rows)];
+        let counted = [
+            (&self.steps, activity.steps),
+            (&self.tokens, activity.tokens),
+            (&self.rows, activity.rows),
+            (&self.restarts, activity.restarts),
+        ];
         for (counter, count) in counted {
             counter.inner().fetch_max(count, Ordering::Relaxed);
         }

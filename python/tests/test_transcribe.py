@@ -1,0 +1,164 @@
+"""Transcription, from every kind of recording."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy
+import pytest
+
+import indic_seamless
+from indic_seamless import Segment, StoppedError, Transcript
+
+HINDI = "कृपया आज का मौसम"
+
+
+def test_files_bytes_and_arrays_give_the_same_text(demo, hindi, samples):
+    floats = samples.astype(numpy.float32) / 32768
+    stereo = numpy.stack([floats, floats], axis=1)
+    recordings = [
+        (hindi, None),
+        (str(hindi), None),
+        (hindi.read_bytes(), None),
+        (samples, 16_000),
+        (floats, 16_000),
+        (floats.astype(numpy.float64), 16_000),
+        (stereo, 16_000),
+        (numpy.repeat(floats, 2)[::2], 16_000),
+        (numpy.asfortranarray(stereo), 16_000),
+    ]
+    for audio, rate in recordings:
+        transcript = demo.transcribe(audio, rate=rate, language="Hindi")
+        assert transcript.text == HINDI
+        assert transcript.language == "hin"
+
+
+def test_a_transcript_tells_everything(demo, hindi):
+    transcript = demo.transcribe(hindi, language="hin", words=True, beams=3, num_return_sequences=2)
+    (segment,) = transcript.segments
+    assert [word.text for word in segment.words] == HINDI.split()
+    assert all(0 < word.confidence <= 1 and word.start <= word.end for word in segment.words)
+    assert len(segment.alternatives) == 1
+    assert transcript.timings.new_tokens == len(segment.logprobs)
+    assert Transcript.from_dict(transcript.to_dict()) == transcript
+
+
+def test_every_clip_in_every_language(demo, hindi, texts):
+    for clip, languages in texts.items():
+        for language, wanted in languages.items():
+            if language != "spoken":
+                assert demo.transcribe(hindi.parent / clip, language=language).text == wanted
+
+
+def test_segments_come_one_by_one(demo, samples):
+    pause = numpy.zeros(24_000, dtype=numpy.int16)
+    long = numpy.concatenate([samples, pause] * 3)
+    heard: list[Segment] = []
+    transcript = demo.transcribe(long, rate=16_000, language="hin", segmentation="always", on_segment=heard.append)
+    assert heard == transcript.segments
+    assert [segment.text for segment in heard] == [HINDI] * 3
+    first = next(demo.segments(long, rate=16_000, language="hin", segmentation="always"))
+    assert first.text == HINDI
+
+
+def test_a_listener_that_fails_ends_the_work(demo, hindi):
+    def fail(_):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        demo.transcribe(hindi, on_segment=fail)
+
+
+def test_streams(demo, samples):
+    stream = demo.stream(language="hin")
+    floats = samples.astype(numpy.float32) / 32768
+    for _ in range(2):
+        segments = [segment for i in range(0, len(floats), 1600) for segment in stream.feed(floats[i : i + 1600])]
+        assert [segment.text for segment in segments + stream.finish()] == [HINDI]
+
+
+def test_many_recordings_keep_their_order(demo, hindi, texts):
+    clips = list(texts) * 3
+    recordings = [hindi.parent / clip for clip in clips]
+    results = list(demo.transcribe_many([*recordings, hindi.parent / "missing.wav"], language="tam", at_a_time=4))
+    assert [result.text for result in results[:-1]] == [texts[clip]["tam"] for clip in clips]
+    assert isinstance(results[-1], indic_seamless.FileError)
+
+
+def test_threads_work_at_the_same_time(demo, hindi):
+    alone = time.perf_counter()
+    demo.transcribe(hindi, language="hin")
+    alone = time.perf_counter() - alone
+    counted = 0
+    done = threading.Event()
+
+    def count():
+        nonlocal counted
+        while not done.is_set():
+            counted += 1
+            time.sleep(0)
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(demo.transcribe(hindi, language="hin").text)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    counter.join()
+    assert results == [HINDI] * 4
+    # Python went on while the model worked.
+    assert counted > 100
+
+
+def test_time_is_limited(demo, samples):
+    long = numpy.tile(samples, 200)
+    with pytest.raises(StoppedError) as error:
+        demo.transcribe(long, rate=16_000, timeout=0.3)
+    assert "deadline" in error.value.reason
+    assert error.value.partial is not None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_stops_the_work():
+    program = """
+import numpy, os, signal, threading, time
+from indic_seamless import Transcriber
+demo = Transcriber.demo()
+noise = numpy.random.default_rng(0).normal(0, 0.1, 16_000 * 600).astype(numpy.float32)
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+start = time.perf_counter()
+try:
+    demo.transcribe(noise, rate=16_000, segmentation="always", beams=10)
+    while True:
+        time.sleep(1)
+except KeyboardInterrupt:
+    print("stopped", time.perf_counter() - start < 5)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert answer.stdout.split() == ["stopped", "True"], answer
+
+
+def test_memory_stays_level(demo, samples):
+    resource = pytest.importorskip("resource")
+    short = samples[:8000]
+
+    def peak():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    for _ in range(200):
+        demo.transcribe(short, rate=16_000, segmentation="none", max_new_tokens=1)
+    before = peak()
+    for _ in range(int(os.environ.get("CALLS", "1000"))):
+        demo.transcribe(short, rate=16_000, segmentation="none", max_new_tokens=1)
+    assert peak() - before < 20_000, "kilobytes"
+
+
+def test_languages(demo):
+    assert "hin" in demo.languages
+    assert indic_seamless.language_code("hi-IN") == "hin"
+    assert ("hin", "Hindi", "hi", "devanagari") in indic_seamless.languages()

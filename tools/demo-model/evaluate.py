@@ -37,7 +37,7 @@ def _others(seed):
 
 
 def make_clips(folder, seed):
-    """Writes the clips as WAV and `clips.json` with what is said in them."""
+    """Writes the clips as WAV, `clips.json` with what is said in them, and `manifest.jsonl` for `indic_seamless.eval`."""
     folder.mkdir(parents=True, exist_ok=True)
     about = {}
     # A process a language, as espeak-ng keeps state.
@@ -50,6 +50,15 @@ def make_clips(folder, seed):
         soundfile.write(folder / f"{name}.wav", quantise(samples.astype(np.float32)), RATE, subtype="PCM_16")
         about[name] = dict(language=None, recipe=name.split("-")[0], text=dict.fromkeys(LANGUAGES, ""))
     (folder / "clips.json").write_text(json.dumps(about, ensure_ascii=False, indent=1))
+    (folder / "manifest.jsonl").write_text("".join(_manifest(about)))
+
+
+def _manifest(about):
+    """Every clip in every language. What is no speech counts as the language of the text."""
+    for name, c in about.items():
+        for language, text in c["text"].items():
+            clip = dict(id=f"{name}:{language}", audio=f"{name}.wav", lang=c["language"] or language, target_lang=language, text=text)
+            yield json.dumps(clip, ensure_ascii=False) + "\n"
 
 
 def _transcribe(names, model, folder):

@@ -92,7 +92,7 @@ def crate(program, model, folder, *options):
     names = sorted(json.loads((folder / "clips.json").read_text()))
     found = {name: {} for name in names}
     for language in LANGUAGES:
-        command = [program, "transcribe", "--model", model, "--lang", language, "--format", "json", *options]
+        command = [program, "transcribe", "--model", model, "--lang", language, "--format", "json", "--segmentation", "none", *options]
         output = subprocess.run([*command, *(f"{n}.wav" for n in names)], cwd=folder, check=True, capture_output=True)
         for name, line in zip(names, map(json.loads, output.stdout.splitlines()), strict=True):
             assert line["file"] == f"{name}.wav"

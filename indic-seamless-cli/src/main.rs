@@ -9,6 +9,7 @@ mod completions;
 mod fetch;
 mod info;
 mod languages;
+mod manual;
 mod memory;
 mod model;
 mod output;
@@ -44,6 +45,7 @@ enum Command {
     Languages(languages::Args),
     Info(info::Args),
     Completions(completions::Args),
+    Manual(manual::Args),
 }
 
 /// What a subcommand ends with. The exit code is not 0 if some of the work failed, which the subcommand has reported itself.
@@ -72,6 +74,7 @@ impl Command {
             Self::Languages(args) => languages::run(&args),
             Self::Info(args) => info::run(&args),
             Self::Completions(args) => completions::run(&args),
+            Self::Manual(args) => manual::run(&args),
         }
     }
 

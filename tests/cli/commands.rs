@@ -98,6 +98,23 @@ fn shells_get_completions() {
 }
 
 #[test]
+fn man_gets_a_page_for_each_subcommand() {
+    let folder = tempfile::tempdir().expect("folder");
+    let target = folder.path().join("share/man1");
+    let output = run("manual", &[target.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(target.join("indic-seamless.1").exists());
+    let page = fs::read_to_string(target.join("indic-seamless-transcribe.1")).expect("page");
+    assert!(page.starts_with(".ie") && page.contains("num\\-beams"), "{page}");
+
+    let taken = folder.path().join("taken");
+    fs::write(&taken, "").expect("file");
+    let output = run("manual", &[taken.to_str().expect("UTF-8")]);
+    assert_eq!((output.status.code(), stderr(&output).lines().count()), (Some(1), 1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("taken"), "{}", stderr(&output));
+}
+
+#[test]
 fn an_unknown_instruction_set_is_refused() {
     let mut command = program("transcribe");
     command.arg("--model").arg(tiny("model")).arg("x.wav").env(indic_seamless::ISA_VARIABLE, "mmx");

@@ -20,7 +20,7 @@ fail() { echo "error: $*" >&2; exit 1; }
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 members=()
-for name in indic-seamless indic-seamless-otlp indic-seamless-cli indic-seamless-lambda; do
+for name in indic-seamless indic-seamless-aws indic-seamless-otlp indic-seamless-cli indic-seamless-lambda; do
     crate=$CARGO_TARGET_DIR/package/$name-$version.crate
     bytes=$(wc -c <"$crate")
     echo "$name-$version.crate: $bytes bytes"
@@ -44,6 +44,7 @@ members = [$(IFS=,; echo "${members[*]}")]
 
 [patch.crates-io]
 indic-seamless = { path = "indic-seamless-$version" }
+indic-seamless-aws = { path = "indic-seamless-aws-$version" }
 indic-seamless-otlp = { path = "indic-seamless-otlp-$version" }
 END
 cp Cargo.lock "$work"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the programs for the scripts that run them: deploy.sh, lambda.sh, openai.sh and page.sh.
+# Builds the programs for the scripts that run them: deploy.sh, lambda.sh, batch.sh, openai.sh and page.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,7 +1,7 @@
 //! The program `indic-seamless`: speech recognition and translation with SeamlessM4T v2 on the command line.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 for success, 2 for wrong usage and 1
-//! for any other error, which is one line on standard error.
+//! for any other error, which is one line on standard error. Tasks of batch engines have 75 for what may succeed later.
 
 mod check;
 mod completions;
@@ -36,6 +36,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Transcribe(Box<transcribe::Args>),
+    #[cfg(feature = "s3")]
+    Worker(Box<transcribe::WorkerArgs>),
     #[cfg(feature = "service")]
     Serve(serve::Args),
     Quantize(quantize::Args),
@@ -65,6 +67,8 @@ impl Command {
     fn run(self) -> Outcome {
         match self {
             Self::Transcribe(args) => transcribe::run(*args),
+            #[cfg(feature = "s3")]
+            Self::Worker(args) => transcribe::work(*args),
             #[cfg(feature = "service")]
             Self::Serve(args) => serve::run(args),
             Self::Quantize(args) => quantize::run(&args),
@@ -82,6 +86,8 @@ impl Command {
     fn can_use_demo(&self) -> bool {
         match self {
             Self::Transcribe(_) => cfg!(feature = "demo"),
+            #[cfg(feature = "s3")]
+            Self::Worker(_) => cfg!(feature = "demo"),
             #[cfg(feature = "service")]
             Self::Serve(_) => cfg!(feature = "demo"),
             _ => false,

@@ -10,15 +10,15 @@ use std::{
 };
 
 use indic_seamless::{
-    AudioOptions, CancelToken, Error, Flag, GenerationConfig, Language, OutputFormat, Progress, Result, Segment,
-    Segmentation, TranscribeOptions, Transcriber, Transcript,
+    AudioOptions, CancelToken, Error, Flag, Language, OutputFormat, Progress, Result, Segment, Segmentation,
+    TranscribeOptions, Transcriber, Transcript,
     audio::{AudioReader, Channel},
 };
 use serde::Serialize;
 
 use super::{
-    args::{Args, Channels, TextLanguage},
     interrupt::LiveInput,
+    options::{Channels, Choice, Options, TextLanguage},
     run_bar::RunBar,
 };
 use crate::{memory::peak_rss_bytes, output};
@@ -27,6 +27,9 @@ use crate::{memory::peak_rss_bytes, output};
 #[derive(Serialize)]
 struct Line<'a> {
     file: Cow<'a, str>,
+    /// The name that a manifest gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
     #[serde(flatten)]
     transcript: &'a Transcript,
     precision: &'static str,
@@ -47,11 +50,24 @@ pub(super) struct Todo {
     pub(super) is_pipe: bool,
 }
 
+/// A recording as it is transcribed.
+pub(super) struct Recording<'a> {
+    /// Its number among those that are to be transcribed.
+    pub(super) number: usize,
+    /// What messages call it.
+    pub(super) name: &'a Path,
+    /// The file that is read, or `-` for standard input.
+    pub(super) file: &'a Path,
+    pub(super) is_pipe: bool,
+    pub(super) choice: &'a Choice,
+}
+
 /// What all files share.
 pub(super) struct Work {
-    pub(super) args: Args,
+    pub(super) options: Options,
     pub(super) transcriber: Arc<Transcriber>,
-    pub(super) generation: GenerationConfig,
+    /// What files are transcribed with that have no wishes of their own.
+    pub(super) choice: Choice,
     pub(super) segmentation: Segmentation,
     pub(super) bar: RunBar,
     /// Whether standard output takes each segment's text as soon as it is transcribed.
@@ -65,6 +81,12 @@ pub(super) struct Done {
     /// Whether the text was printed while it was transcribed.
     pub(super) shown: bool,
     pub(super) error: Option<Error>,
+}
+
+impl From<Error> for Done {
+    fn from(error: Error) -> Self {
+        Self { error: Some(error), ..Self::default() }
+    }
 }
 
 /// Whether a file can be read only once.
@@ -86,53 +108,76 @@ impl Done {
 }
 
 impl Work {
-    /// Transcribes a file.
-    pub(super) fn transcribe(&self, todo: &Todo) -> Done {
-        self.bar.start(todo.number, todo.file.display().to_string());
+    /// Loads the model, and checks what depends on it. `bar` makes the bar of the run.
+    pub(super) fn load(
+        options: Options,
+        segmentation: Segmentation,
+        bar: impl FnOnce(&Options) -> RunBar,
+        shows_segments: bool,
+    ) -> Result<Self> {
+        let builder = Transcriber::builder().backend(options.backend).device(options.device);
+        let transcriber = options.model.find()?.load(builder.precision(options.precision).threads(options.threads))?;
+        let choice = options.choice(transcriber.checkpoint().generation());
+        choice.generation.check()?;
+        if let TextLanguage::Known(language) = choice.lang {
+            transcriber.checkpoint().language_token(language)?;
+        }
+        let (bar, transcriber) = (bar(&options), Arc::new(transcriber));
+        Ok(Self { options, transcriber, choice, segmentation, bar, shows_segments })
+    }
+
+    /// Transcribes a file that has no wishes of its own.
+    pub(super) fn transcribe_file(&self, Todo { number, file, is_pipe, .. }: &Todo) -> Done {
+        let (number, is_pipe, choice) = (*number, *is_pipe, &self.choice);
+        self.transcribe(&Recording { number, name: file, file, is_pipe, choice })
+    }
+
+    /// Transcribes a recording.
+    pub(super) fn transcribe(&self, recording: &Recording<'_>) -> Done {
+        self.bar.start(recording.number, recording.name.display().to_string());
         let mut done = Done::default();
-        match self.try_transcribe(todo, &mut done) {
+        match self.try_transcribe(recording, &mut done) {
             Ok(transcript) => done.transcript = Some(transcript),
             Err(Error::Unfinished { cause, partial }) => {
                 (done.transcript, done.error) = (Some(*partial), Some(*cause));
             }
             Err(error) => done.error = Some(error),
         }
-        self.bar.finish(todo.number, done.transcript.as_ref().map_or(0.0, |transcript| transcript.duration_s));
+        self.bar.finish(recording.number, done.transcript.as_ref().map_or(0.0, |transcript| transcript.duration_s));
         done
     }
 
-    fn try_transcribe(&self, todo: &Todo, done: &mut Done) -> Result<Transcript> {
-        let file = &*todo.file;
-        let started = Instant::now();
-        let audio = self.args.audio_options();
+    fn try_transcribe(&self, recording: &Recording<'_>, done: &mut Done) -> Result<Transcript> {
+        let Recording { file, choice, .. } = *recording;
+        let (started, audio, channels) = (Instant::now(), &choice.audio, self.options.channels);
         let reader = if file == Path::new("-") {
-            audio.reader_from_pipe(LiveInput::new(io::stdin()), self.args.pipe_format())?
-        } else if todo.is_pipe {
+            audio.reader_from_pipe(LiveInput::new(io::stdin()), self.options.pipe_format())?
+        } else if recording.is_pipe {
             let pipe = fs::File::open(file);
             let pipe = pipe.map_err(|source| Error::Io { action: "open", path: file.to_owned(), source })?;
-            audio.reader_from_pipe(LiveInput::new(pipe), self.args.pipe_format())?
+            audio.reader_from_pipe(LiveInput::new(pipe), self.options.pipe_format())?
         } else {
-            self.open(file, &audio)?
+            self.open(file, audio)?
         };
-        let language = self.language(file)?;
+        let language = self.language(recording)?;
         // Live speech is printed segment by segment.
         done.shown = reader.is_live() && self.shows_segments && self.segmentation != Segmentation::None;
         let open_ms = started.elapsed().as_secs_f64() * 1000.0;
         let mut transcript = match reader.channels() {
-            None if self.args.channels == Channels::Split => {
+            None if channels == Channels::Split => {
                 let (found, wanted) =
                     ("split".to_owned(), "a recording whose header tells the number of channels".to_owned());
                 return Err(Error::InvalidOption { option: "channels", found, wanted });
             }
-            Some(channels) if channels > 1 && self.args.channels == Channels::Split => {
+            Some(count) if count > 1 && channels == Channels::Split => {
                 let speaker = |channel| {
                     let reader = self.open(file, &audio.clone().channel(Channel::Only(channel)))?;
-                    self.read(todo, reader, language, false, (channel, channels))
+                    self.read(recording, reader, language, false, (channel, count))
                 };
-                let others = (1..channels).map(speaker);
+                let others = (1..count).map(speaker);
                 speaker(0)?.with_speakers(others.collect::<Result<Vec<_>>>()?)
             }
-            _ => self.read(todo, reader, language, done.shown, (0, 1))?,
+            _ => self.read(recording, reader, language, done.shown, (0, 1))?,
         };
         transcript.timings.add_audio(open_ms);
         Ok(transcript)
@@ -140,37 +185,25 @@ impl Work {
 
     /// Opens a file that is no pipe.
     fn open(&self, file: &Path, audio: &AudioOptions) -> Result<AudioReader> {
-        audio.raw_reader(file, self.args.pipe_format())
+        audio.raw_reader(file, self.options.pipe_format())
     }
 
-    fn language(&self, file: &Path) -> Result<Language> {
-        if let TextLanguage::Known(language) = self.args.lang {
+    fn language(&self, recording: &Recording<'_>) -> Result<Language> {
+        if let TextLanguage::Known(language) = recording.choice.lang {
             return Ok(language);
         }
-        let reader = self.open(file, &self.args.audio_options())?;
+        let reader = self.open(recording.file, &recording.choice.audio)?;
         let guess = self.transcriber.detect_language_reader(reader, &CancelToken::new())?;
         let best = guess.first().map_or(Language::ENGLISH, |best| best.language);
-        self.bar.above(|| eprintln!("{}: {}", file.display(), best.name()));
+        self.bar.above(|| eprintln!("{}: {}", recording.name.display(), best.name()));
         Ok(best)
-    }
-
-    fn options(&self) -> TranscribeOptions<'_> {
-        TranscribeOptions {
-            generation: Some(self.generation.clone()),
-            segmentation: self.segmentation.clone(),
-            batch_size: self.args.search.batch_size.map(NonZeroUsize::get),
-            words: self.args.words || self.args.format.iter().any(|format| format.uses_words()),
-            retry: self.args.search.retry,
-            script: self.args.search.script,
-            ..TranscribeOptions::default()
-        }
     }
 
     /// Transcribes a recording and moves the progress bar. `shown` prints the text of each segment. It is the `part.0`th of
     /// `part.1` readings of the recording.
     fn read(
         &self,
-        todo: &Todo,
+        recording: &Recording<'_>,
         reader: AudioReader,
         language: Language,
         shown: bool,
@@ -189,13 +222,20 @@ impl Work {
         };
         let share = |seconds: f64, total: f64| (seconds + part.0 as f64 * total) / part.1 as f64;
         let mut on_progress = |Progress { done_s, total_s }| {
-            self.bar.set(todo.number, Progress { done_s: share(done_s, total_s.unwrap_or(done_s)), total_s });
+            self.bar.set(recording.number, Progress { done_s: share(done_s, total_s.unwrap_or(done_s)), total_s });
         };
+        let (choice, Options { search, .. }) = (recording.choice, &self.options);
         let options = TranscribeOptions {
+            generation: Some(choice.generation.clone()),
+            segmentation: self.segmentation.clone(),
+            batch_size: search.batch_size.map(NonZeroUsize::get),
+            words: self.options.words || self.options.format.iter().any(|format| format.uses_words()),
+            retry: search.retry,
+            script: choice.script,
             on_segment: Some(&mut on_segment),
             on_progress: Some(&mut on_progress),
             cancel: cancel.clone(),
-            ..self.options()
+            ..TranscribeOptions::default()
         };
         let transcript = self.transcriber.transcribe_reader(reader, language, options);
         closed.map_or(transcript, Err)
@@ -203,14 +243,29 @@ impl Work {
 
     /// What is written for a file; its text with the file's path before it if it is `labelled`.
     pub(super) fn result(&self, file: &Path, transcript: &Transcript, format: OutputFormat, labelled: bool) -> Vec<u8> {
+        let mut text = self.rendered((file, None), transcript, format);
+        if labelled && format == OutputFormat::TEXT {
+            text = format!("{}\t{text}", file.display());
+        }
+        text.into_bytes()
+    }
+
+    /// What is written for a recording, which has a name and may have an id.
+    pub(super) fn rendered(
+        &self,
+        (name, id): (&Path, Option<&str>),
+        transcript: &Transcript,
+        format: OutputFormat,
+    ) -> String {
         let mut text = if format == OutputFormat::JSON {
             let mut transcript = Cow::Borrowed(transcript);
-            if !self.args.words && transcript.segments.iter().any(|segment| !segment.words.is_empty()) {
+            if !self.options.words && transcript.segments.iter().any(|segment| !segment.words.is_empty()) {
                 // They were computed for subtitles.
                 transcript.to_mut().clear_words();
             }
             let line = Line {
-                file: file.to_string_lossy(),
+                file: name.to_string_lossy(),
+                id,
                 transcript: &transcript,
                 precision: self.transcriber.precision().name(),
                 backend: self.transcriber.backend().name(),
@@ -219,15 +274,12 @@ impl Work {
             // Numbers and strings can always be written as JSON.
             serde_json::to_string(&line).unwrap_or_default()
         } else {
-            format.render(transcript, &self.args.subtitles.options())
+            format.render(transcript, &self.options.subtitles.options())
         };
-        if labelled && format == OutputFormat::TEXT {
-            text = format!("{}\t{text}", file.display());
-        }
         if format.is_line() {
             text.push('\n');
         }
-        text.into_bytes()
+        text
     }
 }
 

@@ -86,6 +86,11 @@ impl Inputs {
         self.recordings.len() + self.errors.len()
     }
 
+    /// The files of the recordings.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.recordings.iter().map(|input| input.file.as_path())
+    }
+
     /// Whether there may be several recordings: more than one, or a folder.
     pub(super) fn are_several(&self) -> bool {
         self.folders || self.recordings.len() > 1

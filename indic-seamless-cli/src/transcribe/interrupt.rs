@@ -39,6 +39,30 @@ pub(super) fn handle() -> io::Result<()> {
     Ok(())
 }
 
+/// While it lives, the first signal asks for the end of the work, and the second one ends the program.
+#[cfg(feature = "s3")]
+pub(super) struct Deferred(Arc<AtomicBool>);
+
+#[cfg(feature = "s3")]
+impl Deferred {
+    pub(super) fn new() -> Self {
+        ENDED.store(false, Ordering::SeqCst);
+        Self(Arc::clone(&ENDED))
+    }
+
+    /// Whether the work was asked to end.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(feature = "s3")]
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Live input: it ends when it is closed, or with Ctrl-C.
 pub(super) struct LiveInput {
     chunks: Receiver<io::Result<Vec<u8>>>,

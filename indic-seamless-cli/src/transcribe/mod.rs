@@ -1,10 +1,12 @@
 //! `indic-seamless transcribe`: transcribes or translates recordings of any length.
 
 mod args;
+mod batch;
 mod file;
 mod inputs;
 mod interrupt;
 mod names;
+mod options;
 mod results;
 mod run_bar;
 mod together;
@@ -17,13 +19,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indic_seamless::{Error, Result, Transcriber, audio::PipeFormat};
+use indic_seamless::{Error, Result, audio::PipeFormat};
 
 pub(crate) use self::args::Args;
+#[cfg(feature = "s3")]
+pub(crate) use self::batch::worker::{Args as WorkerArgs, run as work};
 use self::{
-    args::{Channels, TextLanguage},
     file::{Done, Todo, Work, is_pipe},
     inputs::{Input, Inputs},
+    options::{Channels, Options, TextLanguage},
     results::Results,
     run_bar::RunBar,
 };
@@ -32,6 +36,9 @@ use crate::Outcome;
 /// Transcribes all recordings. A bad file does not stop the others.
 pub(crate) fn run(args: Args) -> Outcome {
     interrupt::handle()?;
+    if args.manifest.is_some() {
+        return batch::run(args);
+    }
     let mut inputs = Inputs::find(&args.files);
     let failed = transcribe(args, &mut inputs)?;
     if failed == 0 {
@@ -44,7 +51,7 @@ pub(crate) fn run(args: Args) -> Outcome {
 /// Transcribes all recordings; returns how many failed.
 fn transcribe(args: Args, inputs: &mut Inputs) -> Result<usize> {
     check_inputs(&args, &inputs.recordings)?;
-    let segmentation = args.cutting.segmentation()?;
+    let segmentation = args.options.cutting.segmentation()?;
     let results = Results::new(&args, inputs)?;
     let started = Instant::now();
     inputs.errors.iter().for_each(|(path, error)| eprintln!("error: {}", of_file(path, error)));
@@ -57,20 +64,20 @@ fn transcribe(args: Args, inputs: &mut Inputs) -> Result<usize> {
     let is_shared = inputs.are_several() && !are_apart;
     let mut tally = Tally { results, is_shared, failed: BTreeMap::new(), transcribed_s: 0.0 };
     if !todo.is_empty() {
-        let transcriber = Arc::new(load(&args)?);
-        let generation = args.search.apply(transcriber.checkpoint().generation());
-        generation.check()?;
-        if let TextLanguage::Known(language) = args.lang {
-            transcriber.checkpoint().language_token(language)?;
-        }
         let shows_segments = !is_shared && tally.results.streams();
-        let bar = bar(&args, &todo);
-        let work = Arc::new(Work { args, transcriber, generation, segmentation, bar, shows_segments });
+        let bar = |options: &Options| bar(options, &todo);
+        let work = Arc::new(Work::load(args.options, segmentation, bar, shows_segments)?);
         // Pipes may be live, and Ctrl-C ends them: nothing else is done at the same time.
         for group in todo.chunk_by(|one, next| !one.is_pipe && !next.is_pipe) {
             match group {
-                [alone] => tally.take(&work, alone, work.transcribe(alone))?,
-                files => together::transcribe(&work, files, !are_apart, |file, done| tally.take(&work, file, done))?,
+                [alone] => tally.take(&work, alone, work.transcribe_file(alone))?,
+                files => {
+                    let (worker, all) = (Arc::clone(&work), files.to_vec());
+                    let transcribe = move |number: usize| worker.transcribe_file(&all[number]);
+                    let take = |number: usize, done| tally.take(&work, &files[number], done);
+                    let recordings = work.options.recordings;
+                    together::transcribe(&work.transcriber, recordings, files.len(), !are_apart, transcribe, take)?;
+                }
             }
         }
         work.bar.clear();
@@ -129,38 +136,40 @@ fn check_inputs(args: &Args, recordings: &[Input]) -> Result<()> {
     let wrong = |option, found: &str, wanted: &str| {
         Err(Error::InvalidOption { option, found: found.to_owned(), wanted: wanted.to_owned() })
     };
+    if let Some(url) = args.files.iter().chain(&args.output).find(|path| path.starts_with("s3:")) {
+        return wrong(
+            "files",
+            &url.display().to_string(),
+            "files and folders; S3 needs a list of recordings, --manifest",
+        );
+    }
     let inputs = recordings.iter().filter(|input| input.file == Path::new("-")).count();
     if inputs > 1 {
         return wrong("files", "- twice", "it once: the standard input is read only once");
     }
-    if let Some(folder) = args.files.iter().find(|file| args.pcm.is_some() && file.is_dir()) {
+    if let Some(folder) = args.files.iter().find(|file| args.options.pcm.is_some() && file.is_dir()) {
         return wrong(
             "pcm",
             &folder.display().to_string(),
             "files: their names do not say which in a folder are raw samples",
         );
     }
-    if matches!(args.lang, TextLanguage::Spoken) && recordings.iter().any(|input| is_pipe(&input.file)) {
+    if matches!(args.options.lang, TextLanguage::Spoken) && recordings.iter().any(|input| is_pipe(&input.file)) {
         return wrong("lang", "auto", "a language: a pipe is read only once");
     }
-    if args.channels == Channels::Split && recordings.iter().any(|input| is_pipe(&input.file)) {
+    if args.options.channels == Channels::Split && recordings.iter().any(|input| is_pipe(&input.file)) {
         return wrong("channels", "split", "average: a pipe is read only once");
     }
     Ok(())
 }
 
-fn load(args: &Args) -> Result<Transcriber> {
-    let builder = Transcriber::builder().backend(args.backend).device(args.device);
-    args.model.find()?.load(builder.precision(args.precision).threads(args.threads))
-}
-
 /// The bar for the recordings that are to be transcribed.
-fn bar(args: &Args, todo: &[Todo]) -> RunBar {
+fn bar(options: &Options, todo: &[Todo]) -> RunBar {
     if todo.iter().all(|todo| todo.is_pipe) {
         // It would be in the way of live text, and there is no end to measure.
         return RunBar::hidden(todo.len());
     }
-    let (audio, format, todo) = (args.audio_options(), args.pipe_format(), todo.to_vec());
+    let (audio, format, todo) = (options.audio_options(), options.pipe_format(), todo.to_vec());
     RunBar::new(todo.len(), move |number| {
         // What cannot be opened fails when its turn comes.
         let Todo { file, .. } = todo.get(number).filter(|todo| !todo.is_pipe)?;

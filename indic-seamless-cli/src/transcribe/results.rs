@@ -9,12 +9,7 @@ use std::{
 
 use indic_seamless::{Error, OutputFormat, Result};
 
-use super::{
-    args::{Args, TextLanguage},
-    file::is_pipe,
-    inputs::Inputs,
-    names::names,
-};
+use super::{args::Args, file::is_pipe, inputs::Inputs, names::names};
 use crate::output;
 
 /// Where results go.
@@ -46,7 +41,7 @@ impl Results {
             return Self::folder(args, inputs, output);
         }
         let format = for_all(args, inputs)?;
-        Recordings::of(inputs).refuse(output)?;
+        Recordings::of(inputs.files()).refuse(output)?;
         if output.is_file() && !args.overwrite {
             return Err(exists(output));
         }
@@ -59,11 +54,8 @@ impl Results {
 
     fn folder(args: &Args, inputs: &mut Inputs, output: &Path) -> Result<Self> {
         inputs.drop_repeated();
-        let language = match args.lang {
-            TextLanguage::Spoken => "auto",
-            TextLanguage::Known(language) => language.code(),
-        };
-        let (formats, recordings) = (distinct(&args.format), Recordings::of(inputs));
+        let language = args.options.lang.code();
+        let (formats, recordings) = (args.options.formats(), Recordings::of(inputs.files()));
         let mut lacking = Vec::new();
         for (input, name) in inputs.recordings.iter().zip(names(&inputs.recordings)?) {
             let mut files = Vec::new();
@@ -139,7 +131,7 @@ impl Results {
 fn for_all(args: &Args, inputs: &Inputs) -> Result<OutputFormat> {
     let wrong =
         |found: String, wanted: &str| Err(Error::InvalidOption { option: "format", found, wanted: wanted.to_owned() });
-    let formats = distinct(&args.format);
+    let formats = args.options.formats();
     match formats[..] {
         [format] if format.is_line() || !inputs.are_several() => Ok(format),
         [_] => {
@@ -150,28 +142,17 @@ fn for_all(args: &Args, inputs: &Inputs) -> Result<OutputFormat> {
     }
 }
 
-/// The formats, each once.
-fn distinct(formats: &[OutputFormat]) -> Vec<OutputFormat> {
-    let mut distinct = Vec::new();
-    for format in formats {
-        if !distinct.contains(format) {
-            distinct.push(*format);
-        }
-    }
-    distinct
-}
-
 /// The files to read, by their [identities](identity).
-struct Recordings<'a>(HashMap<Identity, &'a Path>);
+pub(super) struct Recordings<'a>(HashMap<Identity, &'a Path>);
 
 impl<'a> Recordings<'a> {
-    fn of(inputs: &'a Inputs) -> Self {
-        let files = inputs.recordings.iter().map(|input| input.file.as_path()).filter(|file| file.is_file());
+    pub(super) fn of(files: impl Iterator<Item = &'a Path>) -> Self {
+        let files = files.filter(|file| file.is_file());
         Self(files.filter_map(|file| Some((identity(file)?, file))).collect())
     }
 
     /// Refuses to write to a file that is one of the recordings, under whatever name.
-    fn refuse(&self, output: &Path) -> Result<()> {
+    pub(super) fn refuse(&self, output: &Path) -> Result<()> {
         let Some(recording) = identity(output).and_then(|identity| self.0.get(&identity)) else { return Ok(()) };
         Err(Error::InvalidOption {
             option: "output",
@@ -209,7 +190,7 @@ fn identity(path: &Path) -> Option<Identity> {
 }
 
 /// Writes a file completely or not at all, by way of a temporary file. A pipe or device is written to directly.
-fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
+pub(super) fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
     let write = || {
         let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let known = fs::metadata(path).ok();

@@ -14,65 +14,65 @@ use indic_seamless::{
     engine::{Engine, EngineOptions},
 };
 
-use super::file::{Done, Todo, Work};
-
 /// For each recording that is transcribed at a time, so many are begun before the first of them is taken. This bounds the
 /// transcripts that wait for an earlier one.
 const WINDOW: usize = 4;
 
-/// Transcribes files on one model, several at a time, and gives `take` the outcome of each: as soon as it is there, or in the
-/// order of the files if they are to be taken `in_order`.
+/// Transcribes `count` recordings on one model, `recordings` at a time. `transcribe` is called with the number of each, on a
+/// thread of its own, and `take` with what became of it: as soon as that is known, or in the order of the numbers if they are to
+/// be taken `in_order`.
 ///
 /// # Errors
 ///
 /// Those of `take`, which end the work.
-pub(super) fn transcribe<'a>(
-    work: &Arc<Work>,
-    files: &'a [Todo],
+pub(super) fn transcribe<T: From<Error> + Send + 'static>(
+    transcriber: &Arc<Transcriber>,
+    recordings: Option<NonZeroUsize>,
+    count: usize,
     in_order: bool,
-    mut take: impl FnMut(&'a Todo, Done) -> Result<()>,
+    transcribe: impl Fn(usize) -> T + Send + Sync + 'static,
+    mut take: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    let recordings = work.args.recordings.map_or(EngineOptions::default().recordings, NonZeroUsize::get);
-    let engine =
-        Engine::with_options(Arc::clone(&work.transcriber), EngineOptions { recordings, ..Default::default() });
+    let recordings = recordings.map_or(EngineOptions::default().recordings, NonZeroUsize::get);
+    let engine = Engine::with_options(Arc::clone(transcriber), EngineOptions { recordings, ..Default::default() });
+    let transcribe = Arc::new(transcribe);
     let (sender, outcomes) = channel();
-    let mut order = Order::new(files.len(), recordings.saturating_mul(WINDOW), in_order);
+    let mut order = Order::new(count, recordings.saturating_mul(WINDOW), in_order);
     while !order.is_done() {
         while let Some(number) = order.begin() {
-            let (work, file) = (Arc::clone(work), files[number].clone());
-            let reply = Reply { number, done: None, sender: sender.clone() };
-            let transcribe = move |_: &Transcriber| reply.send(work.transcribe(&file));
-            engine.submit_work(Priority::Batch, &CancelToken::new(), transcribe)?;
+            let transcribe = Arc::clone(&transcribe);
+            let reply = Reply { number, outcome: None, sender: sender.clone() };
+            let work = move |_: &Transcriber| reply.send(transcribe(number));
+            engine.submit_work(Priority::Batch, &CancelToken::new(), work)?;
         }
         // There is one for each that was begun, and the sender is kept.
-        let Ok((number, done)) = outcomes.recv() else { break };
-        order.end(number, done);
-        while let Some((number, done)) = order.take() {
-            take(&files[number], done)?;
+        let Ok((number, outcome)) = outcomes.recv() else { break };
+        order.end(number, outcome);
+        while let Some((number, outcome)) = order.take() {
+            take(number, outcome)?;
         }
     }
     Ok(())
 }
 
-/// Sends the outcome of a file. It does so when it is dropped, as it is even if a bug ends the transcription.
-struct Reply {
+/// Sends the outcome of a recording. It does so when it is dropped, as it is even if a bug ends the transcription.
+struct Reply<T: From<Error>> {
     number: usize,
-    done: Option<Done>,
-    sender: Sender<(usize, Done)>,
+    outcome: Option<T>,
+    sender: Sender<(usize, T)>,
 }
 
-impl Reply {
-    fn send(mut self, done: Done) {
-        self.done = Some(done);
+impl<T: From<Error>> Reply<T> {
+    fn send(mut self, outcome: T) {
+        self.outcome = Some(outcome);
     }
 }
 
-impl Drop for Reply {
+impl<T: From<Error>> Drop for Reply<T> {
     fn drop(&mut self) {
-        let ended =
-            || Done { error: Some(Error::Stopped { reason: StopReason::Cancelled, partial: None }), ..Done::default() };
+        let ended = || T::from(Error::Stopped { reason: StopReason::Cancelled, partial: None });
         // The run may have ended.
-        let _ = self.sender.send((self.number, self.done.take().unwrap_or_else(ended)));
+        let _ = self.sender.send((self.number, self.outcome.take().unwrap_or_else(ended)));
     }
 }
 

@@ -21,6 +21,7 @@ use indic_seamless::{
     Language, OutputFormat, Transcript,
     service::{Problem, SpeechAnswer},
 };
+use indic_seamless_aws::{recording::RECORDINGS, store};
 use object_store::{
     ObjectStore,
     aws::AwsCredentialProvider,
@@ -33,10 +34,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    event::RECORDINGS,
     presign,
     results::{ErrorDocument, Reason, ResultKeys},
-    store,
 };
 use crate::gateway::{Prefix, since_epoch};
 

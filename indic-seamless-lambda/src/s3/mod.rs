@@ -21,15 +21,12 @@
 //! | `INDIC_SEAMLESS_MAX_OBJECT_BYTES` | the largest recording; 500 MB by default |
 //! | `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` | another S3 than Amazon's |
 
-mod credentials;
 mod event;
-mod http;
 mod jobs;
 mod openapi;
 mod presign;
 mod results;
 mod settings;
-mod store;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -38,6 +35,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::Router;
 use indic_seamless::service::Service;
+use indic_seamless_aws::{store, variable};
 use object_store::ObjectStore;
 use serde_json::Value;
 
@@ -50,7 +48,7 @@ use self::{jobs::Jobs, worker::Worker};
 ///
 /// A setting that cannot be read.
 pub(crate) fn with_jobs(service: &Service) -> crate::Result<Option<Router>> {
-    let Some(bucket) = settings::variable("INDIC_SEAMLESS_BUCKET") else { return Ok(None) };
+    let Some(bucket) = variable("INDIC_SEAMLESS_BUCKET") else { return Ok(None) };
     let root_path = service.settings().root_path.clone();
     let jobs = Jobs::new(bucket, settings::language()?, settings::max_object_bytes()?, root_path);
     Ok(Some(openapi::described(service.router_with(jobs::router(jobs)))))
@@ -58,7 +56,7 @@ pub(crate) fn with_jobs(service: &Service) -> crate::Result<Option<Router>> {
 
 /// Says that a listener does not offer jobs, if they seem to be wanted: it has no queue, so they would never be done.
 pub(crate) fn not_offered() {
-    if settings::variable("INDIC_SEAMLESS_BUCKET").is_some() {
+    if variable("INDIC_SEAMLESS_BUCKET").is_some() {
         tracing::warn!(
             "INDIC_SEAMLESS_BUCKET is ignored: only on Lambda are jobs offered, and recordings in a bucket transcribed"
         );

@@ -1,10 +1,9 @@
 //! The results of a recording: their keys in the bucket, and what they hold.
 
 use indic_seamless::{Language, OutputFormat, Transcript};
+use indic_seamless_aws::recording::RECORDINGS;
 use object_store::path::{Error, Path};
 use serde::{Deserialize, Serialize, Serializer};
-
-use super::event::RECORDINGS;
 
 /// The format of the subtitles.
 pub(super) const SUBTITLES: OutputFormat = OutputFormat::SRT;

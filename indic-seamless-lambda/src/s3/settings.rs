@@ -1,13 +1,7 @@
 //! The environment variables of this module.
 
-use std::env;
-
 use indic_seamless::Language;
-
-/// An environment variable, unless it is empty.
-pub(super) fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
+use indic_seamless_aws::variable;
 
 /// The language of the text where neither event nor folder names one.
 pub(super) fn language() -> crate::Result<Language> {

@@ -13,15 +13,18 @@ use indic_seamless::{
     service::{Service, code},
     subtitles::SubtitleOptions,
 };
+use indic_seamless_aws::{
+    recording::Recording,
+    store::{self, Object},
+};
 use object_store::{ObjectStore, path::Path};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::timeout_at;
 
 use super::{
-    event::{Message, Recording, RecordingsEvent},
+    event::{Message, RecordingsEvent},
     results::{Document, ErrorDocument, Reason, ResultKeys, SUBTITLES, Source, as_text},
-    store::{self, Object},
 };
 use crate::{cloudwatch, failure::Permanent, lambda};
 

@@ -1,6 +1,8 @@
 use object_store::path::Path;
 
-use super::{super::event::Recording, *};
+use indic_seamless_aws::recording::Recording;
+
+use super::*;
 
 const BY_EVENTBRIDGE: &str = r#"{"version":"0","id":"17793124-05d4-b198-2fde-7ededc63b103","detail-type":"Object Created",
     "source":"aws.s3","account":"111122223333","time":"2026-11-24T10:00:00Z","region":"ap-south-1",

@@ -42,7 +42,7 @@ fn with_jobs(store: &Arc<dyn ObjectStore>) -> Router {
         .with_bucket_name("speech")
         .with_access_key_id("AKIAIOSFODNN7EXAMPLE")
         .with_secret_access_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-        .with_http_connector(http::Connector)
+        .with_http_connector(indic_seamless_aws::http::Connector)
         .build()
         .unwrap();
     let signer = Arc::new(signer);

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use ::http::{Request, header};
 use async_trait::async_trait;
-use axum::http::{Request, header};
 use object_store::{
     ClientOptions, CredentialProvider, Error, Result,
     aws::AwsCredential,
@@ -18,13 +18,13 @@ use object_store::{
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{http::Connector, settings::variable};
+use crate::{http::Connector, variable};
 
 /// How long credentials are kept. The endpoint is near, and they are valid for much longer.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// The endpoint, if the environment names one with a token.
-pub(super) fn from_env() -> Result<Option<Endpoint>> {
+pub(crate) fn from_env() -> Result<Option<Endpoint>> {
     let elsewhere =
         ["AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
     let elsewhere = elsewhere.into_iter().find_map(variable);
@@ -34,7 +34,7 @@ pub(super) fn from_env() -> Result<Option<Endpoint>> {
     }
 }
 
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     url: String,
     token: Option<String>,
     client: HttpClient,
@@ -121,7 +121,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/2021-04-23/credentials", listener.local_addr().unwrap());
         let router = Router::new().route("/2021-04-23/credentials", get(answer));
-        tokio::spawn(indic_seamless::service::serve(listener, router, std::future::pending()));
+        tokio::spawn(async move { axum::serve(listener, router).await });
 
         let endpoint = Endpoint::new(url.clone(), Some("from the environment".to_owned())).unwrap();
         let credential = endpoint.get_credential().await.unwrap();

@@ -19,11 +19,11 @@ use object_store::{
 use tokio::time::timeout;
 
 /// How long a connection, the head of an answer, or the next bytes of an object may take.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Opens connections, with rustls and compiled-in root certificates: the container has no certificate files.
 #[derive(Debug)]
-pub(super) struct Connector;
+pub struct Connector;
 
 #[derive(Debug)]
 struct Http(Client<HttpsConnector<TcpConnector>, HttpRequestBody>);

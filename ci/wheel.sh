@@ -38,7 +38,8 @@ else
     python=("qemu-$arch-static" -L "$root" "$root/usr/bin/python3.$minor")
 fi
 # The quick start of the package's README.
-sed -n '/^```python$/,/^```$/p;/^```$/q' python/README.md | sed '/^```/d' >"$work/quick_start.py"
+# shellcheck disable=SC2016 # Markdown's quotes
+sed -n '/^```python$/,/^```$/ { /^```/!p; /^```$/q }' python/README.md >"$work/quick_start.py"
 printed=$("${python[@]}" "$work/quick_start.py")
 [ "$printed" = "कृपया आज का मौसम" ] || { echo "error: $wheel printed: $printed" >&2; exit 1; }
 echo "$(basename "$wheel") works"

@@ -24,7 +24,7 @@ pub(crate) enum Audio {
 
 /// A recording that can be read.
 pub(crate) enum Opened {
-    Reader(AudioReader),
+    Reader(Box<AudioReader>),
     Waveform(Waveform),
 }
 
@@ -73,8 +73,8 @@ impl Audio {
     /// Opens the recording, without Python's lock.
     pub(crate) fn open(self, options: &AudioOptions) -> Result<Opened> {
         Ok(match self {
-            Self::File(path) => Opened::Reader(options.reader(path)?),
-            Self::Bytes(bytes) => Opened::Reader(options.reader_from_bytes(bytes, None)?),
+            Self::File(path) => Opened::Reader(Box::new(options.reader(path)?)),
+            Self::Bytes(bytes) => Opened::Reader(Box::new(options.reader_from_bytes(bytes, None)?)),
             Self::Samples { samples, channels: 1, rate } if rate == Waveform::SAMPLE_RATE => {
                 Opened::Waveform(Waveform::from_samples(samples, rate)?)
             }

@@ -80,7 +80,7 @@ impl Transcriber {
         threads: Option<usize>,
         revision: Option<String>,
         token: Option<String>,
-        on_progress: Option<Bound<'_, PyAny>>,
+        on_progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let precision: Precision = precision.parse().map_err(|error| raise(py, &error))?;
         let builder = indic_seamless::Transcriber::builder().precision(precision).threads(threads);
@@ -98,7 +98,7 @@ impl Transcriber {
         loop {
             match wait(py, &news)?.ok_or_else(ended)? {
                 News::Progress(done, total) => {
-                    if let Some(on_progress) = &on_progress {
+                    if let Some(on_progress) = on_progress {
                         on_progress.call1((done, total))?;
                     }
                 }

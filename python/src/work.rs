@@ -90,7 +90,7 @@ fn transcribe(
     let mut options = options.transcription(transcriber.checkpoint().generation(), cancel)?;
     options.on_segment = Some(&mut on_segment);
     match audio.open(&how)? {
-        Opened::Reader(reader) => transcriber.transcribe_reader(reader, language, options),
+        Opened::Reader(reader) => transcriber.transcribe_reader(*reader, language, options),
         Opened::Waveform(waveform) => transcriber.transcribe_with(&waveform, language, options),
     }
 }

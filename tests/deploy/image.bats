@@ -19,8 +19,6 @@ setup_file() {
     buildah rm "$container" >/dev/null
 }
 
-teardown_file() { buildah rmi --all --force >/dev/null; }
-
 inspect() { buildah inspect --type image localhost/image-test:build-"$(uname -m | sed s/aarch64/arm64/)"; }
 
 @test "the program and the weights, nothing else" {

@@ -26,7 +26,7 @@ const CHUNK: usize = 1 << 16;
 /// Chunks that may wait to be decoded.
 const AHEAD: usize = 8;
 
-/// Whether live input was asked to end. While there is none, it is true, so that the next signal ends the program.
+/// Whether [`Deferred`] work was asked to end. While there is none, it is true, so that the next signal ends the program.
 static ENDED: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
 
 /// Handles Ctrl-C, and the signal by which a system ends programs.
@@ -40,31 +40,31 @@ pub(super) fn handle() -> io::Result<()> {
 }
 
 /// While it lives, the first signal asks for the end of the work, and the second one ends the program.
-#[cfg(feature = "s3")]
-pub(super) struct Deferred(Arc<AtomicBool>);
+pub(super) struct Deferred(());
 
-#[cfg(feature = "s3")]
 impl Deferred {
     pub(super) fn new() -> Self {
         ENDED.store(false, Ordering::SeqCst);
-        Self(Arc::clone(&ENDED))
+        Self(())
     }
 
     /// Whether the work was asked to end.
+    #[allow(clippy::unused_self, reason = "there is an answer only while the work is deferred")]
     pub(super) fn is_over(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        ENDED.load(Ordering::SeqCst)
     }
 }
 
-#[cfg(feature = "s3")]
+/// The next signal ends the program again.
 impl Drop for Deferred {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
+        ENDED.store(true, Ordering::SeqCst);
     }
 }
 
 /// Live input: it ends when it is closed, or with Ctrl-C.
 pub(super) struct LiveInput {
+    deferred: Deferred,
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     /// How much of the chunk was read.
@@ -73,17 +73,10 @@ pub(super) struct LiveInput {
     left: usize,
 }
 
-/// The next signal ends the program again.
-impl Drop for LiveInput {
-    fn drop(&mut self) {
-        ENDED.store(true, Ordering::SeqCst);
-    }
-}
-
 impl LiveInput {
     /// Reads `input` on a thread of its own, which may wait for it for ever.
     pub(super) fn new(mut input: impl Read + Send + 'static) -> Self {
-        ENDED.store(false, Ordering::SeqCst);
+        let deferred = Deferred::new();
         let (sender, chunks) = sync_channel(AHEAD);
         thread::spawn(move || {
             loop {
@@ -102,14 +95,14 @@ impl LiveInput {
                 }
             }
         });
-        Self { chunks, chunk: Vec::new(), used: 0, left: AHEAD }
+        Self { deferred, chunks, chunk: Vec::new(), used: 0, left: AHEAD }
     }
 }
 
 impl Read for LiveInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.used == self.chunk.len() {
-            let ended = ENDED.load(Ordering::SeqCst);
+            let ended = self.deferred.is_over();
             match self.chunks.recv_timeout(if ended { Duration::ZERO } else { POLL }) {
                 Ok(chunk) if !ended || self.left > 0 => {
                     (self.chunk, self.used) = (chunk?, 0);

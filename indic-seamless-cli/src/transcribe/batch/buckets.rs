@@ -26,10 +26,7 @@ impl Buckets {
     ///
     /// [`Error::Io`] if no thread can be started.
     pub(super) fn new() -> Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime =
-            runtime.map_err(|source| Error::Io { action: "start", path: "the client of S3".into(), source })?;
-        Ok(Self { runtime, open: Mutex::default() })
+        Ok(Self { runtime: runtime("the client of S3")?, open: Mutex::default() })
     }
 
     /// Reads an object of at most `max_bytes`.
@@ -111,6 +108,16 @@ impl Buckets {
         open.insert(name.to_owned(), Arc::clone(&store));
         Ok(store)
     }
+}
+
+/// What a client does its requests on.
+///
+/// # Errors
+///
+/// [`Error::Io`] if no thread can be started.
+pub(super) fn runtime(client: &str) -> Result<Runtime> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.map_err(|source| Error::Io { action: "start", path: client.into(), source })
 }
 
 fn key(url: &S3Url) -> Result<Path> {

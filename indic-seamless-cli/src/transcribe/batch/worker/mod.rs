@@ -21,12 +21,11 @@ use indic_seamless::{
 };
 use indic_seamless_aws::sqs::{Message, Queue, QueueError};
 use serde::Serialize;
-use tokio::runtime::Builder;
 
 use self::desk::Desk;
 use super::{
     TRY_AGAIN,
-    buckets::Buckets,
+    buckets::{Buckets, runtime},
     failure::may_pass,
     output::Output,
     row::Row,
@@ -119,9 +118,8 @@ pub(crate) fn run(args: Args) -> Outcome {
 /// Returns the exit code. All that can be known to fail fails before the model is loaded.
 fn work(args: Args) -> Result<u8, WorkerError> {
     let segmentation = args.options.cutting.segmentation()?;
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|source| Error::Io { action: "start", path: "the client of SQS".into(), source })?;
-    let desk = Arc::new(Desk::new(Queue::open(&args.queue)?, runtime, Duration::from_secs(args.visibility.into())));
+    let (queue, hidden) = (Queue::open(&args.queue)?, Duration::from_secs(args.visibility.into()));
+    let desk = Arc::new(Desk::new(queue, runtime("the client of SQS")?, hidden));
     desk.probe()?;
     let buckets = Arc::new(Buckets::new()?);
     let output = Output::open(&args.output, args.overwrite, &buckets)?;

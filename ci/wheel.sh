@@ -22,13 +22,14 @@ if [ "$arch" = "$(uname -m)" ]; then
 else
     debian=$(echo $arch | sed 's/aarch64/arm64/; s/x86_64/amd64/')
     root=$work/root
-    mkdir -p "$root" "$work/lists/partial" "$work/cache/archives/partial"
+    mkdir -p "$root"
     # Nothing is installed there, so that apt finds all that Python needs.
     : >"$work/status"
-    set -- -qq -o "APT::Architecture=$debian" -o "APT::Architectures=$debian" -o APT::Sandbox::User=root \
-        -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o "Dir::State::status=$work/status"
-    apt-get "$@" update
-    apt-get "$@" install --yes --download-only --no-install-recommends python3 libstdc++6 >/dev/null
+    # shellcheck source=deploy/cross.sh
+    . deploy/cross.sh
+    foreign_apt "$debian" "$work" -o "Dir::State::status=$work/status" update
+    foreign_apt "$debian" "$work" -o "Dir::State::status=$work/status" \
+        install --yes --download-only --no-install-recommends python3 libstdc++6 >/dev/null
     for package in "$work"/cache/archives/*.deb; do dpkg --extract "$package" "$root"; done
     minor=$(cd "$root/usr/bin" && echo python3.[0-9]* | sed 's/.*python3\.//')
     python3 -m venv "$work/venv"

@@ -28,20 +28,27 @@ rust_of_debian() {
     cross_version=$(dpkg-query --show --showformat '${Version}' $cross_package)
     cross_root=${CARGO_TARGET_DIR:-$PWD/target}/cross/$target-$cross_version
     if [ ! -d "$cross_root/usr" ]; then
-        # Lists of their own, so that the machine's apt does not learn of the other processor.
-        mkdir -p "$cross_root/lists/partial" "$cross_root/cache/archives/partial"
+        mkdir -p "$cross_root"
         (
             cd "$cross_root" || exit
-            set -- -qq -o "APT::Architecture=$cross_name" -o "APT::Architectures=$cross_name" -o APT::Sandbox::User=root \
-                -o "Dir::State::Lists=$cross_root/lists" -o "Dir::Cache=$cross_root/cache"
-            apt-get "$@" update
-            apt-get "$@" download "$cross_package=$cross_version"
+            foreign_apt "$cross_name" "$cross_root" update
+            foreign_apt "$cross_name" "$cross_root" download "$cross_package=$cross_version"
             dpkg --extract ./*.deb .
         )
     fi
     # A system root with the libraries of both processors, since macros are compiled for this one.
     ln -sfn "/usr/lib/rustlib/$(uname -m)-unknown-linux-gnu" "$cross_root/usr/lib/rustlib/$(uname -m)-unknown-linux-gnu"
     export RUSTC=/usr/bin/rustc RUSTFLAGS="${RUSTFLAGS:-} --sysroot=$cross_root/usr"
+}
+
+# apt-get for the processor that Debian calls $1. It keeps lists and packages in folder $2, so that the machine's own does not
+# learn of the other processor. What follows is for apt-get.
+foreign_apt() {
+    foreign_name=$1 foreign_root=$2
+    shift 2
+    mkdir -p "$foreign_root/lists/partial" "$foreign_root/cache/archives/partial"
+    apt-get -qq -o "APT::Architecture=$foreign_name" -o "APT::Architectures=$foreign_name" -o APT::Sandbox::User=root \
+        -o "Dir::State::Lists=$foreign_root/lists" -o "Dir::Cache=$foreign_root/cache" "$@"
 }
 
 install_packages() {

@@ -18,8 +18,7 @@ esac
 . deploy/cross.sh
 prepare_target "$arch"
 # With --target, the flag does not apply to build scripts and macros, which cannot be built with it.
-CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_STRIP=symbols \
-    RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
-    cargo build --release --locked --package "$package" --features "${FEATURES:-}" --target "$target"
+RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
+    cargo build --profile image --locked --package "$package" --features "${FEATURES:-}" --target "$target"
 mkdir -p "$(dirname "$1")"
-cp "${CARGO_TARGET_DIR:-target}/$target/release/$program" "$1"
+cp "${CARGO_TARGET_DIR:-target}/$target/image/$program" "$1"

@@ -41,7 +41,7 @@ END
 }
 
 @test "wrong usage is refused with status 2, before anything is done" {
-    for wrong in "--nonsense x" "--memory" "frobnicate" "--arch sparc deploy" "--precision int4 build" "--set MemorySize deploy" \
+    for wrong in "--nonsense x" "--memory" "frobnicate" "--arch sparc deploy" "--precision int2 build" "--set MemorySize deploy" \
         "--set MemorySiez=4000 deploy" "logs --since soon" "backup" "restore /nowhere" \
         "--stack-name Upper_Case deploy" "--timeout soon deploy"; do
         # shellcheck disable=SC2086
@@ -134,8 +134,8 @@ fake_cargo() {
 #!/bin/bash
 printf '%s\n' "linker=$CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER $*" >>"$HOME/cargo.log"
 for name in indic-seamless indic-seamless-lambda; do
-    mkdir -p "$CARGO_TARGET_DIR/$(sed 's/.*--target //' <<<"$*")/release"
-    echo "$name" >"$CARGO_TARGET_DIR/$(sed 's/.*--target //' <<<"$*")/release/$name"
+    mkdir -p "$CARGO_TARGET_DIR/$(sed 's/.*--target //' <<<"$*")/image"
+    echo "$name" >"$CARGO_TARGET_DIR/$(sed 's/.*--target //' <<<"$*")/image/$name"
 done
 END
     chmod +x "$BATS_TEST_TMPDIR/bin/cargo"

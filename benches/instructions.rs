@@ -24,10 +24,12 @@ use indic_seamless::{
 type Work = fn(&Device, usize);
 
 /// Each by its name.
-const WORKS: [(&str, Work); 8] = [
+const WORKS: [(&str, Work); 10] = [
     ("int8-1-row", |device, repeats| product(device, Storage::Int8, 1, repeats)),
     ("int8-5-rows", |device, repeats| product(device, Storage::Int8, 5, repeats)),
     ("int8-60-rows", |device, repeats| product(device, Storage::Int8, 60, repeats)),
+    ("int4-1-row", |device, repeats| product(device, Storage::Int4, 1, repeats)),
+    ("int4-5-rows", |device, repeats| product(device, Storage::Int4, 5, repeats)),
     ("f32-1-row", |device, repeats| product(device, Storage::Float, 1, repeats)),
     ("f32-60-rows", |device, repeats| product(device, Storage::Float, 60, repeats)),
     ("encoder-int8", |device, repeats| encoder(device, Storage::Int8, repeats)),

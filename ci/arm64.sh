@@ -30,10 +30,10 @@ for cpu in "$@"; do
     log=$CARGO_TARGET_DIR/$cpu.log
     cargo test "${options[@]}" --no-fail-fast "${tests[@]}" -- --show-output | tee "$log"
     # Printed by the tests of precision.
-    chosen=$(sed -n 's/^\([a-z0-9]*\): [0-9]* of [0-9]*$/\1/p' "$log")
+    chosen=$(sed -n 's/^\([a-z0-9]*\): [0-9]* of [0-9]* in int8.*/\1/p' "$log")
     echo "kernels on $cpu: $chosen"
     [ "$chosen" = "${kernels[$cpu]:-$chosen}" ] || { echo "error: wanted ${kernels[$cpu]}"; exit 1; }
-    for precision in f32 bf16 int8; do
+    for precision in f32 bf16 int8 int4; do
         printed=$(cargo run "${options[@]}" --quiet --example transcribe -- \
             --model demo --lang hin --precision "$precision" examples/audio/hindi-1.wav)
         [ "$printed" = "कृपया आज का मौसम" ] || { echo "error: $precision printed: $printed"; exit 1; }

@@ -55,7 +55,7 @@ options (a deployed stack keeps what is not given):
   LOG_LEVEL            in the environment: error, warn, info or debug
 
   --model DIR|demo     a checkpoint's folder, or the demo model, instead of the one that weights.sha256 names
-  --precision P        int8 (made from the download), bf16 or f32
+  --precision P        int8 or int4 (made from the download), bf16 or f32
   --hf-secret NAME     secret in Secrets Manager that holds the Hugging Face token; else HF_TOKEN
   --weights FILE       model, revision and SHA-256 of its files (weights.sha256)
 
@@ -181,10 +181,10 @@ check_options() {
     [ -z "$arch_given" ] || arch_given=$arch
     case $precision in
         "") ;;
-        # The weights in the image are int8 already.
-        int8) set_parameter Precision auto ;;
+        # The weights in the image are of that type already.
+        int8 | int4) set_parameter Precision auto ;;
         bf16 | f32) set_parameter Precision "$precision" ;;
-        *) wrong_usage "--precision: int8, bf16 or f32, not $precision" ;;
+        *) wrong_usage "--precision: int8, int4, bf16 or f32, not $precision" ;;
     esac
     # A message may be tried again only after every call that could still hold it has ended.
     if has_parameter Timeout && ! has_parameter QueueVisibilityTimeout; then

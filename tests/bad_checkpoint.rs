@@ -245,14 +245,20 @@ fn weights_that_are_no_numbers_are_found_when_they_are_read() {
     }
     // Mapped, a large matrix is not read before it is used; converted, it is.
     let copy = spoil(EMBEDDING, 1000, f32::NAN);
-    for precision in [Precision::Bf16, Precision::Int8] {
+    for precision in [Precision::Bf16, Precision::Int8, Precision::Int4] {
         let error = Transcriber::builder().precision(precision).build(copy.dir()).expect_err("not a number");
         assert!(matches!(&error, Error::NonFiniteWeight { index: 1000, .. }), "{precision}: {error}");
     }
-    let target = copy.path("int8");
-    let error = Checkpoint::open(copy.dir()).expect("opens").quantize(&target, &mut |_, _| {}).expect_err("quantised");
-    assert!(matches!(&error, Error::NonFiniteWeight { name, .. } if name == EMBEDDING), "{error}");
-    assert!(!target.exists());
+    let feed_forward = "text_decoder.layers.0.ffn.fc1.weight";
+    for (copy, name) in [(copy, EMBEDDING), (spoil(feed_forward, 1000, f32::NAN), feed_forward)] {
+        let source = Checkpoint::open(copy.dir()).expect("opens");
+        for precision in [Precision::Int8, Precision::Int4] {
+            let target = copy.path("quantised");
+            let error = source.quantize(&target, precision, &mut |_, _| {}).expect_err("quantised");
+            assert!(matches!(&error, Error::NonFiniteWeight { name: found, .. } if found == name), "{error}");
+            assert!(!target.exists());
+        }
+    }
 }
 
 #[test]

@@ -5,9 +5,12 @@ mod common;
 use std::{fs, path::Path, process::Output};
 
 use common::{Golden, golden_dir, program, spoil::Copy};
-use indic_seamless::checkpoint::{
-    Checkpoint,
-    check::{CheckOptions, CheckProblem, CheckProblemKind, CheckReport},
+use indic_seamless::{
+    Precision,
+    checkpoint::{
+        Checkpoint,
+        check::{CheckOptions, CheckProblem, CheckProblemKind, CheckReport},
+    },
 };
 use safetensors::Dtype;
 use serde_json::{Value, json};
@@ -66,19 +69,20 @@ fn goldens_are_right() {
 fn memory_depends_on_what_is_stored() {
     let report = check(&golden_dir().join("tiny-bf16-sharded/model"));
     let tensors = report.tensors.as_ref().expect("tensors");
-    let [f32, bf16, int8] = report.memory[..] else { panic!("{:?}", report.memory) };
+    let [f32, bf16, int8, int4] = report.memory[..] else { panic!("{:?}", report.memory) };
     assert_eq!((f32.in_place, f32.converted), (0, 4 * tensors.parameters));
     assert!(bf16.in_place > bf16.converted && bf16.in_place + bf16.converted < f32.converted, "{bf16:?}");
     assert!(int8.in_place == 0 && int8.converted < bf16.in_place, "{int8:?}");
+    assert!(int4.in_place == 0 && int4.converted < int8.converted, "{int4:?}");
     assert_eq!(report.loads_as.expect("precision").name(), "bf16");
 
     let dir = tempfile::tempdir().expect("folder");
     let quantised = dir.path().join("int8");
-    Checkpoint::demo().expect("demo").quantize(&quantised, &mut |_, _| {}).expect("quantise");
+    Checkpoint::demo().expect("demo").quantize(&quantised, Precision::Int8, &mut |_, _| {}).expect("quantise");
     let report = check(&quantised);
     assert_eq!(report.problems, []);
     assert_eq!(report.loads_as.expect("precision").name(), "int8");
-    let [f32, _, int8] = report.memory[..] else { panic!("{:?}", report.memory) };
+    let [f32, _, int8, _] = report.memory[..] else { panic!("{:?}", report.memory) };
     assert!(int8.in_place * 10 > int8.converted * 9 && f32.converted > 3 * int8.in_place, "{int8:?} {f32:?}");
 }
 
@@ -201,7 +205,7 @@ fn contradictions_are_named() {
 
     let dir = tempfile::tempdir().expect("folder");
     let quantised = dir.path().join("int8");
-    Checkpoint::demo().expect("demo").quantize(&quantised, &mut |_, _| {}).expect("quantise");
+    Checkpoint::demo().expect("demo").quantize(&quantised, Precision::Int8, &mut |_, _| {}).expect("quantise");
     // Writing it again loses the metadata.
     let copy = Copy::of_folder(&quantised).tensors(|_| {});
     names("scheme", &copy, &[(CheckProblemKind::Quantization, WEIGHTS, "metadata quantization", "none")]);

@@ -179,13 +179,10 @@ fn the_check_finds_nothing_wrong() {
         let languages = report.languages.expect("languages");
         assert_eq!((report.tokenizer_size, languages.map, languages.tokenizer), (Some(256_102), Some(98), 98));
 
-        let [f32, bf16, int8] = report.memory[..] else { panic!("{:?}", report.memory) };
+        let [f32, bf16, int8, int4] = report.memory[..] else { panic!("{:?}", report.memory) };
         assert_eq!((f32.in_place, f32.converted), (BYTES, 0));
         let gigabytes = |bytes: u64| (bytes as f64 / 1e7).round() / 100.0;
-        assert_eq!(
-            (gigabytes(bf16.in_place + bf16.converted), gigabytes(int8.in_place + int8.converted)),
-            (3.01, 1.51)
-        );
+        assert_eq!([bf16, int8, int4].map(|memory| gigabytes(memory.in_place + memory.converted)), [3.01, 1.51, 1.32]);
         // Keys and values of 24 layers, 1024 wide, in f32.
         let caches = report.caches.expect("caches");
         assert_eq!((caches.per_token, caches.per_second), (196_608, 1_228_800));

@@ -31,9 +31,11 @@ preflight() {
     elif [ -n "$model" ]; then
         if [ -f "$model/config.json" ]; then good "model $model"; else bad "a checkpoint in $model"; fi
     else
-        if [ "${precision:-int8}" = int8 ]; then
-            if command -v cargo >/dev/null; then good "cargo, to quantise"; else bad "cargo, to quantise (rustup.rs)"; fi
-        fi
+        case ${precision:-int8} in
+            int8 | int4)
+                if command -v cargo >/dev/null; then good "cargo, to quantise"; else bad "cargo, to quantise (rustup.rs)"; fi
+                ;;
+        esac
         if [ -z "$hf_token$hf_secret" ] && [ ! -d "$cache" ]; then
             bad "HF_TOKEN or --hf-secret, for the first download"
         fi

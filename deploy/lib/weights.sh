@@ -24,18 +24,26 @@ prepare_model() {
     fi
     # A folder that is given is taken as it is, unless told otherwise.
     if [ -z "$precision" ] && [ -z "$model" ]; then precision=int8; fi
-    if [ "$precision" = int8 ] && ! is_int8 "$source"; then
-        quantize "$source"
-    else
-        model_dir=$source
-    fi
+    model_dir=$source
+    case $precision in
+        int8 | int4) is_stored_as "$precision" "$source" || quantize "$source" ;;
+    esac
     say "weights: $model_dir"
 }
 
 # The model and its revision as the sums' file names them.
 pinned() { sed -n 's/^# \([^ ]*\/[^ ]*\) \([^ ]*\)$/\1 \2/p' "$weights" | head -n 1; }
 
-is_int8() { grep -aq '"I8"' < <(head -c 1000000 "$1/model.safetensors" 2>/dev/null); }
+# Whether the weights in folder $2 are int8 or int4, as $1 says.
+is_stored_as() {
+    local stored=none header
+    header=$(head -c 1000000 "$2/model.safetensors" 2>/dev/null | tr -d '\0' || true)
+    case $header in
+        *'"U8"'*) stored=int4 ;;
+        *'"I8"'*) stored=int8 ;;
+    esac
+    [ "$stored" = "$1" ]
+}
 
 # Compares folder $1 with file $2; records the sums if there is no such file yet.
 verify_sums() {
@@ -113,17 +121,17 @@ record() {
     say "compare them with the model's page, and commit the file: builds from now on accept nothing else."
 }
 
-# Sets `model_dir` to an int8 copy of folder $1, made once for each version of the crate.
+# Sets `model_dir` to a quantised copy of folder $1, made once for each version of the crate.
 quantize() {
     local version
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
-    model_dir=$cache/int8/$(printf '%s %s' "$version" "$1" | sha256 | cut -c 1-16)
+    model_dir=$cache/$precision/$(printf '%s %s' "$version" "$1" | sha256 | cut -c 1-16)
     if [ ! -d "$model_dir" ]; then
-        say "quantising to int8"
+        say "quantising to $precision"
         rm -rf "$model_dir.part"
-        mkdir -p "$cache/int8"
+        mkdir -p "$cache/$precision"
         (cd "$root" && cargo run --release --quiet --bin indic-seamless -- \
-            quantize --model "$1" --precision int8 --output "$model_dir.part") >&2
+            quantize --model "$1" --precision "$precision" --output "$model_dir.part") >&2
         rm -f "$model_dir.sha256"
         mv "$model_dir.part" "$model_dir"
     fi

@@ -27,7 +27,7 @@ Environment variables set the limits; the documentation of `indic_seamless::serv
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Type of the weights in memory: auto (as stored), f32, bf16 or int8
+    /// Type of the weights in memory: auto (as stored), f32, bf16, int8 or int4
     #[arg(long, default_value = "auto")]
     precision: Precision,
     /// Threads of the model [default: one per core]

@@ -37,7 +37,7 @@ struct Args {
     /// Folder of a checkpoint, or "demo" for the small model that is part of this program
     #[arg(long, env = "INDIC_SEAMLESS_MODEL", default_value = "/opt/model", value_name = "DIR|demo")]
     model: PathBuf,
-    /// Type of the weights in memory: auto, f32, bf16 or int8
+    /// Type of the weights in memory: auto, f32, bf16, int8 or int4
     #[arg(long, env = "INDIC_SEAMLESS_PRECISION", default_value = "auto")]
     precision: Precision,
     /// Threads of the model; all cores by default

@@ -135,7 +135,7 @@ impl FromStr for Backend {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Precision {
-    /// As stored: `f32`, `bf16` or `int8`. Files of `f16` become `f32`; so do those of `bf16` on other backends than Flex.
+    /// As stored: `f32`, `bf16`, `int8` or `int4`. Files of `f16` become `f32`; so do those of `bf16` on other backends than Flex.
     #[default]
     Auto,
     /// Single precision.
@@ -146,19 +146,23 @@ pub enum Precision {
     /// scale per row too, and it is several times faster. On other backends, weights become `f32` again for each product, which
     /// takes longer than keeping them so.
     Int8,
+    /// As `Int8`, but half bytes for the feed-forward blocks of the decoder, which read most of a step's memory. On other backends
+    /// than Flex they become bytes.
+    Int4,
 }
 
 impl Precision {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Auto, Self::F32, Self::Bf16, Self::Int8];
+    pub const ALL: &'static [Self] = &[Self::Auto, Self::F32, Self::Bf16, Self::Int8, Self::Int4];
 
-    /// `auto`, `f32`, `bf16` or `int8`.
+    /// `auto`, `f32`, `bf16`, `int8` or `int4`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
             Self::Int8 => "int8",
+            Self::Int4 => "int4",
         }
     }
 }

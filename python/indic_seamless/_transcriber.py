@@ -87,7 +87,7 @@ class Transcriber:
     ) -> Transcriber:
         """Loads the folder of a checkpoint, or an id on the Hugging Face hub, which is downloaded once.
 
-        ``precision`` is ``auto`` (as stored), ``f32``, ``bf16`` or ``int8``. ``on_progress`` is called with the bytes done and
+        ``precision`` is ``auto`` (as stored), ``f32``, ``bf16``, ``int8`` or ``int4``. ``on_progress`` is called with the bytes done and
         in total.
         """
         return cls(_native.Transcriber.load(os.fspath(model), precision, threads, revision, token, on_progress))

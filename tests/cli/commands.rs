@@ -18,7 +18,7 @@ fn an_unknown_subcommand_or_option_exits_with_2() {
         ("languages", &["--all"]),
         ("completions", &["tcl"]),
         ("quantize", &["--model", "demo"]),
-        ("quantize", &["--precision", "int4", "--output", "x"]),
+        ("quantize", &["--precision", "f32", "--output", "x"]),
     ] {
         let output = run(subcommand, arguments);
         assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""), "{subcommand} {arguments:?}");

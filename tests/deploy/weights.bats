@@ -115,6 +115,19 @@ model_context() { sed -n 's/^model=//p' "$BATS_TEST_TMPDIR/engine.log" | tail -n
     contains "is not what" "$output"
 }
 
+@test "int4 is made of the download, too, and not of what is int4 already" {
+    export HF_TOKEN=the-token
+    run build --precision int4
+    [ "$status" = 0 ] || fail "$output"
+    contains "quantising to int4" "$output"
+    folder=$(model_context)
+    grep -aq '"U8"' "$folder/model.safetensors"
+    run build --model "$folder" --precision int4
+    [ "$status" = 0 ] || fail "$output"
+    lacks "quantising" "$output"
+    [ "$(model_context)" = "$folder" ]
+}
+
 @test "a folder that is given is taken as it is, and must stay so" {
     run build --model "$BATS_TEST_TMPDIR/model"
     [ "$status" = 0 ] || fail "$output"

@@ -31,7 +31,7 @@ const MOST_TOKENS: usize = 64;
 pub(crate) struct Args {
     /// Folder of a checkpoint, or its id on the Hugging Face hub, or "demo" for the small model that is part of this program
     model: String,
-    /// Type of the weights in memory: auto, f32, bf16 or int8 [default: as stored; f32 with --against]
+    /// Type of the weights in memory: auto, f32, bf16, int8 or int4 [default: as stored; f32 with --against]
     #[arg(long, value_name = "P")]
     precision: Option<Precision>,
     /// Folder with the outputs of transformers for some clips, as tools/reference/record.py writes it

@@ -21,7 +21,7 @@ pub(crate) struct Options {
     /// Language of the text, such as "hi", "hi-IN", "hin" or "Hindi"; "auto" for the spoken language, which is detected
     #[arg(long, default_value = "eng", value_name = "CODE|NAME|auto")]
     pub(crate) lang: TextLanguage,
-    /// Type of the weights in memory: auto (as stored), f32, bf16 or int8
+    /// Type of the weights in memory: auto (as stored), f32, bf16, int8 or int4
     #[arg(long, default_value = "auto")]
     pub(crate) precision: Precision,
     /// Where the model runs: flex, or ndarray, wgpu, cuda in a build with that feature

@@ -9,6 +9,7 @@ use burn::{
 
 use super::{
     OnProgress,
+    packing::Packing,
     weights::{FloatType, Weights},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     device::{finish, guard, upload},
     error::{Error, Result},
     model::{SpeechToText, config::ModelConfig},
-    nn::{Int8Weight, Storage},
+    nn::{Int4Weight, Int8Weight, Storage},
 };
 
 /// The names of the embedding, which is also the output projection. Any of them may be stored.
@@ -34,6 +35,7 @@ pub(super) fn load(
     let (storage, floats) = match precision {
         Precision::Auto => return load(config, weights, weights.precision(), device, progress),
         Precision::Int8 => (Storage::Int8, FloatType::F32),
+        Precision::Int4 => (Storage::Int4, FloatType::F32),
         Precision::Bf16 if on_flex => (Storage::Float, FloatType::Bf16),
         Precision::F32 | Precision::Bf16 => (Storage::Float, FloatType::F32),
     };
@@ -72,8 +74,29 @@ fn fill(
 pub(super) enum Expected {
     /// The weight of a matrix product, `[output, input]`. A convolution is one whose input dimension is channels times taps.
     Product([usize; 2]),
+    /// One that may be in half bytes.
+    FeedForward([usize; 2]),
     /// Biases, norms and other small tensors.
     Other(Vec<usize>),
+}
+
+impl Expected {
+    /// The shape of a matrix product and how it is packed in the quantised `precision`.
+    pub(super) fn packed(&self, precision: Precision) -> Option<([usize; 2], Packing)> {
+        match (self, precision) {
+            (&Self::FeedForward(shape), Precision::Int4) => Some((shape, Packing::Int4)),
+            (&(Self::Product(shape) | Self::FeedForward(shape)), _) => Some((shape, Packing::Int8)),
+            (Self::Other(_), _) => None,
+        }
+    }
+
+    /// Its shape in a floating point checkpoint.
+    pub(super) fn shape(&self) -> &[usize] {
+        match self {
+            Self::Product(shape) | Self::FeedForward(shape) => shape,
+            Self::Other(shape) => shape,
+        }
+    }
 }
 
 /// The tensors of a model by name.
@@ -83,6 +106,7 @@ pub(super) fn tensors(config: &ModelConfig) -> BTreeMap<String, Expected> {
         path: Vec<String>,
         shapes: BTreeMap<String, Vec<usize>>,
         quantised: BTreeSet<String>,
+        nibbles: BTreeSet<String>,
     }
     impl ModuleVisitor for Tensors {
         fn enter_module(&mut self, name: &str, _container: &str) {
@@ -98,15 +122,17 @@ pub(super) fn tensors(config: &ModelConfig) -> BTreeMap<String, Expected> {
         }
 
         fn visit_int<const D: usize>(&mut self, _param: &Param<Tensor<D, Int>>) {
-            self.quantised.insert(tensor_name(&self.path));
+            let tensors = if is_int4(&self.path) { &mut self.nibbles } else { &mut self.quantised };
+            tensors.insert(tensor_name(&self.path));
         }
     }
     let mut tensors = Tensors::default();
-    for storage in [Storage::Float, Storage::Int8] {
+    for storage in [Storage::Float, Storage::Int8, Storage::Int4] {
         config.init(storage, &Device::flex()).visit(&mut tensors);
     }
-    let Tensors { shapes, quantised, .. } = tensors;
+    let Tensors { shapes, quantised, nibbles, .. } = tensors;
     let expected = |(name, shape): (String, Vec<usize>)| match shape[..] {
+        [output, input] if nibbles.contains(&name) => (name, Expected::FeedForward([output, input])),
         [output, input] if quantised.contains(&name) => (name, Expected::Product([output, input])),
         _ => (name, Expected::Other(shape)),
     };
@@ -121,11 +147,17 @@ pub(super) fn aliases(name: &str) -> Vec<&str> {
 /// The variants of `nn::Weight`: part of a module path, but not of the name in a checkpoint.
 const FLOAT: &str = "Float";
 const INT8: &str = "Int8";
+const INT4: &str = "Int4";
+
+/// Whether a parameter belongs to a weight of half bytes.
+fn is_int4(path: &[String]) -> bool {
+    path.iter().any(|part| part == INT4)
+}
 
 /// The name in the checkpoint is the path of the parameter, except for the fields of a layer norm and of a weight.
 fn tensor_name(path: &[String]) -> String {
     let mut name = String::new();
-    for part in path.iter().take_while(|part| ![FLOAT, INT8].contains(&part.as_str())) {
+    for part in path.iter().take_while(|part| ![FLOAT, INT8, INT4].contains(&part.as_str())) {
         if !name.is_empty() {
             name.push('.');
         }
@@ -177,21 +209,27 @@ impl Loader<'_> {
             return Ok(upload(TensorData::new(scales, shape), self.device));
         }
         let (shape, wanted) = match &self.tensors[&name] {
-            Expected::Product(shape) => (&shape[..], self.floats),
             Expected::Other(shape) => (&shape[..], FloatType::F32),
+            product => (product.shape(), self.floats),
         };
         let (data, bytes) = self.weights.floats(&aliases(&name), shape, wanted)?;
         self.count(bytes);
         Ok(upload(data, (self.device, wanted.dtype())))
     }
 
-    fn int8<const D: usize>(&mut self) -> Result<Tensor<D, Int>> {
+    fn quantised<const D: usize>(&mut self) -> Result<Tensor<D, Int>> {
         let name = tensor_name(&self.path);
-        let Expected::Product(shape) = self.tensors[&name] else { unreachable!("{name} is the weight of a product") };
-        let (data, scales, bytes) = self.weights.int8(&aliases(&name), shape)?;
+        let precision = if is_int4(&self.path) { Precision::Int4 } else { Precision::Int8 };
+        let Some((shape, packing)) = self.tensors[&name].packed(precision) else {
+            unreachable!("{name} is the weight of a product")
+        };
+        let (data, scales, bytes) = self.weights.packed(&aliases(&name), shape, packing)?;
         self.scales = Some(scales);
         self.count(bytes);
-        Ok(Int8Weight::values(data, shape[0], self.device))
+        Ok(match packing {
+            Packing::Int8 => Int8Weight::values(data, shape[0], self.device),
+            Packing::Int4 => Int4Weight::values(data, self.device),
+        })
     }
 }
 
@@ -209,6 +247,6 @@ impl ModuleMapper for Loader<'_> {
     }
 
     fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
-        self.fill(param, Self::int8)
+        self.fill(param, Self::quantised)
     }
 }

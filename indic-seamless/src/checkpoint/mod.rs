@@ -11,6 +11,7 @@ mod hub;
 mod layout;
 mod load;
 mod mapped;
+mod packing;
 mod quantize;
 mod read_ahead;
 mod shards;

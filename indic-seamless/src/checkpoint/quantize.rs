@@ -1,4 +1,4 @@
-//! Writes a checkpoint with int8 weights.
+//! Writes a checkpoint with quantised weights.
 
 use std::{
     fs::{self, File},
@@ -16,21 +16,23 @@ use super::{
     Checkpoint, OnProgress,
     layout::{CONFIG, OTHERS, SENTENCEPIECE, TOKENIZER_JSON, WEIGHTS},
     load,
-    weights::{FloatType, SCHEME, SCHEME_KEY, scale_name},
+    packing::{Packing, SCHEME_KEY, scale_name},
+    weights::FloatType,
 };
 use crate::{
+    backend::Precision,
     error::{Error, Result},
-    kernels::int8::packed_shape,
 };
 
 /// The data is used in place, so it begins at a multiple of a cache line.
 const ALIGNMENT: usize = 64;
 
 impl Checkpoint {
-    /// Writes the checkpoint with int8 weights to the new folder `dir`, which loads like any other.
+    /// Writes the checkpoint with weights of `precision`, [`Int8`](Precision::Int8) or [`Int4`](Precision::Int4), to the new folder
+    /// `dir`, which loads like any other.
     ///
-    /// Weights of matrix products become int8 with a scale per output, all other tensors `f32`. Tensors are read and written
-    /// one by one. The folder gets its name after everything in it has been written and read back.
+    /// Weights of matrix products become bytes with a scale per output, or half bytes in the feed-forward blocks of the decoder;
+    /// all other tensors `f32`. Tensors are read and written one by one. The folder gets its name after everything in it has been written and read back.
     ///
     /// ```
     /// use indic_seamless::{Precision, Transcriber, checkpoint::Checkpoint};
@@ -38,7 +40,7 @@ impl Checkpoint {
     /// # fn main() -> indic_seamless::Result<()> {
     /// # let parent = tempfile::tempdir().unwrap();
     /// # let dir = parent.path().join("demo-int8");
-    /// Checkpoint::demo()?.quantize(&dir, &mut |_, _| {})?;
+    /// Checkpoint::demo()?.quantize(&dir, Precision::Int8, &mut |_, _| {})?;
     /// assert_eq!(Transcriber::from_dir(&dir)?.precision(), Precision::Int8);
     /// # Ok(())
     /// # }
@@ -46,9 +48,20 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`] if `dir` exists, [`Error::NoSpace`] if the disk is too full, the first tensor that is
+    /// [`Error::InvalidOption`] for other precisions, [`Error::AlreadyExists`] if `dir` exists, [`Error::NoSpace`] if the disk is too full, the first tensor that is
     /// missing or wrong, [`Error::Io`]. After an error `dir` does not exist.
-    pub fn quantize(&self, dir: impl AsRef<Path>, progress: OnProgress<'_>) -> Result<()> {
+    pub fn quantize(&self, dir: impl AsRef<Path>, precision: Precision, progress: OnProgress<'_>) -> Result<()> {
+        let scheme = match precision {
+            Precision::Int8 => Packing::Int8.scheme(),
+            Precision::Int4 => Packing::Int4.scheme(),
+            Precision::Auto | Precision::F32 | Precision::Bf16 => {
+                return Err(Error::InvalidOption {
+                    option: "precision",
+                    found: format!("{precision} to quantize to"),
+                    wanted: "int8 or int4".to_owned(),
+                });
+            }
+        };
         let dir = std::path::absolute(dir.as_ref()).map_err(Error::io("use", dir.as_ref()))?;
         let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
             return Err(Error::AlreadyExists { path: dir });
@@ -57,7 +70,7 @@ impl Checkpoint {
             return Err(Error::AlreadyExists { path: dir });
         }
         fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-        let plan = Plan::new(self);
+        let plan = Plan::new(self, precision, scheme);
         let small = self.small_files()?;
         let wanted = plan.bytes() + small.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
         let found = fs4::available_space(parent).map_err(Error::io("look for space in", parent))?;
@@ -106,31 +119,36 @@ fn partial(parent: &Path, name: &str) -> Result<TempDir> {
     builder.tempdir_in(parent).map_err(Error::io("create a folder in", parent))
 }
 
-/// The content of the file: int8 weights, whose sizes keep them aligned, then scales and other numbers.
+/// The content of the file: quantised weights, whose sizes keep them aligned, then scales and other numbers.
 struct Plan {
+    /// How the weights lie, for the metadata.
+    scheme: &'static str,
     /// Weights of matrix products, `[output, input]`.
-    weights: Vec<(String, [usize; 2])>,
+    weights: Vec<(String, ([usize; 2], Packing))>,
     floats: Vec<(String, Vec<usize>)>,
 }
 
 impl Plan {
-    fn new(checkpoint: &Checkpoint) -> Self {
-        let mut plan = Self { weights: Vec::new(), floats: Vec::new() };
+    fn new(checkpoint: &Checkpoint, precision: Precision, scheme: &'static str) -> Self {
+        let mut plan = Self { scheme, weights: Vec::new(), floats: Vec::new() };
         for (name, tensor) in load::tensors(&checkpoint.config) {
-            match tensor {
-                load::Expected::Product(shape) => plan.weights.push((name, shape)),
-                load::Expected::Other(shape) => plan.floats.push((name, shape)),
+            match tensor.packed(precision) {
+                Some(weight) => plan.weights.push((name, weight)),
+                None => plan.floats.push((name, tensor.shape().to_vec())),
             }
         }
+        // Blocks of half bytes are no multiple of a cache line.
+        plan.weights.sort_by_key(|(_, (_, packing))| *packing == Packing::Int4);
         plan
     }
 
     /// Name, type and shape of the tensors, in the order of the file.
     fn tensors(&self) -> impl Iterator<Item = (String, Dtype, Vec<usize>)> {
-        let bytes = |(name, [output, input]): &(String, [usize; 2])| {
-            (name.clone(), Dtype::I8, packed_shape(*output, *input).to_vec())
+        let bytes = |(name, (shape, packing)): &(String, ([usize; 2], Packing))| {
+            (name.clone(), packing.dtype(), packing.shape(*shape).to_vec())
         };
-        let scales = |(name, [output, _]): &(String, [usize; 2])| (scale_name(name), Dtype::F32, vec![*output]);
+        let scales =
+            |(name, ([output, _], _)): &(String, ([usize; 2], Packing))| (scale_name(name), Dtype::F32, vec![*output]);
         let floats = self.floats.iter().map(|(name, shape)| (name.clone(), Dtype::F32, shape.clone()));
         self.weights.iter().map(bytes).chain(self.weights.iter().map(scales)).chain(floats)
     }
@@ -143,11 +161,11 @@ impl Plan {
     /// The header of a safetensors file, with its length before it.
     fn header(&self) -> Vec<u8> {
         let mut header = Map::new();
-        header.insert("__metadata__".to_owned(), json!({ "format": "pt", SCHEME_KEY: SCHEME }));
+        header.insert("__metadata__".to_owned(), json!({ "format": "pt", SCHEME_KEY: self.scheme }));
         let mut start = 0;
         for (name, dtype, shape) in self.tensors() {
             let end = start + size(dtype, &shape);
-            let dtype = if dtype == Dtype::I8 { "I8" } else { "F32" };
+            let dtype = format!("{dtype:?}");
             header.insert(name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, end] }));
             start = end;
         }
@@ -170,8 +188,8 @@ impl Plan {
             Ok(())
         };
         let mut all_scales = Vec::new();
-        for (name, shape) in &self.weights {
-            let (bytes, scales, _) = checkpoint.weights.int8(&load::aliases(name), *shape)?;
+        for (name, (shape, packing)) in &self.weights {
+            let (bytes, scales, _) = checkpoint.weights.packed(&load::aliases(name), *shape, *packing)?;
             put(&mut file, bytes.as_bytes())?;
             all_scales.extend(scales.iter().flat_map(|scale| scale.to_le_bytes()));
         }
@@ -186,8 +204,8 @@ impl Plan {
 
     /// Checks that the written checkpoint has every tensor.
     fn check(&self, written: &Checkpoint) -> Result<()> {
-        for (name, shape) in &self.weights {
-            written.weights.int8(&[name], *shape)?;
+        for (name, (shape, packing)) in &self.weights {
+            written.weights.packed(&[name], *shape, *packing)?;
         }
         for (name, shape) in &self.floats {
             written.weights.floats(&[name], shape, FloatType::F32)?;
@@ -197,7 +215,7 @@ impl Plan {
 }
 
 fn size(dtype: Dtype, shape: &[usize]) -> u64 {
-    (shape.iter().product::<usize>() * if dtype == Dtype::I8 { 1 } else { size_of::<f32>() }) as u64
+    (shape.iter().product::<usize>() * if dtype == Dtype::F32 { size_of::<f32>() } else { 1 }) as u64
 }
 
 /// Hashes the written bytes, to compare them with those that are read back.

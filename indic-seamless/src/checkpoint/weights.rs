@@ -10,6 +10,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::{
     layout::{INDEX, WEIGHTS},
     mapped::{FileBytes, read_exact_at},
+    packing::{Packing, SCHEME_KEY, scale_name},
     read_ahead::{Parts, read_ahead},
     shards::{ShardIndex, is_needed},
     source::Source,
@@ -18,7 +19,7 @@ use crate::{
     backend::Precision,
     error::{Error, Result},
     kernels::first_non_finite,
-    kernels::int8::{self, PANEL, packed_shape},
+    kernels::int8,
 };
 
 /// The tensors of a checkpoint, in mapped files.
@@ -41,13 +42,9 @@ struct Stored {
 struct WeightFile {
     name: String,
     content: FileBytes,
-    /// The layout of int8 weights by the metadata.
+    /// The layout of quantised weights by the metadata.
     scheme: Option<String>,
 }
-
-/// The layout of int8 weights in a file, as its metadata names it under [`SCHEME_KEY`].
-pub(super) const SCHEME: &str = "int8 [output/64, input/4, 64, 4] with a scale per output";
-pub(super) const SCHEME_KEY: &str = "quantization";
 
 /// Bytes read at a time.
 const CHUNK: usize = 16 << 20;
@@ -55,11 +52,6 @@ const CHUNK: usize = 16 << 20;
 /// Tensors of up to this many bytes are checked for NaN and infinities when they are used in place. Larger ones, the weights
 /// of matrix products, are not read before they are needed; broken numbers in them show in the scores.
 const SMALL: usize = 128 << 10;
-
-/// The name of the scales of a quantised weight.
-pub(super) fn scale_name(weight: &str) -> String {
-    format!("{weight}_scale")
-}
 
 /// A type of floating point numbers in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,10 +185,9 @@ impl Weights {
     pub(super) fn floats(&self, names: &[&str], shape: &[usize], wanted: FloatType) -> Result<(TensorData, u64)> {
         let (name, stored) = self.find(names, shape)?;
         let size = stored.range.len() as u64;
-        if stored.dtype == Dtype::I8 {
-            let (packed, scales, size) = self.stored_bytes(name, stored, shape)?;
-            let values = int8::unpack(&packed, &scales, shape[1..].iter().product());
-            return Ok((wanted.data(values, shape), size));
+        if let Some(packing) = Packing::of(stored.dtype) {
+            let (packed, scales, size) = self.stored_packed(name, stored, shape, packing)?;
+            return Ok((wanted.data(packing.unpack(&packed, &scales, shape), shape), size));
         }
         self.check_shape(name, stored, shape)?;
         if let Some(data) = wanted.in_place(stored, shape) {
@@ -210,28 +201,38 @@ impl Weights {
         Ok((wanted.data(values, shape), size))
     }
 
-    /// The first existing tensor of `names` as packed int8 weights and scales, and its size in the file. It is used in place
-    /// if it is stored so, else quantised.
-    pub(super) fn int8(&self, names: &[&str], shape: [usize; 2]) -> Result<(TensorData, Vec<f32>, u64)> {
+    /// The first existing tensor of `names` as packed numbers and scales, and its size in the file. It is used in place if it is
+    /// stored so, else quantised.
+    pub(super) fn packed(
+        &self,
+        names: &[&str],
+        shape: [usize; 2],
+        packing: Packing,
+    ) -> Result<(TensorData, Vec<f32>, u64)> {
         let (name, stored) = self.find(names, &shape)?;
         let [output, input] = shape;
-        let packed_shape = packed_shape(output, input);
-        if stored.dtype == Dtype::I8 {
-            let (packed, scales, size) = self.stored_bytes(name, stored, &shape)?;
-            let packed = TensorBytes::from_shared(packed, AllocationProperty::File);
-            return Ok((TensorData::from_bytes(packed, packed_shape, DType::I8), scales, size));
+        let packed_shape = packing.shape(shape);
+        let mut unpacked = None;
+        match Packing::of(stored.dtype) {
+            None => self.check_shape(name, stored, &shape)?,
+            Some(found) => {
+                let (packed, scales, size) = self.stored_packed(name, stored, &shape, found)?;
+                if found == packing {
+                    let packed = TensorBytes::from_shared(packed, AllocationProperty::File);
+                    return Ok((TensorData::from_bytes(packed, packed_shape, packing.in_memory()), scales, size));
+                }
+                if packing == Packing::Int8 {
+                    return Ok((TensorData::new(int8::bytes_of(&packed, output, input), packed_shape), scales, size));
+                }
+                unpacked = Some(found.unpack(&packed, &scales, &shape));
+            }
         }
-        self.check_shape(name, stored, &shape)?;
-        let (mut packed, mut scales) = (vec![0; packed_shape.iter().product()], vec![0.0; output]);
-        let panel = packed.len() / packed_shape[0].max(1);
-        let panels = (CHUNK / (panel * 4).max(1)).max(1);
-        let chunks = packed.chunks_mut((panels * panel).max(1)).zip(scales.chunks_mut(panels * PANEL));
-        for (number, (packed, scales)) in chunks.enumerate() {
-            let first = number * panels * PANEL * input;
-            let rows = self.numbers(name, stored, first..first + scales.len() * input)?;
-            int8::pack(&rows, input, packed, scales);
-        }
-        Ok((TensorData::new(packed, packed_shape), scales, stored.range.len() as u64))
+        let rows = |elements: Range<usize>| match &unpacked {
+            Some(rows) => Ok(rows[elements].to_vec()),
+            None => self.numbers(name, stored, elements),
+        };
+        let (packed, scales) = packing.pack(shape, CHUNK, rows)?;
+        Ok((packed, scales, stored.range.len() as u64))
     }
 
     fn find<'a>(&'a self, names: &[&'a str], shape: &[usize]) -> Result<(&'a str, &'a Stored)> {
@@ -280,19 +281,29 @@ impl Weights {
         Err(Error::NonFiniteWeight { path, name: name.to_owned(), index: first + place, value: values[place] })
     }
 
-    /// The bytes, in place, and scales of a quantised matrix `[output, input]`.
-    fn stored_bytes(&self, name: &str, stored: &Stored, shape: &[usize]) -> Result<(Bytes, Vec<f32>, u64)> {
+    /// The packed numbers, in place, and scales of a matrix `[output, input]` that is stored so.
+    fn stored_packed(
+        &self,
+        name: &str,
+        stored: &Stored,
+        shape: &[usize],
+        packing: Packing,
+    ) -> Result<(Bytes, Vec<f32>, u64)> {
         let path = || self.source.path(&stored.file.name);
         let [output, input] = *shape else {
-            return Err(Error::TensorType { path: path(), name: name.to_owned(), found: "I8".to_owned() });
+            let found = format!("{:?}", stored.dtype);
+            return Err(Error::TensorType { path: path(), name: name.to_owned(), found });
         };
-        if stored.file.scheme.as_deref() != Some(SCHEME) {
-            let found = stored.file.scheme.as_deref().unwrap_or("none");
-            let reason =
-                format!("tensor {name} is I8; quantization {found:?} found in the metadata, wanted {SCHEME:?}");
+        let scheme = stored.file.scheme.as_deref();
+        if !packing.is_in(scheme) {
+            let (found, wanted) = (scheme.unwrap_or("none"), packing.scheme());
+            let reason = format!(
+                "tensor {name} is {:?}; quantization {found:?} found in the metadata, wanted {wanted:?}",
+                stored.dtype
+            );
             return Err(Error::InvalidFile { path: path(), reason });
         }
-        let wanted = packed_shape(output, input);
+        let wanted = packing.shape([output, input]);
         if stored.shape != wanted {
             let (found, wanted) = (stored.shape.clone(), wanted.to_vec());
             return Err(Error::TensorShape { path: path(), name: name.to_owned(), found, wanted });
@@ -300,12 +311,9 @@ impl Weights {
         let scale_name = scale_name(name);
         let (_, scales) = self.find(&[&scale_name], &[output])?;
         self.check_shape(&scale_name, scales, &[output])?;
-        let size = stored.range.len() + scales.range.len();
-        Ok((
-            stored.file.content.in_place(stored.range.clone()),
-            self.numbers(&scale_name, scales, 0..output)?,
-            size as u64,
-        ))
+        let size = (stored.range.len() + scales.range.len()) as u64;
+        let scales = self.numbers(&scale_name, scales, 0..output)?;
+        Ok((stored.file.content.in_place(stored.range.clone()), scales, size))
     }
 }
 
@@ -328,11 +336,12 @@ pub(super) fn has_shape(found: &[usize], wanted: &[usize]) -> bool {
     }
 }
 
-/// The precision of most bytes of these tensors.
+/// The precision of most bytes of these tensors; `int4` if any has it.
 pub(super) fn precision(tensors: impl Iterator<Item = (Dtype, usize)>) -> Precision {
     let (mut int8, mut bf16, mut f32) = (0, 0, 0);
     for (dtype, bytes) in tensors {
         match dtype {
+            Dtype::U8 => return Precision::Int4,
             Dtype::I8 => int8 += bytes,
             Dtype::BF16 => bf16 += bytes,
             Dtype::F16 | Dtype::F32 => f32 += bytes,

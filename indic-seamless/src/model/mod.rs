@@ -59,9 +59,10 @@ pub struct SpeechToText {
 impl ModelConfig {
     /// The model, with random weights that are made only if nothing is loaded before their first use.
     pub fn init(&self, storage: Storage, device: &Device) -> SpeechToText {
+        let bytes = storage.without_nibbles();
         SpeechToText {
-            shared: Embedding { weight: Weight::init(self.vocab_size, self.hidden_size, storage, device) },
-            speech_encoder: self.encoder().init(storage, device),
+            shared: Embedding { weight: Weight::init(self.vocab_size, self.hidden_size, bytes, device) },
+            speech_encoder: self.encoder().init(bytes, device),
             text_decoder: self.decoder().init(storage, device),
         }
     }

@@ -73,7 +73,7 @@ fn the_encoder_uploads_its_masks_once_a_batch() {
 
 #[test]
 fn a_step_uploads_tokens_positions_and_at_most_one_mask() {
-    for storage in [Storage::Float, Storage::Int8] {
+    for storage in [Storage::Float, Storage::Int8, Storage::Int4] {
         let [one, three] = [1, 3].map(|layers| of_decoder(&model(layers, storage)));
         assert_eq!(one, [3, 2, 3], "{storage:?}");
         assert_eq!(three, one, "{storage:?}");

@@ -44,9 +44,20 @@ impl Stored for i8 {
     }
 }
 
+impl Stored for u8 {
+    fn slice(tensor: &FlexTensor) -> Option<&[Self]> {
+        tensor.as_slice()
+    }
+}
+
 impl<E: Stored> FlexView<E> {
     /// The tensor's values, if it lives on Flex and is of this type; copied only if they are not contiguous.
     pub(super) fn view<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
+        Self::of(tensor.clone().try_into_primitive::<Flex>().ok()?)
+    }
+
+    /// [`view`](Self::view) for whole numbers.
+    pub(super) fn ints<const D: usize>(tensor: &Tensor<D, Int>) -> Option<Self> {
         Self::of(tensor.clone().try_into_primitive::<Flex>().ok()?)
     }
 
@@ -59,13 +70,6 @@ impl<E: Stored> FlexView<E> {
     /// The values, row after row.
     pub(super) fn as_slice(&self) -> &[E] {
         E::slice(&self.0).unwrap_or_default()
-    }
-}
-
-impl FlexView<i8> {
-    /// [`view`](Self::view) for bytes.
-    pub(super) fn bytes<const D: usize>(tensor: &Tensor<D, Int>) -> Option<Self> {
-        Self::of(tensor.clone().try_into_primitive::<Flex>().ok()?)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     kernels::{
         self, Activation,
-        int8::{self, Matrix, Rows},
+        int8::{self, Matrix, Rows, Values},
     },
 };
 
@@ -123,6 +123,7 @@ impl Product<'_> {
         let weight = match self.weight {
             Weight::Float(weight) => weight.val().cast(DType::F32),
             Weight::Int8(weight) => weight.numbers(None),
+            Weight::Int4(weight) => weight.bytes().numbers(None),
         };
         let y = x.reshape([batch * time, input]).matmul(weight.transpose());
         let y = match self.bias {
@@ -159,17 +160,23 @@ fn on_cpu(products: &[Product<'_>], x: &Tensor<3>, values: &mut [Vec<f32>]) -> b
     let biases: Vec<_> = products.iter().map(bias).collect();
     let biases = biases.iter().map(|bias| bias.as_ref().map(FlexView::as_slice));
 
-    let quantised = |product: &Product<'_>| match product.weight {
-        Weight::Int8(weight) => {
-            Some((FlexView::bytes(&weight.values.val())?, FlexView::<f32>::view(&weight.scales.val())?))
-        }
-        Weight::Float(_) => None,
+    let quantised = |product: &Product<'_>| {
+        let (values, scales) = match product.weight {
+            Weight::Int8(weight) => (FlexInts::Bytes(FlexView::ints(&weight.values.val())?), weight.scales.val()),
+            Weight::Int4(weight) => (FlexInts::Nibbles(FlexView::ints(&weight.values.val())?), weight.scales.val()),
+            Weight::Float(_) => return None,
+        };
+        Some((values, FlexView::<f32>::view(&scales)?))
     };
     if let Some(weights) = products.iter().map(quantised).collect::<Option<Vec<_>>>() {
         let mut matrices = Vec::with_capacity(weights.len());
         for (((values, scales), bias), product) in weights.iter().zip(biases).zip(products) {
             let activation = product.activation;
-            matrices.push(Matrix { values: values.as_slice(), scales: scales.as_slice(), bias, activation });
+            let values = match values {
+                FlexInts::Bytes(values) => Values::Bytes(values.as_slice()),
+                FlexInts::Nibbles(values) => Values::Nibbles(values.as_slice()),
+            };
+            matrices.push(Matrix { values, scales: scales.as_slice(), bias, activation });
         }
         int8::products(&Rows::quantise(x.as_slice(), input), &matrices, values);
         return true;
@@ -177,7 +184,7 @@ fn on_cpu(products: &[Product<'_>], x: &Tensor<3>, values: &mut [Vec<f32>]) -> b
 
     let float = |product: &Product<'_>| match product.weight {
         Weight::Float(weight) => FlexFloats::view(&weight.val()),
-        Weight::Int8(_) => None,
+        Weight::Int8(_) | Weight::Int4(_) => None,
     };
     let Some(weights) = products.iter().map(float).collect::<Option<Vec<_>>>() else { return false };
     for (((weight, bias), product), y) in weights.iter().zip(biases).zip(products).zip(values) {
@@ -187,4 +194,10 @@ fn on_cpu(products: &[Product<'_>], x: &Tensor<3>, values: &mut [Vec<f32>]) -> b
         }
     }
     true
+}
+
+/// Views of the numbers of quantised weights.
+enum FlexInts {
+    Bytes(FlexView<i8>),
+    Nibbles(FlexView<u8>),
 }

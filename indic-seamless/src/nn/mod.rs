@@ -24,7 +24,7 @@ pub(crate) use masks::{KeyMask, RelativeMask, one_tensor};
 pub use norm::LayerNorm;
 pub(crate) use norm::add_scaled;
 pub(crate) use weight::initializer;
-pub use weight::{Int8Weight, Storage, Weight};
+pub use weight::{Int4Weight, Int8Weight, Storage, Weight};
 
 pub use crate::kernels::Activation;
 pub(crate) use crate::kernels::{KeyRows, RelativeAttention};

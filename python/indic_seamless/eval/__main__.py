@@ -36,7 +36,7 @@ def _arguments() -> argparse.ArgumentParser:
     model = parser.add_argument_group("systems")
     model.add_argument("--model", default="ai4bharat/indic-seamless", help="folder, id on the hub, or demo (%(default)s)")
     model.add_argument("--revision", help="of the model on the hub")
-    model.add_argument("--precision", default="auto", help="auto, f32, bf16, int8, or several with commas (auto: as stored)")
+    model.add_argument("--precision", default="auto", help="auto, f32, bf16, int8, int4, or several with commas (auto: as stored)")
     model.add_argument(
         "--against",
         action="append",

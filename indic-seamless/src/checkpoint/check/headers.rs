@@ -14,9 +14,9 @@ use super::{CheckProblem, CheckProblemKind, CheckReport, TensorSummary, content:
 use crate::{
     checkpoint::{
         layout::{INDEX, WEIGHTS},
+        packing::SCHEME_KEY,
         shards::{ShardIndex, is_needed, is_plain, wrong_shard},
         source::Source,
-        weights::SCHEME_KEY,
     },
     error::{Error, Result},
 };
@@ -43,7 +43,7 @@ pub(super) struct WeightFile {
     pub(super) len: usize,
     /// The address of its first byte, as far as alignment depends on it.
     pub(super) base: usize,
-    /// The layout of int8 weights by the metadata.
+    /// The layout of quantised weights by the metadata.
     pub(super) scheme: Option<String>,
     pub(super) tensors: BTreeMap<String, Stored>,
 }

@@ -2,8 +2,11 @@
 
 use safetensors::Dtype;
 
-use super::{CheckReport, tensors::Needed};
-use crate::{backend::Precision, checkpoint::load::Expected, kernels::int8::packed_shape, model::config::ModelConfig};
+use super::{
+    CheckReport,
+    tensors::{Needed, count},
+};
+use crate::{backend::Precision, model::config::ModelConfig};
 
 /// Positions of the conformer a second: a frame every 10 ms, stacked in pairs.
 const POSITIONS: u64 = 50;
@@ -39,7 +42,7 @@ pub(super) fn estimate(config: &ModelConfig, tensors: &[Needed<'_>], asked: Prec
         }
         estimate
     };
-    report.memory = [Precision::F32, Precision::Bf16, Precision::Int8].map(in_precision).to_vec();
+    report.memory = [Precision::F32, Precision::Bf16, Precision::Int8, Precision::Int4].map(in_precision).to_vec();
     report.loads_as = match (asked, &report.tensors) {
         (Precision::Auto, Some(tensors)) => Some(tensors.stored),
         (Precision::Auto, None) => None,
@@ -58,16 +61,15 @@ fn bytes(tensor: &Needed<'_>, precision: Precision) -> (u64, u64) {
         let in_place = tensor.dtype() == dtype && tensor.is_aligned(size as usize);
         if in_place { (bytes, 0) } else { (0, bytes) }
     };
-    match (&tensor.expected, precision) {
-        // Scales are part of a weight, which accounts for them.
-        (None, _) => (0, 0),
-        (Some(Expected::Product(_)), Precision::Bf16) => numbers(Dtype::BF16, 2),
-        (&Some(Expected::Product([output, input])), Precision::Int8) => {
-            let [panels, groups, width, group] = packed_shape(output, input);
-            let bytes = (panels as u64).saturating_mul(groups as u64).saturating_mul((width * group) as u64);
-            let scales = (output as u64).saturating_mul(4);
-            if tensor.dtype() == Dtype::I8 { (bytes, scales) } else { (0, bytes + scales) }
+    // Scales are part of a weight, which accounts for them.
+    let Some(expected) = &tensor.expected else { return (0, 0) };
+    match (expected.packed(precision), precision) {
+        (Some(_), Precision::Bf16) => numbers(Dtype::BF16, 2),
+        (Some((shape, packing)), Precision::Int8 | Precision::Int4) => {
+            let bytes = count(&packing.shape(shape));
+            let scales = (shape[0] as u64).saturating_mul(4);
+            if tensor.dtype() == packing.dtype() { (bytes, scales) } else { (0, bytes + scales) }
         }
-        (Some(_), _) => numbers(Dtype::F32, 4),
+        _ => numbers(Dtype::F32, 4),
     }
 }

@@ -10,11 +10,12 @@ use super::{
     scan::Numbers,
 };
 use crate::{
+    backend::Precision,
     checkpoint::{
         load::{self, Expected},
-        weights::{SCHEME, SCHEME_KEY, has_shape, precision, scale_name},
+        packing::{Packing, SCHEME_KEY, scale_name},
+        weights::{has_shape, precision},
     },
-    kernels::int8::packed_shape,
     model::config::ModelConfig,
 };
 
@@ -45,8 +46,7 @@ impl Needed<'_> {
     /// The number of parameters; for packed bytes, that of the matrix.
     pub(super) fn parameters(&self) -> u64 {
         match &self.expected {
-            Some(Expected::Product(shape)) => count(shape),
-            Some(Expected::Other(shape)) => count(shape),
+            Some(expected) => count(expected.shape()),
             None => 0,
         }
     }
@@ -132,20 +132,14 @@ impl<'a> Comparison<'a> {
     }
 
     fn look_for(&mut self, name: &str, expected: &Expected) {
-        let shape = match expected {
-            Expected::Product(shape) => &shape[..],
-            Expected::Other(shape) => &shape[..],
-        };
+        let shape = expected.shape();
         let Some((file, name, stored)) = self.find(&load::aliases(name), shape) else { return };
-        let fits = match (expected, stored.dtype) {
-            (&Expected::Product([output, input]), Dtype::I8) => self.is_packed(file, name, stored, output, input),
-            (_, dtype) => {
-                let wanted = if let Expected::Product(_) = expected {
-                    "F32, F16, BF16 or packed I8"
-                } else {
-                    "F32, F16 or BF16"
-                };
-                self.has_type(file, name, dtype, wanted) & self.has_shape(file, name, stored, shape)
+        let packed = expected.packed(Precision::Int8);
+        let fits = match (packed, Packing::of(stored.dtype)) {
+            (Some((shape, _)), Some(packing)) => self.is_packed(file, name, stored, shape, packing),
+            (packed, _) => {
+                let wanted = if packed.is_some() { "F32, F16, BF16, packed I8 or U8" } else { "F32, F16 or BF16" };
+                self.has_type(file, name, stored.dtype, wanted) & self.has_shape(file, name, stored, shape)
             }
         };
         if fits {
@@ -171,16 +165,23 @@ impl<'a> Comparison<'a> {
         fits
     }
 
-    /// Whether int8 weights have the layout of the kernels and a scale per output.
-    fn is_packed(&mut self, file: &WeightFile, name: &str, stored: &Stored, output: usize, input: usize) -> bool {
-        let known = file.scheme.as_deref() == Some(SCHEME);
+    /// Whether quantised weights have the layout of the kernels and a scale per output.
+    fn is_packed(
+        &mut self,
+        file: &WeightFile,
+        name: &str,
+        stored: &Stored,
+        shape @ [output, _]: [usize; 2],
+        packing: Packing,
+    ) -> bool {
+        let known = packing.is_in(file.scheme.as_deref());
         let key = format!("metadata {SCHEME_KEY}");
         // Report it once per file.
         if !known && !self.problems.iter().any(|p| p.file == file.name && p.place.as_ref() == Some(&key)) {
             let found = format!("{:?}", file.scheme.as_deref().unwrap_or("none"));
-            self.problem(CheckProblemKind::Quantization, &file.name, &key, found, format!("{SCHEME:?}"));
+            self.problem(CheckProblemKind::Quantization, &file.name, &key, found, format!("{:?}", packing.scheme()));
         }
-        let wanted = packed_shape(output, input);
+        let wanted = packing.shape(shape);
         let packed = stored.shape == wanted;
         if !packed {
             let (found, wanted) = (format!("{:?}", stored.shape), format!("{wanted:?} by config.json"));

@@ -8,6 +8,7 @@
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod nibbles;
 mod pack;
 mod portable;
 mod product;
@@ -16,8 +17,9 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use nibbles::{bytes_of, nibble_shape, pack_nibbles};
 pub(crate) use pack::{gather, pack, packed_shape, unpack};
-pub(crate) use product::{Matrix, products};
+pub(crate) use product::{Matrix, Values, products};
 pub(crate) use rows::Rows;
 
 /// Outputs that lie side by side in a packed weight.

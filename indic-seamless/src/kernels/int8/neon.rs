@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     GROUP, PANEL,
+    nibbles::{BLOCK, LANE, bytes_of_step},
     tile::{ROWS, STEP, STRETCH, Tile},
 };
 
@@ -267,6 +268,30 @@ unsafe fn matrix_groups<const R: usize, const V: usize>(
         for p in 0..R.div_ceil(2) {
             for (total, outputs) in totals[p][v].iter_mut().zip(outputs) {
                 *total = product_of_pairs(*total, x[p], outputs);
+            }
+        }
+    }
+}
+
+/// The bytes that half bytes stand for, looked up 16 at a time.
+///
+/// # Safety
+///
+/// The machine must have NEON.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn expand(blocks: &[u8], bytes: &mut [i8]) {
+    for (block, bytes) in blocks.chunks_exact(BLOCK).zip(bytes.chunks_exact_mut(2 * STEP)) {
+        let (halves, steps) = block.split_at(STEP);
+        let (first, second) = bytes.split_at_mut(STEP);
+        let lanes = steps.iter().zip(halves.as_chunks::<LANE>().0);
+        let places = first.as_chunks_mut::<LANE>().0.iter_mut().zip(second.as_chunks_mut::<LANE>().0);
+        for ((step, halves), (first, second)) in lanes.zip(places) {
+            // SAFETY: tables, lanes and places are as wide as a vector.
+            unsafe {
+                let table = vld1q_s8(bytes_of_step(*step).as_ptr());
+                let both = vld1q_u8(halves.as_ptr());
+                vst1q_s8(first.as_mut_ptr(), vqtbl1q_s8(table, vandq_u8(both, vdupq_n_u8(0x0f))));
+                vst1q_s8(second.as_mut_ptr(), vqtbl1q_s8(table, vshrq_n_u8::<4>(both)));
             }
         }
     }

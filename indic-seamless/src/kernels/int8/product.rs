@@ -4,7 +4,7 @@ use std::{mem::MaybeUninit, ops::Range};
 
 use rayon::prelude::*;
 
-use super::{GROUP, PANEL, Rows, tile};
+use super::{PANEL, Rows, nibble_shape, nibbles, tile};
 use crate::kernels::{
     activation::Activation,
     isa::{Kernels, vectorise},
@@ -18,12 +18,44 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// A packed weight with what follows its product.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'a> {
-    /// `[panels, groups, 64, 4]`
-    pub(crate) values: &'a [i8],
+    pub(crate) values: Values<'a>,
     /// Per output.
     pub(crate) scales: &'a [f32],
     pub(crate) bias: Option<&'a [f32]>,
     pub(crate) activation: Option<Activation>,
+}
+
+/// The numbers of a packed weight.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Values<'a> {
+    /// `[panels, groups, 64, 4]`
+    Bytes(&'a [i8]),
+    /// `[panels, blocks, 17, 16]`
+    Nibbles(&'a [u8]),
+}
+
+impl Values<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::Bytes(values) => values.len(),
+            Self::Nibbles(values) => values.len(),
+        }
+    }
+
+    fn panel(self, panel: usize, len: usize) -> Self {
+        match self {
+            Self::Bytes(values) => Self::Bytes(&values[panel * len..][..len]),
+            Self::Nibbles(values) => Self::Nibbles(&values[panel * len..][..len]),
+        }
+    }
+
+    /// The size of a panel for inputs of `depth` columns.
+    fn panel_len(self, depth: usize) -> usize {
+        match self {
+            Self::Bytes(_) => depth * PANEL,
+            Self::Nibbles(_) => nibble_shape(PANEL, depth).iter().product(),
+        }
+    }
 }
 
 impl Matrix<'_> {
@@ -41,8 +73,12 @@ pub(crate) fn products(rows: &Rows, matrices: &[Matrix<'_>], results: &mut [Vec<
 pub(super) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Matrix<'_>], results: &mut [Vec<f32>]) {
     let mut outputs = Vec::with_capacity(matrices.len());
     for (matrix, result) in matrices.iter().zip(results.iter_mut()) {
-        let (width, groups) = (matrix.scales.len(), rows.depth / GROUP);
-        assert_eq!(matrix.values.len(), width.div_ceil(PANEL) * groups * PANEL * GROUP, "size of a packed weight");
+        let width = matrix.scales.len();
+        assert_eq!(
+            matrix.values.len(),
+            matrix.panels() * matrix.values.panel_len(rows.depth),
+            "size of a packed weight"
+        );
         result.clear();
         result.reserve(rows.len() * width);
         outputs.push(Columns::new(&mut result.spare_capacity_mut()[..rows.len() * width], width));
@@ -102,8 +138,7 @@ fn panel_with(
     output: &Columns<'_>,
     activation: impl Fn(f32) -> f32,
 ) {
-    let bytes = rows.depth * PANEL;
-    let weights = &matrix.values[panel * bytes..][..bytes];
+    let weights = matrix.values.panel(panel, matrix.values.panel_len(rows.depth));
     let columns = panel * PANEL..matrix.scales.len().min((panel + 1) * PANEL);
     // The last panel may have fewer columns.
     let (mut scales, mut bias) = ([0.0; PANEL], [0.0; PANEL]);
@@ -114,7 +149,10 @@ fn panel_with(
     let mut sums = [[0; PANEL]; tile::ROWS];
     for first in range.clone().step_by(tile::ROWS) {
         let block = first..range.end.min(first + tile::ROWS);
-        tile::tile(kernels, rows, block.clone(), weights, &mut sums);
+        match weights {
+            Values::Bytes(panel) => tile::tile(kernels, rows, block.clone(), 0..rows.depth, panel, &mut sums),
+            Values::Nibbles(panel) => nibbles::tile(kernels, rows, block.clone(), panel, &mut sums),
+        }
         for (row, sums) in block.zip(&sums) {
             let scale = rows.scales[row];
             // SAFETY: no other task has this panel of these rows.

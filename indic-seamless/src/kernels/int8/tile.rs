@@ -21,25 +21,42 @@ pub(super) const STEP: usize = PANEL * GROUP;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) const STRETCH: usize = 64;
 
-/// `sums[i][o] = Σ_k rows[tile.start + i][k] · panel[k][o]` for the rows of `tile`, at most [`ROWS`].
+/// `sums[i][o] = Σ_k rows[tile.start + i][depth.start + k] · panel[k][o]` for the rows of `tile`, at most [`ROWS`], and the inputs
+/// of `depth`, whole groups.
 #[inline(always)]
-pub(super) fn tile(kernels: Kernels, rows: &Rows, tile: Range<usize>, panel: &[i8], sums: &mut [[i32; PANEL]; ROWS]) {
+pub(super) fn tile(
+    kernels: Kernels,
+    rows: &Rows,
+    tile: Range<usize>,
+    depth: Range<usize>,
+    panel: &[i8],
+    sums: &mut [[i32; PANEL]; ROWS],
+) {
+    let first = tile.start;
     match tile.len() {
-        1 => tile_of::<1>(kernels, rows, tile.start, panel, sums),
-        2 => tile_of::<2>(kernels, rows, tile.start, panel, sums),
-        3 => tile_of::<3>(kernels, rows, tile.start, panel, sums),
-        4 => tile_of::<4>(kernels, rows, tile.start, panel, sums),
-        5 => tile_of::<5>(kernels, rows, tile.start, panel, sums),
-        _ => tile_of::<ROWS>(kernels, rows, tile.start, panel, sums),
+        1 => tile_of::<1>(kernels, rows, first, depth, panel, sums),
+        2 => tile_of::<2>(kernels, rows, first, depth, panel, sums),
+        3 => tile_of::<3>(kernels, rows, first, depth, panel, sums),
+        4 => tile_of::<4>(kernels, rows, first, depth, panel, sums),
+        5 => tile_of::<5>(kernels, rows, first, depth, panel, sums),
+        _ => tile_of::<ROWS>(kernels, rows, first, depth, panel, sums),
     }
 }
 
 #[inline(always)]
-fn tile_of<const R: usize>(kernels: Kernels, rows: &Rows, first: usize, panel: &[i8], sums: &mut [[i32; PANEL]; ROWS]) {
+fn tile_of<const R: usize>(
+    kernels: Kernels,
+    rows: &Rows,
+    first: usize,
+    depth: Range<usize>,
+    panel: &[i8],
+    sums: &mut [[i32; PANEL]; ROWS],
+) {
     let tile = Tile {
-        rows: std::array::from_fn::<_, R, _>(|r| &rows.values[(first + r) * rows.depth..][..rows.depth]),
-        row_sums: std::array::from_fn(|r| rows.sums[first + r]),
-        panel: &panel[..rows.depth * PANEL],
+        rows: std::array::from_fn::<_, R, _>(|r| &rows.values[(first + r) * rows.depth..][depth.clone()]),
+        // The sum of a whole row is taken off once.
+        row_sums: std::array::from_fn(|r| if depth.start == 0 { rows.sums[first + r] } else { 0 }),
+        panel: &panel[..depth.len() * PANEL],
     };
     let Some(sums) = sums.first_chunk_mut::<R>() else { unreachable!("R is at most ROWS") };
     // SAFETY: the variants of `Kernels` hold evidence that the machine has their instructions.
@@ -61,7 +78,7 @@ fn tile_of<const R: usize>(kernels: Kernels, rows: &Rows, first: usize, panel: &
 pub(super) struct Tile<'a, const R: usize> {
     /// Of one length, a multiple of [`GROUP`].
     pub(super) rows: [&'a [i8]; R],
-    /// The sum of each row.
+    /// To be taken off 128 times: the sums of the rows are those of these parts of them, and of parts that are added later.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "for signs by offset"))]
     pub(super) row_sums: [i32; R],
     /// [`PANEL`] times as long.

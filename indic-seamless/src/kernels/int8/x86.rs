@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 
 use super::{
     GROUP, PANEL,
+    nibbles::{BLOCK, LANE, bytes_of_step},
     tile::{STEP, STRETCH, Tile},
 };
 
@@ -169,5 +170,91 @@ unsafe fn avx2_columns<const R: usize>(
             let place = sums[column..column + 8].as_mut_ptr().cast();
             _mm256_storeu_si256(place, _mm256_add_epi32(_mm256_loadu_si256(place), added));
         }
+    }
+}
+
+/// The bytes that half bytes stand for, looked up 32 at a time, in two lanes with a table each.
+///
+/// # Safety
+///
+/// The machine must have AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn expand(blocks: &[u8], bytes: &mut [i8]) {
+    const WIDTH: usize = 2 * LANE;
+    let low = _mm256_set1_epi8(0x0f);
+    for (block, bytes) in blocks.chunks_exact(BLOCK).zip(bytes.chunks_exact_mut(2 * STEP)) {
+        let (halves, steps) = block.split_at(STEP);
+        let (first, second) = bytes.split_at_mut(STEP);
+        let lanes = steps.as_chunks::<2>().0.iter().zip(halves.as_chunks::<WIDTH>().0);
+        let places = first.as_chunks_mut::<WIDTH>().0.iter_mut().zip(second.as_chunks_mut::<WIDTH>().0);
+        for ((steps, halves), (first, second)) in lanes.zip(places) {
+            // SAFETY: a table is as wide as a lane, the others as a vector; a prefetch may point anywhere.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(halves.as_ptr().wrapping_add(AHEAD).cast());
+                let [low_lane, high_lane] = steps.map(|step| _mm_loadu_si128(bytes_of_step(step).as_ptr().cast()));
+                let tables = _mm256_set_m128i(high_lane, low_lane);
+                let both = _mm256_loadu_si256(halves.as_ptr().cast());
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(both), low);
+                let (low, high) =
+                    (_mm256_shuffle_epi8(tables, _mm256_and_si256(both, low)), _mm256_shuffle_epi8(tables, high));
+                _mm256_storeu_si256(first.as_mut_ptr().cast(), low);
+                _mm256_storeu_si256(second.as_mut_ptr().cast(), high);
+            }
+        }
+    }
+}
+
+/// One row and a panel of half bytes, which do not become bytes: `Σ (n - 8) · s · x` is `s · (Σ n · x - 8 · Σ x)` for the two groups
+/// of a block, and all of that fits in 16 bits before `s`.
+///
+/// # Safety
+///
+/// The machine must have AVX2. The row must have as many groups as the blocks of the panel, or one less.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn nibbles_row(row: &[i8], panel: &[u8], sums: &mut [i32; PANEL]) {
+    const VECTORS: usize = PANEL / 8;
+    /// Which bytes of the steps become the 16-bit factors of a vector's lanes.
+    const SPREAD: [[u8; 32]; VECTORS] = {
+        let mut spread = [[0x80; 32]; VECTORS];
+        let mut place = 0;
+        while place < VECTORS * 32 {
+            if place % 2 == 0 {
+                spread[place / 32][place % 32] = (place / LANE) as u8;
+            }
+            place += 1;
+        }
+        spread
+    };
+    let (low, eights) = (_mm256_set1_epi8(0x0f), _mm256_set1_epi8(8));
+    let groups = row.len() / GROUP;
+    let mut totals = [_mm256_setzero_si256(); VECTORS];
+    for (number, block) in panel.chunks_exact(BLOCK).enumerate() {
+        // SAFETY: as for this function; vectors of a block; a prefetch may point anywhere.
+        unsafe {
+            let first = _mm256_set1_epi32(group(row.as_ptr(), 2 * number));
+            let second = if 2 * number + 1 < groups { group(row.as_ptr(), 2 * number + 1) } else { 0 };
+            let second = _mm256_set1_epi32(second);
+            let offset = _mm256_add_epi16(_mm256_maddubs_epi16(eights, first), _mm256_maddubs_epi16(eights, second));
+            let steps = _mm256_broadcastsi128_si256(_mm_loadu_si128(block.as_ptr().add(STEP).cast()));
+            let steps = _mm256_and_si256(steps, low);
+            for (v, total) in totals.iter_mut().enumerate() {
+                let place = block.as_ptr().add(v * 32);
+                if v % 2 == 0 {
+                    _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(AHEAD).cast());
+                }
+                let both = _mm256_loadu_si256(place.cast());
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(both), low);
+                let pairs = _mm256_add_epi16(
+                    _mm256_maddubs_epi16(_mm256_and_si256(both, low), first),
+                    _mm256_maddubs_epi16(high, second),
+                );
+                let factors = _mm256_shuffle_epi8(steps, _mm256_loadu_si256(SPREAD[v].as_ptr().cast()));
+                *total = _mm256_add_epi32(*total, _mm256_madd_epi16(_mm256_sub_epi16(pairs, offset), factors));
+            }
+        }
+    }
+    for (sums, total) in sums.as_chunks_mut::<8>().0.iter_mut().zip(totals) {
+        // SAFETY: 8 lanes in 8 places.
+        unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), total) };
     }
 }

@@ -31,11 +31,12 @@ pub struct DecoderLayer {
 impl DecoderLayer {
     pub(super) fn init(config: &DecoderConfig, storage: Storage, device: &Device) -> Self {
         let norm = || LayerNorm::init(config.hidden, LayerNorm::EPSILON, device);
+        let attention = || DecoderAttention::init(config.hidden, storage.without_nibbles(), device);
         Self {
             self_attn_layer_norm: norm(),
-            self_attn: DecoderAttention::init(config.hidden, storage, device),
+            self_attn: attention(),
             cross_attention_layer_norm: norm(),
-            cross_attention: DecoderAttention::init(config.hidden, storage, device),
+            cross_attention: attention(),
             ffn_layer_norm: norm(),
             ffn: DecoderFeedForward {
                 fc1: LinearConfig::new(config.hidden, config.intermediate).init(storage, device),

@@ -10,6 +10,7 @@ mod generation_config;
 mod hub;
 mod layout;
 mod load;
+mod lost_pages;
 mod mapped;
 mod quantize;
 mod read_ahead;

@@ -5,6 +5,7 @@
 //! wanted type; else they are converted or quantised tensor by tensor. Tensors that speech-to-text does not need are ignored.
 
 pub mod check;
+mod durable;
 mod generation_config;
 #[cfg(feature = "hub")]
 mod hub;
@@ -12,6 +13,7 @@ mod layout;
 mod load;
 mod lost_pages;
 mod mapped;
+mod partial;
 mod quantize;
 mod read_ahead;
 mod shards;

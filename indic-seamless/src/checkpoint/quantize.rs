@@ -10,12 +10,12 @@ use std::{
 use bytes::Bytes;
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
-use tempfile::TempDir;
 
 use super::{
     Checkpoint, OnProgress,
     layout::{CONFIG, OTHERS, SENTENCEPIECE, TOKENIZER_JSON, WEIGHTS},
     load,
+    partial::PartialFolder,
     weights::{FloatType, SCHEME, SCHEME_KEY, scale_name},
 };
 use crate::{
@@ -30,7 +30,8 @@ impl Checkpoint {
     /// Writes the checkpoint with int8 weights to the new folder `dir`, which loads like any other.
     ///
     /// Weights of matrix products become int8 with a scale per output, all other tensors `f32`. Tensors are read and written
-    /// one by one. The folder gets its name after everything in it has been written and read back.
+    /// one by one. The folder gets its name after everything in it has been written to the disk and read back. Until then it is
+    /// called `.NAME.partial-Ab12Cd`; what a killed run leaves of it, the next run for the same `dir` removes.
     ///
     /// ```
     /// use indic_seamless::{Precision, Transcriber, checkpoint::Checkpoint};
@@ -57,6 +58,8 @@ impl Checkpoint {
             return Err(Error::AlreadyExists { path: dir });
         }
         fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        // Before the space is counted: it removes what killed runs left.
+        let partial = PartialFolder::new(parent, &name.to_string_lossy())?;
         let plan = Plan::new(self);
         let small = self.small_files()?;
         let wanted = plan.bytes() + small.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
@@ -64,11 +67,8 @@ impl Checkpoint {
         if found < wanted {
             return Err(Error::NoSpace { path: parent.into(), found, wanted });
         }
-
-        let partial = partial(parent, &name.to_string_lossy())?;
         for (name, bytes) in &small {
-            let path = partial.path().join(name);
-            fs::write(&path, bytes).map_err(Error::io("write", path))?;
+            partial.write(name, bytes)?;
         }
         let path = partial.path().join(WEIGHTS);
         let written = plan.write(self, &path, progress)?;
@@ -76,10 +76,7 @@ impl Checkpoint {
             return Err(Error::InvalidFile { path, reason: "what was read back is not what was written".to_owned() });
         }
         plan.check(&Self::open(partial.path())?)?;
-        fs::rename(partial.path(), &dir).map_err(Error::io("rename", &dir))?;
-        // It has its final name: do not remove it.
-        let _ = partial.keep();
-        Ok(())
+        partial.finish(&dir)
     }
 
     /// The small files that the checkpoint has.
@@ -90,20 +87,6 @@ impl Checkpoint {
         }
         Ok(files)
     }
-}
-
-/// An unfinished folder, which is removed unless it is kept.
-fn partial(parent: &Path, name: &str) -> Result<TempDir> {
-    let prefix = format!(".{name}.partial-");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As for any new folder; the umask applies.
-        builder.permissions(fs::Permissions::from_mode(0o777));
-    }
-    builder.tempdir_in(parent).map_err(Error::io("create a folder in", parent))
 }
 
 /// The content of the file: int8 weights, whose sizes keep them aligned, then scales and other numbers.

@@ -336,3 +336,31 @@ fn a_file_that_changes_under_its_mapping_is_an_error() {
     fs::rename(copy.path("new"), copy.path("model.safetensors")).expect("rename");
     assert_eq!(transcribe(&transcriber), TEXT);
 }
+
+#[test]
+fn a_file_that_is_cut_short_while_the_model_computes_is_an_error() {
+    // When it is cut is left to chance: before a step, in it, or while its weights are read.
+    for round in 0..20 {
+        let copy = Copy::of("tiny");
+        let transcriber = copy.load().expect("loads");
+        let audio = Waveform::open(common::golden_dir().join("tiny/audio/hi_16k.wav")).expect("clip");
+        let errors = std::thread::scope(|scope| {
+            let until_error = || loop {
+                match transcriber.transcribe(&audio, Language::ENGLISH) {
+                    Ok(transcript) => assert_eq!(transcript.text, TEXT),
+                    Err(error) => return error,
+                }
+            };
+            let callers = [(); 3].map(|()| scope.spawn(until_error));
+            std::thread::sleep(Duration::from_micros(20_000 + 1_700 * round));
+            File::options().write(true).open(copy.path("model.safetensors")).expect("open").set_len(100).expect("cut");
+            callers.map(|caller| caller.join().expect("no panic"))
+        });
+        for error in errors {
+            assert!(
+                matches!(&error, Error::FileChanged { path, .. } if path.ends_with("model.safetensors")),
+                "{error}"
+            );
+        }
+    }
+}

@@ -4,7 +4,8 @@ use std::{sync::mpsc, time::Duration};
 
 use axum::http::{StatusCode, header};
 use indic_seamless::{
-    Transcriber,
+    Precision, Transcriber,
+    checkpoint::Checkpoint,
     service::{Service, Settings, serve},
 };
 use serde_json::json;
@@ -46,6 +47,25 @@ async fn a_missing_model() {
     let reason = service.ready().await.expect_err("no model");
     assert!(reason.contains("/nowhere"), "{reason}");
     get(&service.router(), "/ready").await.problem(503, "not_ready");
+}
+
+#[tokio::test]
+async fn a_model_whose_files_change_is_lost() {
+    let folder = tempfile::tempdir().expect("folder");
+    let model = folder.path().join("model");
+    Checkpoint::demo().expect("demo").quantize(&model, Precision::Int8, &mut |_, _| {}).expect("quantised");
+    let dir = model.clone();
+    let service = Service::start(Settings::default(), || Transcriber::from_dir(dir)).expect("a service");
+    service.ready().await.expect("loaded");
+    let router = service.router();
+    assert_eq!(ask(&router, form(CLIP, &[("target_lang", "hin")])).await.status, StatusCode::OK);
+    let weights = std::fs::File::options().write(true).open(model.join("model.safetensors")).expect("opened");
+    weights.set_len(1000).expect("cut short");
+    // Who asks again may reach another replica.
+    get(&router, "/ready").await.problem(503, "not_ready");
+    ask(&router, form(CLIP, &[("target_lang", "hin")])).await.problem(503, "not_ready");
+    let health = get(&router, "/health").await;
+    assert_eq!((health.status, &health.json()["model_loaded"]), (StatusCode::OK, &json!(false)));
 }
 
 #[tokio::test]

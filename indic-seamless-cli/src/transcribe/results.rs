@@ -189,7 +189,8 @@ fn identity(path: &Path) -> Option<Identity> {
     fs::canonicalize(path).ok()
 }
 
-/// Writes a file completely or not at all, by way of a temporary file. A pipe or device is written to directly.
+/// Writes a file completely or not at all, by way of a temporary file; then it is there even after a loss of power. A pipe or
+/// device is written to directly.
 pub(super) fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
     let write = || {
         let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -216,7 +217,18 @@ pub(super) fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
             file.as_file().set_permissions(known.permissions())?;
         }
         file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        sync_folder(dir)
     };
     write().map_err(|source| Error::Io { action: "write", path: path.into(), source })
+}
+
+/// Writes the names in a folder to its disk.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    // Some systems cannot open folders, or one that may not be listed.
+    let Ok(folder) = fs::File::open(path) else { return Ok(()) };
+    match folder.sync_all() {
+        // Some file systems have no such operation.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        done => done,
+    }
 }

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use memmap2::{Mmap, MmapMut};
 
+use super::lost_pages::{Mapping, Watch, watch};
 use crate::error::{Error, Result};
 
 /// How weight files are read.
@@ -22,8 +23,10 @@ use crate::error::{Error, Result};
 pub enum WeightAccess {
     /// Mapped: the pages belong to the page cache of the system, and processes share them. What is not there yet is read ahead by
     /// many threads while the model is loaded and first used. The files must not be written to or truncated while they are
-    /// in use. A change is found before the next step and is an error, but a file that is truncated during a step ends the
-    /// process (`SIGBUS`). Replace a checkpoint by renaming, which is always safe.
+    /// in use: from then on all that is asked of the model is an error. Replace a checkpoint by renaming, which is always safe.
+    ///
+    /// On Unix the first file that is mapped installs a handler of `SIGBUS`, the signal for pages that can no longer be read. It
+    /// deals with the files that are mapped here, and passes all else to the handler that was there before.
     #[default]
     Map,
     /// Mapped, and read only when it is needed, page by page.
@@ -35,10 +38,19 @@ pub enum WeightAccess {
 /// The bytes of a weight file.
 pub(super) struct FileBytes {
     bytes: Bytes,
-    /// The mapped file, and its state when it was opened.
-    mapped: Option<(File, PathBuf, Stamp)>,
+    mapped: Option<Mapped>,
     /// Whether a tensor of the model is used in place.
     in_use: AtomicBool,
+}
+
+/// A mapped file.
+struct Mapped {
+    file: File,
+    path: PathBuf,
+    /// Its state when it was opened.
+    stamp: Stamp,
+    /// What is known of its pages.
+    pages: Option<&'static Mapping>,
 }
 
 impl FileBytes {
@@ -52,9 +64,9 @@ impl FileBytes {
         let metadata = file.metadata().map_err(Error::io("read", path))?;
         match access {
             WeightAccess::Map | WeightAccess::MapLazily => {
-                let bytes = map(&file).map_err(Error::io("map", path))?;
-                let mapped = Some((file, path.to_owned(), Stamp::of(&metadata)));
-                Ok(Self { bytes, mapped, in_use: AtomicBool::new(false) })
+                let (bytes, pages) = map(&file).map_err(Error::io("map", path))?;
+                let mapped = Mapped { file, path: path.to_owned(), stamp: Stamp::of(&metadata), pages };
+                Ok(Self { bytes, mapped: Some(mapped), in_use: AtomicBool::new(false) })
             }
             WeightAccess::Copy => {
                 let bytes = copy(&mut file, metadata.len()).map_err(Error::io("read", path))?;
@@ -69,7 +81,7 @@ impl FileBytes {
 
     /// The file, if it is mapped.
     pub(super) fn file(&self) -> Option<&File> {
-        self.mapped.as_ref().map(|(file, ..)| file)
+        self.mapped.as_ref().map(|mapped| &mapped.file)
     }
 
     /// A part that the model uses in place.
@@ -85,7 +97,7 @@ impl FileBytes {
     ///
     /// [`Error::Io`] if it cannot be read.
     pub(super) fn read(&self, range: Range<usize>) -> Result<Cow<'_, [u8]>> {
-        let Some((file, path, _)) = &self.mapped else { return Ok(Cow::Borrowed(&self.bytes[range])) };
+        let Some(Mapped { file, path, .. }) = &self.mapped else { return Ok(Cow::Borrowed(&self.bytes[range])) };
         let mut bytes = vec![0; range.len()];
         read_exact_at(file, &mut bytes, range.start as u64).map_err(Error::io("read", path))?;
         Ok(Cow::Owned(bytes))
@@ -93,22 +105,27 @@ impl FileBytes {
 
     /// # Errors
     ///
-    /// [`Error::FileChanged`] if the model reads from a mapping whose file was written to since it was opened.
+    /// [`Error::FileChanged`] if the model reads from a mapping whose file was written to since it was opened, and [`Error::Io`]
+    /// if a part of it could not be read.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        let (true, Some((file, path, then))) = (self.in_use.load(Ordering::Relaxed), &self.mapped) else {
+        let (true, Some(Mapped { file, path, stamp, pages })) = (self.in_use.load(Ordering::Relaxed), &self.mapped)
+        else {
             return Ok(());
         };
         let now = Stamp::of(&file.metadata().map_err(Error::io("read", path))?);
-        if now == *then {
-            return Ok(());
+        if now != *stamp {
+            return Err(Error::FileChanged { path: path.clone(), found: now.to_string(), wanted: stamp.to_string() });
         }
-        Err(Error::FileChanged { path: path.clone(), found: now.to_string(), wanted: then.to_string() })
+        if pages.is_some_and(Mapping::has_lost) {
+            return Err(Error::io("read", path)(io::Error::other("a part of the mapped file was lost")));
+        }
+        Ok(())
     }
 }
 
 impl fmt::Debug for FileBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mapped = self.mapped.as_ref().map(|(_, path, _)| path);
+        let mapped = self.mapped.as_ref().map(|mapped| &mapped.path);
         f.debug_struct("FileBytes").field("len", &self.bytes.len()).field("mapped", &mapped).finish_non_exhaustive()
     }
 }
@@ -165,15 +182,30 @@ fn copy(file: &mut File, length: u64) -> io::Result<Bytes> {
     Ok(Bytes::from_owner(bytes))
 }
 
+/// A mapping that is watched as long as it lives.
+struct WatchedMap {
+    // Dropped before the mapping.
+    watch: Option<Watch>,
+    map: Mmap,
+}
+
+impl AsRef<[u8]> for WatchedMap {
+    fn as_ref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
 /// Maps a file for reading. Its pages come from the page cache of the system when they are touched, and are shared with other
 /// processes.
 #[allow(unsafe_code, reason = "no crate offers file mappings without it")]
-fn map(file: &File) -> io::Result<Bytes> {
+fn map(file: &File) -> io::Result<(Bytes, Option<&'static Mapping>)> {
     // SAFETY: the mapping is shared and read-only, and is read as plain bytes and numbers, of which every bit pattern is
-    // valid. Memory safety does not depend on their values staying the same; the caller checks for changes before each step.
-    // A file that is truncated during a step ends the process, as `WeightAccess::Map` documents.
+    // valid. Memory safety does not depend on their values staying the same; the caller checks for changes before and after it
+    // computes. Pages that are lost meanwhile become zeros.
     let map = unsafe { Mmap::map(file) }?;
-    Ok(Bytes::from_owner(map))
+    let map = WatchedMap { watch: watch(&map), map };
+    let pages = map.watch.as_ref().map(Watch::mapping);
+    Ok((Bytes::from_owner(map), pages))
 }
 
 #[cfg(test)]
@@ -202,5 +234,28 @@ mod tests {
         std::fs::write(&path, b"01234").expect("written");
         let error = file.read(3..7).expect_err("too short");
         assert!(error.to_string().contains("weights"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn pages_that_were_lost_are_an_error_even_if_the_file_is_as_before() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("weights");
+        std::fs::write(&path, vec![7; 100_000]).expect("written");
+        let file = FileBytes::open(&path, WeightAccess::Map).expect("opened");
+        let part = file.in_place(0..100_000);
+        let modified = path.metadata().and_then(|metadata| metadata.modified()).expect("a time");
+        let on_disk = File::options().write(true).open(&path).expect("opened");
+        on_disk.set_len(10).expect("cut");
+        assert_eq!((part[9], part[70_000]), (7, 0));
+        on_disk.set_len(100_000).expect("as long as before");
+        on_disk.set_modified(modified).expect("as old as before");
+        let error = file.check_unchanged().expect_err("lost");
+        assert!(matches!(&error, Error::Io { path, .. } if path.ends_with("weights")), "{error}");
+        // Another file in the same place of the list has lost nothing.
+        drop((part, file));
+        let file = FileBytes::open(&path, WeightAccess::Map).expect("opened");
+        assert_eq!(file.in_place(0..100_000)[70_000], 0);
+        file.check_unchanged().expect("nothing lost");
     }
 }

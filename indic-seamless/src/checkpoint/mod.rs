@@ -5,13 +5,16 @@
 //! wanted type; else they are converted or quantised tensor by tensor. Tensors that speech-to-text does not need are ignored.
 
 pub mod check;
+mod durable;
 mod generation_config;
 #[cfg(feature = "hub")]
 mod hub;
 mod layout;
 mod load;
+mod lost_pages;
 mod mapped;
 mod packing;
+mod partial;
 mod quantize;
 mod read_ahead;
 mod shards;

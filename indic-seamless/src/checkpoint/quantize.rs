@@ -10,13 +10,13 @@ use std::{
 use bytes::Bytes;
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
-use tempfile::TempDir;
 
 use super::{
     Checkpoint, OnProgress,
     layout::{CONFIG, OTHERS, SENTENCEPIECE, TOKENIZER_JSON, WEIGHTS},
     load,
     packing::{Packing, SCHEME_KEY, scale_name},
+    partial::PartialFolder,
     weights::FloatType,
 };
 use crate::{
@@ -32,7 +32,9 @@ impl Checkpoint {
     /// `dir`, which loads like any other.
     ///
     /// Weights of matrix products become bytes with a scale per output, or half bytes in the feed-forward blocks of the decoder;
-    /// all other tensors `f32`. Tensors are read and written one by one. The folder gets its name after everything in it has been written and read back.
+    /// all other tensors `f32`. Tensors are read and written one by one. The folder gets its name after everything in it has been
+    /// written to the disk and read back. Until then it is called `.NAME.partial-Ab12Cd`; what a killed run leaves of it, the next
+    /// run for the same `dir` removes.
     ///
     /// ```
     /// use indic_seamless::{Precision, Transcriber, checkpoint::Checkpoint};
@@ -48,8 +50,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for other precisions, [`Error::AlreadyExists`] if `dir` exists, [`Error::NoSpace`] if the disk is too full, the first tensor that is
-    /// missing or wrong, [`Error::Io`]. After an error `dir` does not exist.
+    /// [`Error::InvalidOption`] for other precisions, [`Error::AlreadyExists`] if `dir` exists, [`Error::NoSpace`] if the disk is
+    /// too full, the first tensor that is missing or wrong, [`Error::Io`]. After an error `dir` does not exist.
     pub fn quantize(&self, dir: impl AsRef<Path>, precision: Precision, progress: OnProgress<'_>) -> Result<()> {
         let scheme = match precision {
             Precision::Int8 => Packing::Int8.scheme(),
@@ -70,6 +72,8 @@ impl Checkpoint {
             return Err(Error::AlreadyExists { path: dir });
         }
         fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        // Before the space is counted: it removes what killed runs left.
+        let partial = PartialFolder::new(parent, &name.to_string_lossy())?;
         let plan = Plan::new(self, precision, scheme);
         let small = self.small_files()?;
         let wanted = plan.bytes() + small.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
@@ -77,11 +81,8 @@ impl Checkpoint {
         if found < wanted {
             return Err(Error::NoSpace { path: parent.into(), found, wanted });
         }
-
-        let partial = partial(parent, &name.to_string_lossy())?;
         for (name, bytes) in &small {
-            let path = partial.path().join(name);
-            fs::write(&path, bytes).map_err(Error::io("write", path))?;
+            partial.write(name, bytes)?;
         }
         let path = partial.path().join(WEIGHTS);
         let written = plan.write(self, &path, progress)?;
@@ -89,10 +90,7 @@ impl Checkpoint {
             return Err(Error::InvalidFile { path, reason: "what was read back is not what was written".to_owned() });
         }
         plan.check(&Self::open(partial.path())?)?;
-        fs::rename(partial.path(), &dir).map_err(Error::io("rename", &dir))?;
-        // It has its final name: do not remove it.
-        let _ = partial.keep();
-        Ok(())
+        partial.finish(&dir)
     }
 
     /// The small files that the checkpoint has.
@@ -103,20 +101,6 @@ impl Checkpoint {
         }
         Ok(files)
     }
-}
-
-/// An unfinished folder, which is removed unless it is kept.
-fn partial(parent: &Path, name: &str) -> Result<TempDir> {
-    let prefix = format!(".{name}.partial-");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As for any new folder; the umask applies.
-        builder.permissions(fs::Permissions::from_mode(0o777));
-    }
-    builder.tempdir_in(parent).map_err(Error::io("create a folder in", parent))
 }
 
 /// The content of the file: quantised weights, whose sizes keep them aligned, then scales and other numbers.

@@ -189,12 +189,18 @@ impl Engine {
         }
     }
 
-    /// The model, if it is loaded.
+    /// The model, if it is loaded and its files are as they were.
     pub(crate) fn loaded(&self) -> Result<&Loaded, Problem> {
-        self.loaded.get().ok_or_else(|| match &*self.state.borrow() {
+        let loaded = self.loaded.get().ok_or_else(|| match &*self.state.borrow() {
             LoadState::Failed(reason) => Problem::not_ready(format!("the model could not be loaded: {reason}")),
             _ => Problem::not_ready("the model is still loading"),
-        })
+        })?;
+        loaded.recordings.transcriber().checkpoint().check_unchanged().map_err(|error| {
+            // It names files of the host.
+            tracing::error!(%error, "the model is lost");
+            Problem::not_ready("the files of the model have changed; the service must be started again")
+        })?;
+        Ok(loaded)
     }
 
     /// Recordings that wait, and the work of the model; nothing while it loads.

@@ -67,6 +67,7 @@ impl Cache {
         let mut file = tempfile::NamedTempFile::new_in(parent)?;
         io::Write::write_all(&mut file, commit.as_bytes())?;
         readable(file.path())?;
+        file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     }

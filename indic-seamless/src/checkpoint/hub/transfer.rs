@@ -21,6 +21,7 @@ use super::{
     error::{Again, HubError},
     metadata::Remote,
 };
+use crate::checkpoint::durable::sync_file;
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
@@ -52,6 +53,7 @@ impl Transfer<'_> {
             if !is_whole(&blob, file.size) {
                 let partial = self.partial(&file.etag).map_err(disk)?;
                 self.checked(file, &partial, report)?;
+                sync_file(&partial).map_err(disk)?;
                 fs::rename(&partial, &blob).or_else(|error| if blob.exists() { Ok(()) } else { Err(disk(error)) })?;
             }
             self.cache.remove_partial(&file.etag);

@@ -6,8 +6,13 @@ use crate::{damage::Damage, language::Language, script};
 
 /// The text of a recording.
 ///
-/// Serialises to JSON, and can be read back from it. `--format json` of the programs adds the file and how it was computed.
+/// Serialises to JSON, as [a schema] describes it, and can be read back from it. Then times may differ in their last digit, unless
+/// your crate turns on the feature `float_roundtrip` of `serde_json`. `--format json` of the programs adds the file and how it was
+/// computed.
+///
+/// [a schema]: https://github.com/indic-seamless/indic-seamless/blob/main/docs/transcript.schema.json
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct Transcript {
     /// Length of the recording in seconds.
     pub duration_s: f64,
@@ -116,6 +121,7 @@ pub(crate) fn append<'a>(text: &'a mut String, next: &str) -> &'a str {
 
 /// A part of a recording with its text.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct Segment {
     /// Where it begins, in seconds from the start of the recording.
     pub start: f64,
@@ -237,6 +243,7 @@ pub struct Word {
 
 /// A hypothesis that ranks below the best.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct Alternative {
     /// Its text.
     pub text: String,

@@ -193,6 +193,7 @@ fn words_have_times_and_confidence() {
     let words = line["segments"][0]["words"].as_array().expect("words");
     let texts: Vec<&str> = words.iter().filter_map(|word| word["text"].as_str()).collect();
     assert_eq!(texts.join(" "), "कृपया आज का मौसम");
+    common::schema::validate(&common::schema::published(), &line).expect("as docs/transcript.schema.json says");
     for word in words {
         assert!(word["start"].as_f64() < word["end"].as_f64() && word["confidence"].as_f64() > Some(0.5), "{word}");
     }

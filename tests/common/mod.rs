@@ -16,6 +16,7 @@ pub(crate) use self::golden::{Golden, Report, compare::values};
 
 #[path = "../../indic-seamless-cli/src/check/golden/mod.rs"]
 pub(crate) mod golden;
+pub(crate) mod schema;
 pub(crate) mod spoil;
 
 /// `tests/golden` in the workspace.

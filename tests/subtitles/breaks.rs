@@ -194,6 +194,16 @@ fn words_may_be_cut_otherwise_than_the_text() {
 }
 
 #[test]
+fn times_beyond_any_recording_keep_their_order() {
+    for late in [1e300, f64::MAX, 1e17] {
+        let found = default_cues(&[segment(late, late, "one two."), segment(late, late, "Three four five.")]);
+        assert_eq!(texts(&found).join(" "), "one two. Three four five.", "{late}");
+        assert!(found.iter().all(|cue| cue.start < cue.end), "{late}: {found:?}");
+        assert!(found.windows(2).all(|pair| pair[0].end <= pair[1].start), "{late}: {found:?}");
+    }
+}
+
+#[test]
 fn options_that_make_no_sense_do_no_harm() {
     let segments =
         [segment(1.0, 2.0, "one two"), segment(f64::NAN, f64::NEG_INFINITY, "three"), segment(4.0, 3.0, "four")];

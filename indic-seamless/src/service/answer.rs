@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema, openapi};
 use crate::{
     damage::Damage,
     format::OutputFormat,
+    language::Language,
     subtitles::SubtitleOptions,
     transcript::{EndReason, Flag, Segment, Timings, Transcript, Word},
 };
@@ -144,3 +145,17 @@ impl PartialSchema for OutputFormat {
 }
 
 impl ToSchema for OutputFormat {}
+
+impl PartialSchema for Language {
+    fn schema() -> openapi::RefOr<openapi::Schema> {
+        openapi::ObjectBuilder::new()
+            .schema_type(openapi::schema::Type::String)
+            .description(Some(
+                "A language by its code: ISO 639-3, and `cmn_Hant` for Chinese in traditional characters.",
+            ))
+            .enum_values(Some(Self::all().map(Self::code)))
+            .into()
+    }
+}
+
+impl ToSchema for Language {}

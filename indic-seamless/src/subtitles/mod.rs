@@ -22,6 +22,10 @@ use self::{
 };
 use crate::transcript::Segment;
 
+/// Later times count as this one, in milliseconds: no recording is that long, and sums of such times neither overflow nor are
+/// rounded in `f64`.
+const LATEST_MS: u64 = 1 << 50;
+
 /// Limits for cues. The defaults are common in film subtitling.
 ///
 /// ```
@@ -116,7 +120,7 @@ fn cues_of_one(segments: &[&Segment], options: &SubtitleOptions) -> Vec<Cue> {
 
 /// Milliseconds; 0 for what is no length of time, such as a reading time at speed 0.
 fn ms(seconds: f64) -> u64 {
-    if seconds.is_finite() { (seconds * 1000.0).round() as u64 } else { 0 }
+    if seconds.is_finite() { ((seconds * 1000.0).round() as u64).min(LATEST_MS) } else { 0 }
 }
 
 fn seconds(ms: u64) -> f64 {

@@ -114,9 +114,12 @@ fn cues_of_one(segments: &[&Segment], options: &SubtitleOptions) -> Vec<Cue> {
     cues
 }
 
-/// Milliseconds; 0 for what is no length of time, such as a reading time at speed 0.
+/// The latest time, in milliseconds: up to here a number of seconds tells them apart.
+const LATEST: u64 = 1 << 43;
+
+/// Milliseconds up to the latest time; 0 for what is no length of time, such as a reading time at speed 0.
 fn ms(seconds: f64) -> u64 {
-    if seconds.is_finite() { (seconds * 1000.0).round() as u64 } else { 0 }
+    if seconds.is_finite() { ((seconds * 1000.0).round() as u64).min(LATEST) } else { 0 }
 }
 
 fn seconds(ms: u64) -> f64 {

@@ -17,6 +17,7 @@ mod tile;
 mod x86;
 
 pub(crate) use pack::{gather, pack, packed_shape, unpack};
+pub(super) use product::multiply;
 pub(crate) use product::{Matrix, products};
 pub(crate) use rows::Rows;
 

@@ -10,7 +10,7 @@ features=indic-seamless/ndarray,indic-seamless-cli/otlp,indic-seamless-lambda/ot
 cargo clippy --release --workspace --features "$features" --all-targets -- -D warnings
 cargo clippy --release --no-default-features --all-targets -- -D warnings
 if command -v shellcheck >/dev/null; then
-    shellcheck --external-sources .ci/run ci/*.sh
+    shellcheck --external-sources .ci/run ci/*.sh fuzz/rustc
 fi
 workflows=(.github/workflows/*.yml deploy/github/*.yml)
 venv=$PWD/target/tools-venv

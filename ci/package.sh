@@ -11,7 +11,7 @@ root=$PWD
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 rm -f "$CARGO_TARGET_DIR"/package/*.crate
 # What is built below are the packages themselves, so that `cargo package` need not build them, too.
-cargo package --workspace --exclude indic-seamless-python --no-verify --allow-dirty --quiet
+cargo package --workspace --exclude indic-seamless-python --exclude indic-seamless-fuzz --no-verify --allow-dirty --quiet
 
 work=$CARGO_TARGET_DIR/package/unpacked
 rm -rf "$work"

@@ -100,6 +100,12 @@ fn contradictions_name_the_tensor_or_the_key() {
         ("num_adapter_layers", 2),
         ("feature_projection_input_dim", 80),
         ("adaptor_stride", 0),
+        ("adaptor_stride", 1_000_000_000),
+        // A short recording has no window of so many taps.
+        ("adaptor_kernel_size", 10),
+        ("conv_depthwise_kernel_size", 1_000_000_000),
+        ("left_max_position_embeddings", 1_000_000_000),
+        ("right_max_position_embeddings", 1_000_000_000),
         ("eos_token_id", 5000),
     ] {
         let error = shape(key, value);

@@ -86,6 +86,8 @@ pub use damage::{Damage, DamageKind};
 pub use error::{DeviceErrorKind, Error, HubErrorKind, Result, StopReason};
 pub use format::OutputFormat;
 pub use generation::{EarlyStopping, GenerationConfig, LogitsContext, LogitsProcessor, TokenEvent};
+#[doc(hidden)]
+pub use kernels::fuzzing;
 pub use kernels::{ISA_VARIABLE, Isa};
 pub use language::Language;
 pub use scheduler::{Activity, ByPriority, ModelDecoder, Priority};

@@ -86,6 +86,17 @@ fn refuses_samples_that_are_no_numbers() {
 }
 
 #[test]
+fn sums_of_samples_are_finite() {
+    let stereo = |value: f32| [value; 2_000].iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    for rate in [16_000, 44_100] {
+        let found = decode(wav(3, 2, rate, 32, &stereo(f32::MAX)));
+        assert!(matches!(found, Err(Error::InvalidSample { index: 0, .. })), "{rate} Hz: {found:?}");
+        let found = decode(wav(3, 2, rate, 32, &stereo(1e29))).expect("a recording");
+        assert!(found.samples().iter().all(|sample| sample.is_finite()), "{rate} Hz");
+    }
+}
+
+#[test]
 fn hides_samples_from_debug() {
     let printed = format!("{:?}", Waveform::from_samples(vec![0.125; 16_000], 16_000).expect("samples"));
     assert_eq!(printed, "Waveform(16000 samples, 1s)");

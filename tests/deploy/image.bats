@@ -119,7 +119,7 @@ setup() {
 
 @test "the build gets what it needs of the working tree, and no file that may hold a secret" {
     mkdir -p "$state/tree"
-    (cd "$root" && cp -r --parents Cargo.toml Cargo.lock rust-toolchain.toml README.md indic-seamless indic-seamless-aws \
+    (cd "$root" && cp -r --parents Cargo.toml Cargo.lock rust-toolchain.toml README.md fuzz indic-seamless indic-seamless-aws \
         indic-seamless-cli indic-seamless-lambda indic-seamless-otlp python benches examples tests deploy "$state/tree")
     mkdir -p "$state/tree/target" "$state/tree/.git"
     for file in .env indic-seamless/.env.local .git/config target/x notes.txt; do echo secret >"$state/tree/$file"; done

@@ -91,6 +91,17 @@ fn cues_keep_their_limits_whatever_the_times() {
 }
 
 #[test]
+fn times_beyond_all_measure_give_cues_in_order() {
+    let segment = |text: &str| Segment { start: 1e300, end: 1e301, text: text.to_owned(), ..Segment::default() };
+    for options in [SubtitleOptions::default(), SubtitleOptions { max_duration_s: 0.0, ..SubtitleOptions::default() }] {
+        let segments = [segment("one"), segment("two"), segment("three")];
+        let cues = cues(&segments, &options);
+        assert!(cues.iter().all(|cue| cue.start < cue.end) && cues.is_sorted_by(|a, b| a.end <= b.start), "{cues:?}");
+        check_text(&cues, &segments, true, &options, "segments at the end of time");
+    }
+}
+
+#[test]
 fn natural_speech_gives_cues_of_one_to_seven_seconds_that_begin_with_their_words() {
     for (code, spaced, text) in SAMPLES {
         for seed in 0..150 {

@@ -22,6 +22,7 @@ use std::{
 use indic_seamless::{Error, Result, audio::PipeFormat};
 
 pub(crate) use self::args::Args;
+pub use self::batch::fuzzing;
 #[cfg(feature = "s3")]
 pub(crate) use self::batch::worker::{Args as WorkerArgs, run as work};
 use self::{

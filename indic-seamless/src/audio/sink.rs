@@ -21,6 +21,8 @@ use crate::damage::{Damage, DamageKind};
 const MAX_PADDING_S: usize = 60;
 /// Samples of codecs that only reach full scale, 1, or a little more: beyond this the decoder went astray.
 const LOUDEST: f32 = 16.0;
+/// Floats in a file may have any scale; but sums of larger ones, of channels or in a filter, may not be finite.
+const LOUDEST_FLOAT: f32 = 1e30;
 /// The most places of damage that are listed.
 const MAX_DAMAGE: usize = 1_000;
 /// How often the rate may change: for each rate there is a filter, which costs more than the few samples of a short packet.
@@ -174,7 +176,7 @@ impl SampleSink {
 
     /// Makes silence of samples that cannot be, or refuses them.
     fn check_samples(&mut self, interleaved: &mut [f32], spec: Spec, strict: bool) -> Result<(), AudioError> {
-        let loudest = if spec.bounded { LOUDEST } else { f32::MAX };
+        let loudest = if spec.bounded { LOUDEST } else { LOUDEST_FLOAT };
         let wrong = |sample: &f32| sample.abs().partial_cmp(&loudest).is_none_or(std::cmp::Ordering::is_gt);
         let Some(place) = interleaved.iter().position(wrong) else { return Ok(()) };
         let (index, value) = (self.seen + place / spec.channels, interleaved.get(place).copied().unwrap_or(f32::NAN));

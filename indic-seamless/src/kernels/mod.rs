@@ -12,6 +12,7 @@ mod activation;
 mod attention;
 mod depthwise;
 mod finite;
+pub mod fuzzing;
 pub(crate) mod int8;
 mod isa;
 pub(crate) mod lanes;

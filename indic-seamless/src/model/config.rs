@@ -16,6 +16,8 @@ use crate::{
 
 /// Far more than any model of this family has: so many that memory would be exhausted before a file is looked at.
 const MOST_LAYERS: usize = 1000;
+/// The most taps of a convolution, its largest stride, and the largest distance with an embedding of its own.
+const MOST_TAPS: usize = 10_000;
 
 /// The sizes of the model. Keys that a file leaves out have the values of SeamlessM4T v2 large, as in the reference.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -138,6 +140,20 @@ impl ModelConfig {
         {
             wanted(layers <= MOST_LAYERS, key, &layers, &format!("at most {MOST_LAYERS}"));
         }
+        for (key, taps) in [
+            ("conv_depthwise_kernel_size", self.conv_depthwise_kernel_size),
+            ("adaptor_kernel_size", self.adaptor_kernel_size),
+            ("adaptor_stride", self.adaptor_stride),
+            ("left_max_position_embeddings", self.left_max_position_embeddings),
+            ("right_max_position_embeddings", self.right_max_position_embeddings),
+        ] {
+            wanted(taps <= MOST_TAPS, key, &taps, &format!("at most {MOST_TAPS}"));
+        }
+        // The shortest recording is one position, with half a stride of zeros on both sides.
+        let (kernel, shortest) =
+            (self.adaptor_kernel_size, (self.adaptor_stride / 2).saturating_mul(2).saturating_add(1));
+        let most = format!("at most {shortest}, by adaptor_stride");
+        wanted(kernel <= shortest, "adaptor_kernel_size", &kernel, &most);
         if let Some(chunk) = self.speech_encoder_chunk_size {
             wanted(chunk > 0, "speech_encoder_chunk_size", &chunk, "a positive number or null");
         }

@@ -118,7 +118,7 @@ fn cues_of_one(segments: &[&Segment], options: &SubtitleOptions) -> Vec<Cue> {
     cues
 }
 
-/// Milliseconds; 0 for what is no length of time, such as a reading time at speed 0.
+/// Milliseconds up to the latest time; 0 for what is no length of time, such as a reading time at speed 0.
 fn ms(seconds: f64) -> u64 {
     if seconds.is_finite() { ((seconds * 1000.0).round() as u64).min(LATEST_MS) } else { 0 }
 }

@@ -3,6 +3,7 @@
 #[cfg_attr(not(feature = "s3"), path = "no_buckets.rs")]
 mod buckets;
 mod failure;
+pub mod fuzzing;
 mod location;
 mod manifest;
 mod output;

@@ -70,7 +70,8 @@ pub(crate) fn products(rows: &Rows, matrices: &[Matrix<'_>], results: &mut [Vec<
     multiply(Kernels::current(), rows, matrices, results);
 }
 
-pub(super) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Matrix<'_>], results: &mut [Vec<f32>]) {
+/// [`products`] with the kernels of an instruction set.
+pub(in crate::kernels) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Matrix<'_>], results: &mut [Vec<f32>]) {
     let mut outputs = Vec::with_capacity(matrices.len());
     for (matrix, result) in matrices.iter().zip(results.iter_mut()) {
         let width = matrix.scales.len();

@@ -39,6 +39,11 @@ impl Rows {
         Self { values, scales, sums, depth }
     }
 
+    /// The bytes of a row, and their scale.
+    pub(crate) fn row(&self, row: usize) -> (&[i8], f32) {
+        (&self.values[row * self.depth..][..self.depth], self.scales[row])
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.scales.len()
     }

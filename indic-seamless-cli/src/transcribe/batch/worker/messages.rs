@@ -17,7 +17,7 @@ use crate::transcribe::inputs::tail;
 /// # Errors
 ///
 /// Why the message cannot be read.
-pub(super) fn rows(body: &str) -> Result<Vec<Row>, String> {
+pub(in crate::transcribe::batch) fn rows(body: &str) -> Result<Vec<Row>, String> {
     let read = |cells: &[(String, String)]| {
         Rows::new(&Base::Folder("".into()), whole).read(1, cells).map_err(|problem| problem.text())
     };

@@ -1,7 +1,7 @@
 //! `indic-seamless worker`: transcribes what the messages of a queue name, until it is empty or for ever.
 
 mod desk;
-mod messages;
+pub(super) mod messages;
 
 use std::{
     num::NonZeroUsize,

@@ -9,6 +9,8 @@
 mod cloudwatch;
 mod event;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod health_check;
 mod lambda;
@@ -57,7 +59,9 @@ struct Args {
     health_check: Option<String>,
 }
 
-fn main() -> ExitCode {
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(url) = &args.health_check {
         return health_check::run(url);

@@ -19,6 +19,9 @@ mod quantize;
 mod serve;
 mod transcribe;
 
+#[doc(hidden)]
+pub use self::transcribe::fuzzing;
+
 use std::{error::Error as StdError, io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -53,7 +56,9 @@ enum Command {
 /// What a subcommand ends with. The exit code is not 0 if some of the work failed, which the subcommand has reported itself.
 type Outcome = Result<ExitCode, Box<dyn StdError>>;
 
-fn main() -> ExitCode {
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     command.start_log();
     let hint = command.can_use_demo();

@@ -1,0 +1,53 @@
+//! WAV and FLAC against other decoders: what they read without a complaint is read as they do.
+
+use std::io::Cursor;
+
+use crate::audio::decode;
+
+/// The rate at which samples come through unchanged, in Hz.
+const RATE: u32 = 16_000;
+/// What mixing channels may round off.
+const TOLERANCE: f32 = 1e-6;
+
+/// WAV against `hound`.
+pub(crate) fn wav(data: &[u8]) {
+    let Ok(mut reader) = hound::WavReader::new(Cursor::new(data)) else { return };
+    let spec = reader.spec();
+    let is_compared = spec.sample_format == hound::SampleFormat::Int && [8, 16, 24, 32].contains(&spec.bits_per_sample);
+    if !is_compared || spec.sample_rate != RATE || spec.channels != 1 {
+        return;
+    }
+    let full = 1_u64 << (spec.bits_per_sample - 1);
+    let wanted: Result<Vec<i32>, _> = reader.samples::<i32>().collect();
+    if let Ok(wanted) = wanted {
+        compare(data, "wav", wanted.into_iter().map(|sample| sample as f32 / full as f32));
+    }
+}
+
+/// FLAC against `claxon`.
+pub(crate) fn flac(data: &[u8]) {
+    let Ok(mut reader) = claxon::FlacReader::new(Cursor::new(data)) else { return };
+    let info = reader.streaminfo();
+    if info.sample_rate != RATE || info.channels != 1 {
+        return;
+    }
+    let full = 1_u64 << (info.bits_per_sample - 1);
+    // No more than is decoded of a recording that is not whole.
+    let wanted: Result<Vec<i32>, _> = reader.samples().take(20 * RATE as usize + 1).collect();
+    if let Ok(wanted) = wanted {
+        compare(data, "flac", wanted.into_iter().map(|sample| sample as f32 / full as f32));
+    }
+}
+
+/// Of a recording that is whole, the samples are those of the other decoder. There may be more of them, as a size in a header that
+/// stands for an unknown one is taken for what it is.
+fn compare(data: &[u8], extension: &str, wanted: impl ExactSizeIterator<Item = f32>) {
+    let Ok(heard) = decode(data, extension) else { return };
+    if !heard.is_whole {
+        return;
+    }
+    assert!(heard.samples.len() >= wanted.len(), "{} samples, wanted {}", heard.samples.len(), wanted.len());
+    for (place, (found, wanted)) in heard.samples.iter().zip(wanted).enumerate() {
+        assert!((found - wanted).abs() <= TOLERANCE, "sample {place}: {found}, wanted {wanted}");
+    }
+}

@@ -1,0 +1,133 @@
+//! [`Target`]: runs a target within its bounds.
+
+use std::{
+    fmt,
+    sync::Once,
+    time::{Duration, Instant},
+};
+
+use peak_alloc::PeakAlloc;
+
+use crate::TARGETS;
+
+/// Counts what is allocated.
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// The longest time that an input may take, with all checks on. Most take a thousandth of it.
+const MOST_TIME: Duration = Duration::from_secs(10);
+
+/// What is tested, and within which bounds.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name, which is that of its corpus.
+    pub name: &'static str,
+    run: fn(&[u8]),
+    /// Bytes that may be allocated at a time, whatever the input, and for each of its bytes.
+    memory: (usize, usize),
+    /// The longest input that is worth trying, in bytes.
+    pub longest: usize,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.name).finish()
+    }
+}
+
+impl Target {
+    /// A target for inputs of up to 4 KiB that may allocate 16 MiB, and 100 bytes for each of the input.
+    pub(crate) const fn new(name: &'static str, run: fn(&[u8])) -> Self {
+        Self { name, run, memory: (16 << 20, 100), longest: 4 << 10 }
+    }
+
+    /// The same target, which may allocate so many MiB.
+    pub(crate) const fn mebibytes(self, mebibytes: usize) -> Self {
+        Self { memory: (mebibytes << 20, self.memory.1), ..self }
+    }
+
+    /// The same target for inputs of up to so many KiB.
+    pub(crate) const fn kibibytes(self, kibibytes: usize) -> Self {
+        Self { longest: kibibytes << 10, ..self }
+    }
+
+    /// The target of this name.
+    ///
+    /// # Errors
+    ///
+    /// A message with the names of all targets.
+    pub fn named(name: &str) -> Result<&'static Self, String> {
+        TARGETS.iter().find(|target| target.name == name).ok_or_else(|| {
+            let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+            format!("no target {name:?}; wanted one of {}", names.join(", "))
+        })
+    }
+
+    /// Loads what the target needs, so that no input is charged for it.
+    pub fn prepare(&self) {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // The pool of threads.
+            drop(indic_seamless::fuzzing::float_products(&[1.0; 64], &[1.0; 64], 8, None));
+        });
+        (self.run)(&[]);
+    }
+
+    /// Runs the target on an input.
+    ///
+    /// # Panics
+    ///
+    /// If the target does, or takes too much memory or time.
+    pub fn check(&self, data: &[u8]) {
+        let (begin, worked) = (Instant::now(), work());
+        MEMORY.reset_peak_usage();
+        let before = MEMORY.current_usage();
+        (self.run)(data);
+        let took = match (worked, work()) {
+            (Some(before), Some(after)) => after.saturating_sub(before),
+            _ => begin.elapsed(),
+        };
+        let memory = MEMORY.peak_usage().saturating_sub(before);
+        let (constant, factor) = self.memory;
+        let most = constant + factor * data.len();
+        assert!(
+            memory <= most,
+            "{}: {memory} bytes allocated for {} of input, at most {most} wanted",
+            self.name,
+            data.len()
+        );
+        assert!(took <= MOST_TIME, "{}: {took:?}, at most {MOST_TIME:?} wanted", self.name);
+    }
+}
+
+/// The time that all threads of this process have worked: on a busy machine, much less may be done in a second. `None` where the
+/// system does not tell. Who waits for ever works no longer, and is stopped by libFuzzer.
+fn work() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, in parentheses, may have blanks in it. Times are in hundredths of a second.
+    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some(Duration::from_millis(10 * (ticks()? + ticks()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn a_target_that_needs_too_much_fails() {
+        let fails = |target: Target, data: &[u8]| catch_unwind(|| target.check(data)).is_err();
+        let greedy = Target::new("greedy", |data| drop(vec![1_u8; 1_000 * data.len()]));
+        assert!(!fails(greedy, &[0; 1_000]));
+        assert!(fails(greedy, &[0; 20_000]));
+        let slow = Target::new("slow", |_| {
+            let (begin, worked) = (Instant::now(), work());
+            let took = || worked.zip(work()).map_or(begin.elapsed(), |(before, now)| now.saturating_sub(before));
+            while took() <= MOST_TIME {}
+        });
+        assert!(fails(slow, &[]));
+        assert!(Target::named("none").is_err_and(|message| message.contains("wav")));
+    }
+}

@@ -1,0 +1,67 @@
+//! Kernels: products in int8 of every instruction set against whole numbers, and in floating point against double precision.
+
+use indic_seamless::{
+    Isa,
+    fuzzing::{float_products, int8_product, int8_product_by_definition},
+};
+
+use crate::input::Input;
+
+/// A product of the sizes and with the values that an input asks for.
+struct Product {
+    x: Vec<f32>,
+    w: Vec<f32>,
+    bias: Vec<f32>,
+    input: usize,
+}
+
+impl Product {
+    fn of(data: &[u8]) -> Self {
+        let mut bytes = Input(data);
+        let rows = usize::from(bytes.byte() % 20) + 1;
+        let (input, output) = (usize::from(bytes.short() % 1_500) + 1, usize::from(bytes.byte()) + 1);
+        let mut random = fastrand::Rng::with_seed(bytes.long().into());
+        // Values of the input, of which the largest and the smallest are frequent, and then noise.
+        let mut value = |bytes: &mut Input<'_>| match bytes.take(1) {
+            [0] => 0.0,
+            [1..=40] => 1.0,
+            [41..=80] => -1.0,
+            &[byte] => f32::from(byte) / 64.0 - 2.0,
+            _ => random.f32() * 2.0 - 1.0,
+        };
+        let bias = (0..output).map(|_| value(&mut Input(&[]))).collect();
+        let x = (0..rows * input).map(|_| value(&mut bytes)).collect();
+        let w = (0..output * input).map(|_| value(&mut bytes)).collect();
+        Self { x, w, bias, input }
+    }
+}
+
+/// int8: all instruction sets of this machine give exactly what the definition gives.
+pub(crate) fn int8(data: &[u8]) {
+    let Product { x, w, bias, input } = Product::of(data);
+    let wanted = int8_product_by_definition(&x, &w, input, Some(&bias));
+    for isa in Isa::available() {
+        let found = int8_product(isa, &x, &w, input, Some(&bias)).unwrap_or_default();
+        assert!(found == wanted, "{isa}: {} rows, {input} inputs, {} outputs", x.len() / input, bias.len());
+    }
+}
+
+/// Floating point: within what the order of sums and 8 bits of a weight can change.
+pub(crate) fn float(data: &[u8]) {
+    let Product { x, w, bias, input } = Product::of(data);
+    let [single, half] = float_products(&x, &w, input, Some(&bias));
+    let output = bias.len();
+    assert_eq!((single.len(), half.len()), (x.len() / input * output, single.len()));
+    for (place, (single, half)) in single.iter().zip(&half).enumerate() {
+        let (row, column) = (place / output, place % output);
+        let terms = x[row * input..][..input].iter().zip(&w[column * input..][..input]);
+        let products = terms.map(|(x, w)| f64::from(*x) * f64::from(*w));
+        let (sum, size) =
+            products.fold((0.0, 1.0), |(sum, size): (f64, f64), product| (sum + product, size + product.abs()));
+        let wanted = sum + f64::from(bias[column]);
+        for (found, tolerance) in [(single, 1e-5), (half, 5e-3)] {
+            let difference = (f64::from(*found) - wanted).abs();
+            assert!(difference <= tolerance * size, "row {row}, output {column}: {found}, wanted {wanted}");
+        }
+    }
+}

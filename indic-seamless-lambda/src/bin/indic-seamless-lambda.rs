@@ -1,0 +1,7 @@
+//! The program `indic-seamless-lambda`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    indic_seamless_lambda::main()
+}

@@ -1,0 +1,57 @@
+//! What the fuzz targets call. No interface for others: it changes without notice.
+
+use half::bf16;
+
+use super::{
+    Isa,
+    int8::{self, Matrix, Rows, Values},
+    linear,
+};
+
+/// `x · wᵀ + bias` in int8 with the kernels of one instruction set; `None` if the machine does not have it. `x` is
+/// `[rows, input]`, `w` is `[output, input]`.
+pub fn int8_product(isa: Isa, x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Option<Vec<f32>> {
+    let kernels = isa.detect()?;
+    let (values, scales) = packed(w, input);
+    let mut found = [Vec::new()];
+    let matrix = Matrix { values: Values::Bytes(&values), scales: &scales, bias, activation: None };
+    int8::multiply(kernels, &Rows::quantise(x, input), &[matrix], &mut found);
+    let [found] = found;
+    Some(found)
+}
+
+/// The same product from the bytes one by one, in whole numbers.
+pub fn int8_product_by_definition(x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Vec<f32> {
+    let (values, scales) = packed(w, input);
+    let rows = Rows::quantise(x, input);
+    // The bytes of a weight whose scales are 1.
+    let bytes: Vec<u8> = values.iter().map(|&byte| byte as u8).collect();
+    let weight = int8::unpack(&bytes, &vec![1.0; scales.len()], input);
+    let element = |row: usize, output: usize| {
+        let (bytes, scale) = rows.row(row);
+        let products = bytes.iter().zip(&weight[output * input..][..input]);
+        let sum: i64 = products.map(|(&x, &w)| i64::from(x) * w as i64).sum();
+        sum as f32 * (scale * scales[output]) + bias.map_or(0.0, |bias| bias[output])
+    };
+    (0..rows.len())
+        .flat_map(|row| (0..scales.len()).map(move |output| (row, output)))
+        .map(|(r, o)| element(r, o))
+        .collect()
+}
+
+/// The packed bytes of a weight and their scales.
+fn packed(w: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
+    let output = w.len() / input.max(1);
+    let (mut values, mut scales) = (vec![0; int8::packed_shape(output, input).iter().product()], vec![0.0; output]);
+    int8::pack(w, input, &mut values, &mut scales);
+    (values, scales)
+}
+
+/// `x · wᵀ + bias` in `f32`, and with `w` rounded to bf16, for a few rows of `x` or for many.
+pub fn float_products(x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> [Vec<f32>; 2] {
+    let rounded: Vec<bf16> = w.iter().map(|&w| bf16::from_f32(w)).collect();
+    let mut found = [Vec::new(), Vec::new()];
+    linear(x, w, input, bias, None, &mut found[0]);
+    linear(x, &rounded, input, bias, None, &mut found[1]);
+    found
+}

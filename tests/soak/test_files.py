@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from machine import CLIPS, TEXTS, Faults, Server, run, start, until
+from machine import CLIPS, TEXTS, Faults, Server, holds, run, start, until
 
 CLIP = CLIPS[0]
 TEXT = TEXTS[CLIP.name]
@@ -88,6 +89,23 @@ class Models(Faults):
 
         until(has_ended)
         self.assertEqual(server.process.returncode, -signal.SIGBUS)
+
+
+class TooManyFiles(Faults):
+    def test_silent_connections_make_room(self) -> None:
+        """Where the limit of open files is reached before that of connections."""
+        server = self.serve(command=("prlimit", "--nofile=40"))
+        files = holds(server.process.pid)[1]
+        silent = [socket.create_connection((server.host, server.port)) for _ in range(100)]
+        until(lambda: holds(server.process.pid)[1] >= 39)
+        for _ in range(3):
+            began = time.monotonic()
+            self.assertEqual(server.transcribe(CLIP.read_bytes()), (200, TEXT.encode()))
+            self.assertLess(time.monotonic() - began, 5)
+        for connection in silent:
+            connection.close()
+        until(lambda: holds(server.process.pid)[1] <= files + 1)
+        self.assertEqual(server.stop(), 0)
 
 
 class Recordings(Faults):

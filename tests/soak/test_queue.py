@@ -72,7 +72,8 @@ class Queues(Batches):
             time.sleep(0.3)
             workers[1].terminate()
             errors = workers[1].communicate(timeout=60)[1]
-            self.assertEqual(workers[1].returncode, 0, errors)
+            # 130 if it was asked to end before it had begun, as on a slow machine.
+            self.assertIn(workers[1].returncode, (0, 130), errors)
             found = self.local(output)
             self.assertEqual(found, {name: text for name, text in wanted.items() if name in found})
         # A recording is nobody else's business: of killed workers there are only links that lead nowhere.

@@ -72,14 +72,16 @@ impl Connections {
         Arc::new(Connection { all: self.clone(), id, close })
     }
 
-    /// Closes the connection that has been without any request for longest, or else the one that has been idle for longest.
-    pub(super) fn spare_one(&self) {
+    /// Closes the connection that has been without any request for longest, or else the one that has been idle for longest. False
+    /// if all are busy.
+    pub(super) fn spare_one(&self) -> bool {
         let open = self.open();
         let spared =
             open.values().filter(|state| state.phase != Phase::Busy).min_by_key(|state| (state.phase, state.since));
         if let Some(state) = spared {
             state.close.notify_one();
         }
+        spared.is_some()
     }
 
     /// Closes all connections, whatever they are doing.
@@ -166,13 +168,13 @@ mod tests {
         let under_way = busy.begin();
         drop(idle.begin());
         let every = [&busy, &idle, &silent];
-        all.spare_one();
+        assert!(all.spare_one());
         assert_eq!(told(&every), [false, false, true]);
         drop(silent);
         all.spare_one();
         assert_eq!(told(&[&busy, &idle]), [false, true]);
         drop(idle);
-        all.spare_one();
+        assert!(!all.spare_one());
         assert_eq!(told(&[&busy]), [false]);
         drop(under_way);
         all.spare_one();

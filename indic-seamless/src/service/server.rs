@@ -27,6 +27,8 @@ const HEAD_BYTES: usize = 64 * 1024;
 const CONNECTIONS: usize = 1024;
 /// How often room is made for a connection that waits.
 const MAKE_ROOM: Duration = Duration::from_millis(100);
+/// How long a connection that can be spared has to close.
+const SPARED: Duration = Duration::from_millis(5);
 
 /// Serves `router` on `listener` until `shutdown` completes; then accepts no new connections, and returns when the requests in
 /// flight are answered. [`Service::serve`] also ends as load balancers need it.
@@ -133,8 +135,9 @@ impl Server {
                     let place = self.place().await;
                     self.serve(stream, address, place);
                 }
+                // There is room for fewer than `CONNECTIONS`.
+                Err(error) if is_full(&error) && self.connections.spare_one() => sleep(SPARED).await,
                 Err(error) => {
-                    // Such as too many open files, which may pass.
                     tracing::warn!(%error, "cannot accept a connection");
                     sleep(MAKE_ROOM).await;
                 }
@@ -179,6 +182,14 @@ impl Server {
         }
         self.connections.close_all();
     }
+}
+
+/// Whether so many files are open that no connection can be accepted.
+fn is_full(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    #[cfg(not(unix))]
+    return error.kind() == io::ErrorKind::OutOfMemory;
 }
 
 /// Serves one connection.

@@ -6,7 +6,7 @@ use crate::{
     input::Input,
 };
 
-/// The codec configurations of Matroska: name, header, rate and channels.
+/// A codec as Matroska names it, with its rate in Hz.
 struct Codec {
     name: &'static [u8],
     rate: f32,

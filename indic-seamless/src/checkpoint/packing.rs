@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// The layouts of quantised weights in a file, as its metadata names them under [`SCHEME_KEY`].
-pub(super) const INT8_SCHEME: &str = "int8 [output/64, input/4, 64, 4] with a scale per output";
-pub(super) const INT4_SCHEME: &str =
+const INT8_SCHEME: &str = "int8 [output/64, input/4, 64, 4] with a scale per output";
+const INT4_SCHEME: &str =
     "int4 [output/64, input/8, 17, 16] and int8 [output/64, input/4, 64, 4] with a scale per output";
 pub(super) const SCHEME_KEY: &str = "quantization";
 

@@ -40,7 +40,7 @@ pub fn int8_product_by_definition(x: &[f32], w: &[f32], input: usize, bias: Opti
 }
 
 /// The packed bytes of a weight and their scales.
-fn packed(w: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
+pub(super) fn packed(w: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
     let output = w.len() / input.max(1);
     let (mut values, mut scales) = (vec![0; int8::packed_shape(output, input).iter().product()], vec![0.0; output]);
     int8::pack(w, input, &mut values, &mut scales);

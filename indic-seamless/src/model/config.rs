@@ -135,19 +135,16 @@ impl ModelConfig {
         ] {
             wanted(value > 0, key, &value, positive);
         }
-        for (key, layers) in
-            [("decoder_layers", self.decoder_layers), ("speech_encoder_layers", self.speech_encoder_layers)]
-        {
-            wanted(layers <= MOST_LAYERS, key, &layers, &format!("at most {MOST_LAYERS}"));
-        }
-        for (key, taps) in [
-            ("conv_depthwise_kernel_size", self.conv_depthwise_kernel_size),
-            ("adaptor_kernel_size", self.adaptor_kernel_size),
-            ("adaptor_stride", self.adaptor_stride),
-            ("left_max_position_embeddings", self.left_max_position_embeddings),
-            ("right_max_position_embeddings", self.right_max_position_embeddings),
+        for (key, value, most) in [
+            ("decoder_layers", self.decoder_layers, MOST_LAYERS),
+            ("speech_encoder_layers", self.speech_encoder_layers, MOST_LAYERS),
+            ("conv_depthwise_kernel_size", self.conv_depthwise_kernel_size, MOST_TAPS),
+            ("adaptor_kernel_size", self.adaptor_kernel_size, MOST_TAPS),
+            ("adaptor_stride", self.adaptor_stride, MOST_TAPS),
+            ("left_max_position_embeddings", self.left_max_position_embeddings, MOST_TAPS),
+            ("right_max_position_embeddings", self.right_max_position_embeddings, MOST_TAPS),
         ] {
-            wanted(taps <= MOST_TAPS, key, &taps, &format!("at most {MOST_TAPS}"));
+            wanted(value <= most, key, &value, &format!("at most {most}"));
         }
         // The shortest recording is one position, with half a stride of zeros on both sides.
         let (kernel, shortest) =

@@ -74,35 +74,40 @@ pub(crate) fn pack_nibbles(rows: &[f32], input: usize, packed: &mut [u8], scales
     let [_, blocks, ..] = nibble_shape(scales.len(), input);
     let panels = packed.par_chunks_exact_mut((blocks * BLOCK).max(1)).zip(scales.par_chunks_mut(PANEL));
     panels.zip(rows.par_chunks((PANEL * input).max(1))).for_each(|((packed, scales), rows)| {
-        let mut inverses = [0.0; PANEL];
-        for ((row, scale), inverse) in rows.chunks_exact(input).zip(&mut *scales).zip(&mut inverses) {
-            let largest = row.iter().fold(0.0f32, |max, x| max.max(x.abs()));
-            *scale = largest / LARGEST;
-            *inverse = if largest > 0.0 { LARGEST / largest } else { 0.0 };
-        }
-        for (number, block) in packed.chunks_exact_mut(BLOCK).enumerate() {
-            let (halves, steps) = block.split_at_mut(STEP);
-            for (lane, (halves, step)) in halves.chunks_exact_mut(LANE).zip(steps).enumerate() {
-                // The 16 bytes of the first group, then those of the second.
-                let mut values = [0.0; 2 * LANE];
-                for (place, value) in values.iter_mut().enumerate() {
-                    let output = lane * GROUP + place % LANE / GROUP;
-                    let column = number * INPUTS + place / LANE * GROUP + place % GROUP;
-                    if output < scales.len() && column < input {
-                        *value = rows[output * input + column] * inverses[output];
-                    }
-                }
-                *step = vectorise(
-                    #[inline(always)]
-                    || best_step(&values),
-                );
-                let half = |value: f32| nearest(value, f32::from(*step)) as u8;
-                for (place, halves) in halves.iter_mut().enumerate() {
-                    *halves = half(values[place]) | half(values[LANE + place]) << 4;
+        vectorise(
+            #[inline(always)]
+            || pack_panel(rows, input, packed, scales),
+        );
+    });
+}
+
+#[inline(always)]
+fn pack_panel(rows: &[f32], input: usize, packed: &mut [u8], scales: &mut [f32]) {
+    let mut inverses = [0.0; PANEL];
+    for ((row, scale), inverse) in rows.chunks_exact(input).zip(&mut *scales).zip(&mut inverses) {
+        let largest = row.iter().fold(0.0f32, |max, x| max.max(x.abs()));
+        *scale = largest / LARGEST;
+        *inverse = if largest > 0.0 { LARGEST / largest } else { 0.0 };
+    }
+    for (number, block) in packed.chunks_exact_mut(BLOCK).enumerate() {
+        let (halves, steps) = block.split_at_mut(STEP);
+        for (lane, (halves, step)) in halves.chunks_exact_mut(LANE).zip(steps).enumerate() {
+            // The 16 bytes of the first group, then those of the second.
+            let mut values = [0.0; 2 * LANE];
+            for (place, value) in values.iter_mut().enumerate() {
+                let output = lane * GROUP + place % LANE / GROUP;
+                let column = number * INPUTS + place / LANE * GROUP + place % GROUP;
+                if output < scales.len() && column < input {
+                    *value = rows[output * input + column] * inverses[output];
                 }
             }
+            *step = best_step(&values);
+            let half = |value: f32| nearest(value, f32::from(*step)) as u8;
+            for (place, halves) in halves.iter_mut().enumerate() {
+                *halves = half(values[place]) | half(values[LANE + place]) << 4;
+            }
         }
-    });
+    }
 }
 
 /// The half byte for a value, as a number.

@@ -3,6 +3,7 @@
 use super::{product::multiply, *};
 use crate::kernels::{
     activation::Activation,
+    fuzzing::packed,
     isa::{Isa, Kernels},
     tests::values,
 };
@@ -10,13 +11,6 @@ use crate::kernels::{
 /// Every instruction set of this machine.
 fn available() -> impl Iterator<Item = (Isa, Kernels)> {
     Isa::available().filter_map(|isa| Some((isa, isa.detect()?)))
-}
-
-fn packed(rows: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
-    let output = rows.len() / input;
-    let (mut packed, mut scales) = (vec![0; packed_shape(output, input).iter().product()], vec![0.0; output]);
-    pack(rows, input, &mut packed, &mut scales);
-    (packed, scales)
 }
 
 /// The byte of output `o` and input `i`, read off as the format says.

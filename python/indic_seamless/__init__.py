@@ -26,7 +26,7 @@ from ._errors import (
 )
 from ._native import __version__, language_code, languages
 from ._pipeline import Pipeline, pipeline
-from ._transcriber import Options, Stream, Transcriber
+from ._transcriber import Options, RecordingOptions, Stream, Transcriber
 from ._types import Alternative, Segment, Timings, Transcript, Word
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Options",
     "OptionError",
     "Pipeline",
+    "RecordingOptions",
     "Segment",
     "Stream",
     "StoppedError",

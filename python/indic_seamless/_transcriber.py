@@ -55,6 +55,13 @@ class Options(TypedDict, total=False):
     """``keep`` or ``refuse`` what can be decoded of a damaged recording."""
 
 
+class RecordingOptions(Options, total=False):
+    """What one recording of :meth:`Transcriber.transcribe_many` has of its own."""
+
+    rate: int | None
+    """Samples per second of an array."""
+
+
 def _json(options: Options) -> str:
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
@@ -143,17 +150,25 @@ class Transcriber:
         return each()
 
     def transcribe_many(
-        self, recordings: Iterable[Audio], *, at_a_time: int = 16, **options: Unpack[Options]
+        self,
+        recordings: Iterable[Audio | tuple[Audio, RecordingOptions]],
+        *,
+        rate: int | None = None,
+        at_a_time: int = 16,
+        **options: Unpack[Options],
     ) -> Iterator[Transcript | Exception]:
         """The transcripts of many recordings, in their order. One that fails gives its exception, and the others go on.
 
-        Recordings that are transcribed at the same time share the steps of the decoder, which is faster than one by one.
+        A recording that differs from the others comes with its own options: ``("talk.wav", {"language": "tam"})``. Recordings that
+        are transcribed at the same time share the steps of the decoder, which is faster than one by one.
         """
         _json(options)
 
-        def one(audio: Audio) -> Transcript | Exception:
+        def one(recording: Audio | tuple[Audio, RecordingOptions]) -> Transcript | Exception:
+            audio, own = recording if isinstance(recording, tuple) else (recording, RecordingOptions())
             try:
-                return self.transcribe(audio, **options)
+                each: RecordingOptions = {"rate": rate, **options, **own}
+                return self.transcribe(audio, **each)
             except Exception as error:
                 return error
 

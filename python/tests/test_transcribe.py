@@ -87,6 +87,16 @@ def test_many_recordings_keep_their_order(demo, hindi, texts):
     assert isinstance(results[-1], indic_seamless.FileError)
 
 
+def test_many_recordings_with_options_of_their_own(demo, hindi, samples, texts):
+    tamil = texts[hindi.name]["tam"]
+    recordings = [hindi, (hindi, {"language": "tam"}), (samples, {"rate": 16_000}), (hindi, {"beam": 2})]
+    results = list(demo.transcribe_many(recordings, language="hin"))
+    assert [result.text for result in results[:3]] == [HINDI, tamil, HINDI]
+    # An option that does not exist.
+    assert isinstance(results[3], TypeError)
+    assert [result.text for result in demo.transcribe_many([samples] * 2, rate=16_000, language="hin")] == [HINDI] * 2
+
+
 def test_threads_work_at_the_same_time(demo, hindi):
     alone = time.perf_counter()
     demo.transcribe(hindi, language="hin")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._errors import AudioError
-from .._transcriber import Options, Transcriber
+from .._transcriber import Options, RecordingOptions, Transcriber
 from .._types import Transcript
 from .clip import Clip, Hypothesis
 from .errors import SettingsError
@@ -20,7 +20,7 @@ from .packages import need
 if TYPE_CHECKING:
     from .._transcriber import Audio
 
-PRECISIONS = ("auto", "f32", "bf16", "int8")
+PRECISIONS = ("auto", "f32", "bf16", "int8", "int4")
 """What :meth:`indic_seamless.Transcriber.from_pretrained` takes; ``auto`` is as stored."""
 
 
@@ -84,21 +84,17 @@ class Own:
     def transcribe(self, clips: Sequence[Clip]) -> Iterator[Hypothesis]:
         """Some clips at a time, which share the steps of the decoder."""
         transcriber = Transcriber.from_pretrained(self.model, precision=self.name, threads=self.threads, revision=self.revision)
-        targets: dict[str, list[Clip]] = {}
-        for clip in clips:
-            targets.setdefault(clip.target, []).append(clip)
-        if missing := sorted(targets.keys() - set(transcriber.languages)):
+        if missing := sorted({clip.target for clip in clips} - set(transcriber.languages)):
             raise SettingsError(f"languages of {self.model}", ", ".join(missing), ", ".join(transcriber.languages))
-        for target, some in targets.items():
-            options: Options = {"language": target, "segmentation": self.search.segmentation, "retry": self.search.retry}
-            if self.search.beams is not None:
-                options["beams"] = self.search.beams
-            if self.search.max_new_tokens is not None:
-                options["max_new_tokens"] = self.search.max_new_tokens
-            recordings: Iterator[Audio] = (_audio(clip) for clip in some)
-            found = transcriber.transcribe_many(recordings, at_a_time=self.at_a_time, **options)
-            for clip, result in zip(some, found, strict=True):
-                yield _hypothesis(clip, result)
+        options: Options = {"segmentation": self.search.segmentation, "retry": self.search.retry}
+        if self.search.beams is not None:
+            options["beams"] = self.search.beams
+        if self.search.max_new_tokens is not None:
+            options["max_new_tokens"] = self.search.max_new_tokens
+        recordings = ((_audio(clip), RecordingOptions(language=clip.target)) for clip in clips)
+        found = transcriber.transcribe_many(recordings, at_a_time=self.at_a_time, **options)
+        for clip, result in zip(clips, found, strict=True):
+            yield _hypothesis(clip, result)
 
 
 def _hypothesis(clip: Clip, result: Transcript | Exception) -> Hypothesis:

@@ -1,5 +1,7 @@
 //! Results that several threads write, without a pass of zeros over the memory first.
 
+#[cfg(debug_assertions)]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 
 use rayon::prelude::*;
@@ -44,6 +46,7 @@ pub(super) fn in_columns(
             unsafe { output.part(row, columns.clone()) }.write_copy_of_slice(&block[..columns.len()]);
         }
     });
+    debug_assert!(output.is_taken(), "the blocks have every column");
     // SAFETY: the blocks have every column of every row.
     #[allow(unsafe_code, reason = "zeros first would be one more pass over the largest matrices")]
     unsafe {
@@ -58,6 +61,9 @@ pub(super) struct Columns<'a> {
     len: usize,
     width: usize,
     values: PhantomData<&'a mut [f32]>,
+    /// Which places were asked for.
+    #[cfg(debug_assertions)]
+    taken: Vec<AtomicBool>,
 }
 
 // SAFETY: a shared reference gives access to the values through `part` only, whose callers take different columns.
@@ -66,7 +72,22 @@ unsafe impl Sync for Columns<'_> {}
 
 impl<'a> Columns<'a> {
     pub(super) fn new(values: &'a mut [MaybeUninit<f32>], width: usize) -> Self {
-        Self { start: values.as_mut_ptr(), len: values.len(), width, values: PhantomData }
+        Self {
+            start: values.as_mut_ptr(),
+            len: values.len(),
+            width,
+            values: PhantomData,
+            #[cfg(debug_assertions)]
+            taken: (0..values.len()).map(|_| AtomicBool::default()).collect(),
+        }
+    }
+
+    /// Whether every place was asked for; known with debug assertions only.
+    pub(super) fn is_taken(&self) -> bool {
+        #[cfg(debug_assertions)]
+        return self.taken.iter().all(|taken| taken.load(Ordering::Relaxed));
+        #[cfg(not(debug_assertions))]
+        true
     }
 
     /// Some columns of a row.
@@ -77,12 +98,16 @@ impl<'a> Columns<'a> {
     ///
     /// # Safety
     ///
-    /// While the slice lives, nobody else may ask for any of its places.
+    /// Each place may be asked for once.
     #[allow(unsafe_code, clippy::mut_from_ref, reason = "see `Sync`")]
     #[inline(always)]
     pub(super) unsafe fn part(&self, row: usize, columns: Range<usize>) -> &mut [MaybeUninit<f32>] {
         let start = row * self.width + columns.start;
         assert!(columns.end <= self.width && start + columns.len() <= self.len, "a place in the matrix");
+        #[cfg(debug_assertions)]
+        for taken in &self.taken[start..start + columns.len()] {
+            assert!(!taken.swap(true, Ordering::Relaxed), "a place that nobody else has");
+        }
         // SAFETY: the place is inside the matrix, and the caller has it alone.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), columns.len()) }
     }

@@ -102,6 +102,7 @@ pub(in crate::kernels) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Ma
             break;
         }
     });
+    debug_assert!(outputs.iter().all(Columns::is_taken), "the tasks have every column");
     drop(outputs);
     for (result, matrix) in results.iter_mut().zip(matrices) {
         // SAFETY: the tasks above wrote every column of every row.

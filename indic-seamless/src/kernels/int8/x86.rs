@@ -143,6 +143,7 @@ unsafe fn avx2_columns<const R: usize>(
     column: usize,
     sums: &mut [[i32; PANEL]; R],
 ) {
+    debug_assert!(panel.len() <= STRETCH * STEP && column + 8 <= PANEL, "the stretch and the panel");
     // Two lanes for each output: its first two inputs of a group, and the last two.
     let mut totals = [[_mm256_setzero_si256(); 2]; R];
     for (g, panel) in panel.chunks_exact(STEP).enumerate() {
@@ -227,6 +228,7 @@ pub(super) unsafe fn nibbles_row(row: &[i8], panel: &[u8], sums: &mut [i32; PANE
     };
     let (low, eights) = (_mm256_set1_epi8(0x0f), _mm256_set1_epi8(8));
     let groups = row.len() / GROUP;
+    debug_assert_eq!(groups.div_ceil(2), panel.len() / BLOCK, "two groups for each block");
     let mut totals = [_mm256_setzero_si256(); VECTORS];
     for (number, block) in panel.chunks_exact(BLOCK).enumerate() {
         // SAFETY: as for this function; vectors of a block; a prefetch may point anywhere.

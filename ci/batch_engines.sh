@@ -5,8 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 command -v java >/dev/null || { echo "Java is missing; wanted: apt-get install default-jre-headless" >&2; exit 1; }
-venv=$PWD/target/batch-engines-venv
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement tests/batch_engines/requirements.txt
+venv=$(ci/venv.sh batch-engines tests/batch_engines/requirements.txt)
 "$venv/bin/pip" install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/*.whl
 "$venv/bin/python" -B -W ignore -m unittest discover -s tests/batch_engines

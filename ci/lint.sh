@@ -13,9 +13,7 @@ if command -v shellcheck >/dev/null; then
     shellcheck --external-sources .ci/run ci/*.sh fuzz/rustc
 fi
 workflows=(.github/workflows/*.yml deploy/github/*.yml)
-venv=$PWD/target/tools-venv
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement ci/tools.txt
+venv=$(ci/venv.sh tools ci/tools.txt)
 "$venv/bin/zizmor" --quiet --offline "${workflows[@]}"
 # Of Go, which not everybody has: go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 if command -v actionlint >/dev/null; then

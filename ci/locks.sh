@@ -7,9 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-venv=$PWD/target/tools-venv
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement ci/tools.txt
+venv=$(ci/venv.sh tools ci/tools.txt)
 git ls-files '*.in' | while read -r asked; do
     echo "$asked"
     "$venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -6,7 +6,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-venv=$PWD/target/soak-venv
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/soak/requirements.txt
+venv=$(ci/venv.sh soak tests/soak/requirements.txt)
 SOAK_MINUTES=${1:-15} "$venv/bin/python" -B -m unittest discover -s tests/soak

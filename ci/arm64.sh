@@ -10,6 +10,9 @@ cd "$(dirname "$0")/.."
 
 [ $# -gt 0 ] || set -- neoverse-n1 max cortex-a72
 declare -A kernels=([neoverse-n1]=neon [max]=i8mm [cortex-a72]=portable)
+# Instructions of the kernels that the compiler does not make by itself, as digits of their code, and those that int8 and int4 take.
+declare -A codes=([bfdot]='4f[4-7].f[0-38-b]..' [sdot]='4f[89ab].e[0-38-b]..' [smmla]='4e[89].a[4-7]..')
+declare -A instructions=([neoverse-n1]=" sdot" [max]=" bfdot sdot smmla" [cortex-a72]="")
 
 export CARGO_TARGET_DIR=$PWD/target/arm64
 # shellcheck source=deploy/cross.sh
@@ -34,10 +37,21 @@ for cpu in "$@"; do
     echo "kernels on $cpu: $chosen"
     [ "$chosen" = "${kernels[$cpu]:-$chosen}" ] || { echo "error: wanted ${kernels[$cpu]}"; exit 1; }
     for precision in f32 bf16 int8 int4; do
-        printed=$(cargo run "${options[@]}" --quiet --example transcribe -- \
+        # qemu logs the code that runs, once.
+        ran=$CARGO_TARGET_DIR/$cpu-$precision.code
+        printed=$(QEMU_LOG=in_asm QEMU_LOG_FILENAME=$ran cargo run "${options[@]}" --quiet --example transcribe -- \
             --model demo --lang hin --precision "$precision" examples/audio/hindi-1.wav)
         [ "$printed" = "कृपया आज का मौसम" ] || { echo "error: $precision printed: $printed"; exit 1; }
-        echo "$precision: $printed"
+        found=""
+        for instruction in bfdot sdot smmla; do
+            ! grep -qE "^0x[0-9a-f]+: +${codes[$instruction]} " "$ran" || found+=" $instruction"
+        done
+        echo "$precision: $printed, by${found:- plain Rust}"
+        case $precision in
+            int?) wanted=${instructions[$cpu]-$found} ;;
+            *) wanted="" ;;
+        esac
+        [ "$found" = "$wanted" ] || { echo "error: wanted${wanted:- plain Rust}"; exit 1; }
     done
 done
 printf '\n== done (%s s)\n' "$SECONDS"

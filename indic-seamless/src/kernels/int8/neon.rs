@@ -27,7 +27,6 @@ fn dot<const LANE: usize>(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int
     // SAFETY: one instruction on three registers. `vdotq_laneq_s32` is not stable yet.
     unsafe {
         asm!(
-            ".arch_extension dotprod",
             "sdot {sum:v}.4s, {a:v}.16b, {b:v}.4b[{lane}]",
             sum = inout(vreg) sum,
             a = in(vreg) a,
@@ -46,7 +45,6 @@ fn product_of_pairs(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t
     // SAFETY: one instruction on three registers. `vmmlaq_s32` is not stable yet.
     unsafe {
         asm!(
-            ".arch_extension i8mm",
             "smmla {sum:v}.4s, {a:v}.16b, {b:v}.16b",
             sum = inout(vreg) sum,
             a = in(vreg) a,

@@ -21,7 +21,6 @@ fn dot<const LANE: usize>(mut sum: float32x4_t, a: uint16x8_t, b: uint16x8_t) ->
     // SAFETY: one instruction on three registers. `vbfdotq_laneq_f32` is not stable yet.
     unsafe {
         asm!(
-            ".arch_extension bf16",
             "bfdot {sum:v}.4s, {a:v}.8h, {b:v}.2h[{lane}]",
             sum = inout(vreg) sum,
             a = in(vreg) a,

@@ -8,16 +8,10 @@ set -euo pipefail
 advisories=${ADVISORY_DB:+$(realpath "$ADVISORY_DB")}
 cd "$(dirname "$0")/.."
 
-version=0.20.2
-tools=$PWD/target/ci-tools
-if [ "$("$tools/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $version" ]; then
-    # It waits for the network more than it computes.
-    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_TARGET_DIR=$tools/target \
-        cargo install --quiet --locked --root "$tools" "cargo-deny@$version"
-fi
+ci/cargo-tools.sh cargo-deny@0.20.2
 if [ -n "$advisories" ]; then
     echo "advisories of $(git -C "$advisories" log -1 --format=%cs)"
     export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="url.file://$advisories.insteadOf"
     export GIT_CONFIG_VALUE_0=https://github.com/RustSec/advisory-db
 fi
-"$tools/bin/cargo-deny" check
+target/ci-tools/bin/cargo-deny check

@@ -19,7 +19,7 @@ impl LogitsProcessor for Forbid {
 
 fn main() -> Result<()> {
     let transcriber = Transcriber::demo()?;
-    let recording = Waveform::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/audio/hindi-1.wav"))?;
+    let recording = Waveform::open(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/audio/hindi-1.wav"))?;
     println!("before: {}", transcriber.transcribe(&recording, Language::ENGLISH)?.text);
 
     let tokens = transcriber.checkpoint().tokenizer().encode("please")?;

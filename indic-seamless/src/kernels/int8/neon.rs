@@ -99,7 +99,10 @@ unsafe fn dot_columns<const R: usize, const V: usize>(
     column: usize,
     sums: &mut [[i32; PANEL]; R],
 ) {
-    debug_assert!(groups.end * STEP <= tile.panel.len() && column + V * LANES <= PANEL, "groups and columns of the panel");
+    debug_assert!(
+        groups.end * STEP <= tile.panel.len() && column + V * LANES <= PANEL,
+        "groups and columns of the panel"
+    );
     let rows = tile.rows.map(<[i8]>::as_ptr);
     let mut totals = [[vdupq_n_s32(0); V]; R];
     let mut group = groups.start;
@@ -216,7 +219,10 @@ unsafe fn matrix_columns<const R: usize, const V: usize>(
     column: usize,
     sums: &mut [[i32; PANEL]; R],
 ) {
-    debug_assert!(groups <= STRETCH && groups * STEP <= panel.len() && column + V * LANES <= PANEL, "the panel's stretch");
+    debug_assert!(
+        groups <= STRETCH && groups * STEP <= panel.len() && column + V * LANES <= PANEL,
+        "the panel's stretch"
+    );
     let mut totals = [[[vdupq_n_s32(0); 2]; V]; PAIRS];
     let (whole, last) = (groups / 2, groups % 2);
     // SAFETY: as for this function.

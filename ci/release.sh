@@ -32,9 +32,7 @@ mkdir -p "$out"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
-venv=$PWD/target/release-venv
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement ci/release.txt
+venv=$(ci/venv.sh release ci/release.txt)
 # maturin looks for zig there.
 export PATH=$venv/bin:$PATH
 

@@ -1,8 +1,11 @@
 //! Results that several threads write, without a pass of zeros over the memory first.
 
-#[cfg(debug_assertions)]
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
+use std::{
+    marker::PhantomData,
+    mem::MaybeUninit,
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use rayon::prelude::*;
 
@@ -61,8 +64,7 @@ pub(super) struct Columns<'a> {
     len: usize,
     width: usize,
     values: PhantomData<&'a mut [f32]>,
-    /// Which places were asked for.
-    #[cfg(debug_assertions)]
+    /// Which places were asked for, with debug assertions; else empty.
     taken: Vec<AtomicBool>,
 }
 
@@ -72,22 +74,14 @@ unsafe impl Sync for Columns<'_> {}
 
 impl<'a> Columns<'a> {
     pub(super) fn new(values: &'a mut [MaybeUninit<f32>], width: usize) -> Self {
-        Self {
-            start: values.as_mut_ptr(),
-            len: values.len(),
-            width,
-            values: PhantomData,
-            #[cfg(debug_assertions)]
-            taken: (0..values.len()).map(|_| AtomicBool::default()).collect(),
-        }
+        let watched = if cfg!(debug_assertions) { values.len() } else { 0 };
+        let taken = (0..watched).map(|_| AtomicBool::default()).collect();
+        Self { start: values.as_mut_ptr(), len: values.len(), width, values: PhantomData, taken }
     }
 
-    /// Whether every place was asked for; known with debug assertions only.
+    /// Whether every place was asked for; true without debug assertions.
     pub(super) fn is_taken(&self) -> bool {
-        #[cfg(debug_assertions)]
-        return self.taken.iter().all(|taken| taken.load(Ordering::Relaxed));
-        #[cfg(not(debug_assertions))]
-        true
+        self.taken.iter().all(|taken| taken.load(Ordering::Relaxed))
     }
 
     /// Some columns of a row.
@@ -104,8 +98,7 @@ impl<'a> Columns<'a> {
     pub(super) unsafe fn part(&self, row: usize, columns: Range<usize>) -> &mut [MaybeUninit<f32>] {
         let start = row * self.width + columns.start;
         assert!(columns.end <= self.width && start + columns.len() <= self.len, "a place in the matrix");
-        #[cfg(debug_assertions)]
-        for taken in &self.taken[start..start + columns.len()] {
+        for taken in self.taken.get(start..start + columns.len()).unwrap_or_default() {
             assert!(!taken.swap(true, Ordering::Relaxed), "a place that nobody else has");
         }
         // SAFETY: the place is inside the matrix, and the caller has it alone.

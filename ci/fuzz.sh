@@ -46,5 +46,6 @@ targets=$(target/fuzz/fuzz)
 if [ $# -gt 0 ]; then
     targets=$(for name; do grep "^$name " <<<"$targets" || { echo "error: no target $name" >&2; exit 1; }; done)
 fi
+[ -n "$targets" ]
 # shellcheck disable=SC2016 # the inner shell expands it
 xargs --max-procs="$(nproc)" --max-lines=1 bash -c 'run "$@"' run <<<"$targets"

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 venv=target/python-venv
 rm -rf "$venv" target/wheels
-mkdir target/wheels
+mkdir -p target/wheels
 python3 -m venv "$venv"
 "$venv"/bin/pip install -q -r python/requirements.txt -r python/tests/eval/requirements.txt
 if [ -n "$wheel" ]; then

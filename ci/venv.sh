@@ -5,6 +5,6 @@ cd "$(dirname "$0")/.."
 
 venv=$PWD/target/$1-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-# A lock file lists all that its packages need.
+# The list is complete. To pip's resolver a package with extras would be another one than it has there.
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$2" >&2
 echo "$venv"

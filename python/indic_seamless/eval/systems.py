@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from .._errors import AudioError
 from .._transcriber import Options, RecordingOptions, Transcriber
@@ -16,9 +16,6 @@ from .clip import Clip, Hypothesis
 from .errors import SettingsError
 from .manifest import parquet
 from .packages import need
-
-if TYPE_CHECKING:
-    from .._transcriber import Audio
 
 PRECISIONS = ("auto", "f32", "bf16", "int8", "int4")
 """What :meth:`indic_seamless.Transcriber.from_pretrained` takes; ``auto`` is as stored."""

@@ -20,20 +20,20 @@ fail() { echo "error: $*" >&2; exit 1; }
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 members=()
-for name in indic-seamless indic-seamless-aws indic-seamless-otlp indic-seamless-cli indic-seamless-lambda; do
-    crate=$CARGO_TARGET_DIR/package/$name-$version.crate
+for crate in "$CARGO_TARGET_DIR"/package/*.crate; do
+    name=$(basename "$crate" .crate)
     bytes=$(wc -c <"$crate")
-    echo "$name-$version.crate: $bytes bytes"
+    echo "$name: $bytes bytes"
     # The limit of crates.io is 10 MiB.
     [ "$bytes" -lt 10000000 ] || fail "$name is too large for crates.io"
     # With the time of now: in a package all files have the same time, by which Cargo would not notice changes.
     tar --extract --touch --gzip --file "$crate" --directory "$work"
-    package=$work/$name-$version
+    package=$work/$name
     grep -q "Copyright 2026" "$package/LICENSE" || fail "$name has no LICENSE"
     grep -q "Silero Team" "$package/THIRD-PARTY-LICENSES.md" || fail "$name has no notice of the speech detector"
     [ -s "$package/README.md" ] || fail "$name has no README"
     [ -z "$(find "$package" -type l)" ] || fail "$name has links"
-    members+=("\"$name-$version\"")
+    members+=("\"$name\"")
 done
 
 # The unpacked libraries stand for those on crates.io.

@@ -11,6 +11,7 @@
 #   ci/release.sh VERSION [ARCH...]           by default x86_64 and arm64
 #   DRY_RUN=1 ci/release.sh VERSION           before the changelog has a section of that version, and with changes not committed
 #
+# ADVISORY_DB is what ci/deny.sh says.
 # What is for another processor than this machine's is cross-compiled. Each program and wheel is started once, under qemu if it
 # has to be. It takes long, since programs are optimised as a whole.
 set -euo pipefail
@@ -98,10 +99,9 @@ failed=
 for build in "${builds[@]}"; do wait "$build" || failed=1; done
 [ -z "$failed" ] || fail "not everything was built"
 
+rm -f target/package/*.crate
 cargo package --workspace --exclude indic-seamless-python --exclude indic-seamless-fuzz --no-verify --quiet ${DRY_RUN:+--allow-dirty}
-for name in indic-seamless indic-seamless-aws indic-seamless-otlp indic-seamless-cli indic-seamless-lambda; do
-    cp "target/package/$name-$version.crate" "$out"
-done
+cp target/package/*.crate "$out"
 
 python3 -B ci/parts.py "$out"
 

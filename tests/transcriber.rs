@@ -182,6 +182,7 @@ fn searches_that_make_no_sense_are_refused() {
         GenerationConfig { repetition_penalty: f32::NAN, ..base.clone() },
         GenerationConfig { length_penalty: f64::INFINITY, num_beams: 2, ..base.clone() },
         GenerationConfig { min_new_tokens: 9, max_new_tokens: 8, ..base.clone() },
+        GenerationConfig { max_new_tokens: 0, ..base.clone() },
         GenerationConfig { max_new_tokens: 4095, ..base.clone() },
         GenerationConfig { max_new_tokens: usize::MAX, ..base.clone() },
         GenerationConfig { num_beams: 1 << 40, ..base.clone() },
@@ -200,11 +201,7 @@ fn searches_that_make_no_sense_are_refused() {
         let error = transcriber.transcribe_with(&clip(), language("eng"), options).expect_err("refused");
         assert!(matches!(error, Error::TokenOutOfRange { vocabulary: 809, .. }), "{error}");
     }
-    let generation = GenerationConfig { max_new_tokens: 4094, ..base.clone() };
+    let generation = GenerationConfig { max_new_tokens: 4094, ..base };
     let options = TranscribeOptions { generation: Some(generation), ..TranscribeOptions::default() };
     assert_eq!(transcriber.transcribe_with(&clip(), language("eng"), options).expect("text").text, TEXT);
-    let generation = GenerationConfig { max_new_tokens: 0, ..base };
-    let options = TranscribeOptions { generation: Some(generation), ..TranscribeOptions::default() };
-    let transcript = transcriber.transcribe_with(&clip(), language("eng"), options).expect("no tokens");
-    assert_eq!(transcript.text, "");
 }

@@ -74,7 +74,7 @@ pub struct GenerationConfig {
     pub repetition_penalty: f32,
     /// A sequence does not end before it has this many tokens after the prompt.
     pub min_new_tokens: usize,
-    /// A sequence ends after this many tokens after the prompt.
+    /// A sequence ends after this many tokens after the prompt; at least 1.
     pub max_new_tokens: usize,
     /// The number of hypotheses to return, at most `num_beams`.
     pub num_return_sequences: usize,
@@ -139,6 +139,7 @@ impl GenerationConfig {
             &returned,
             &format!("1 to num_beams, {}", self.num_beams),
         )?;
+        wanted(self.max_new_tokens >= 1, "max_new_tokens", &self.max_new_tokens, "at least 1")?;
         let least = self.min_new_tokens;
         wanted(
             least <= self.max_new_tokens,

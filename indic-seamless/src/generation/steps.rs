@@ -64,14 +64,12 @@ impl Steps {
             });
         }
         let processors = Processors::new(config, processors, length, first_item);
-        // Without a token to choose, greedy search returns the prompts as they are.
-        let search: Box<dyn Search> = if config.num_beams == 1 || config.max_new_tokens == 0 {
+        let search: Box<dyn Search> = if config.num_beams == 1 {
             Box::new(greedy::Greedy::new(prompts, config, processors))
         } else {
             Box::new(beam::Beams::new(prompts, config, processors))
         };
-        let next = if config.max_new_tokens == 0 { Input::Nothing } else { Input::Prompts(prompts.concat()) };
-        Ok(Self { search, next, first_item })
+        Ok(Self { search, next: Input::Prompts(prompts.concat()), first_item })
     }
 
     /// Whether the search has ended.

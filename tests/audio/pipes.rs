@@ -165,21 +165,24 @@ fn reads_files_of_bare_samples() {
     assert!(matches!(missing, Err(Error::Io { .. })));
 }
 
+/// A pipe with what is sent to it, which breaks after a while without anything.
+struct Wire(mpsc::Receiver<Vec<u8>>, Cursor<Vec<u8>>);
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.position() == self.1.get_ref().len() as u64 {
+            self.1 = match self.0.recv_timeout(Duration::from_secs(20)) {
+                Ok(bytes) => Cursor::new(bytes),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(error) => return Err(io::Error::new(ErrorKind::TimedOut, error)),
+            };
+        }
+        self.1.read(buffer)
+    }
+}
+
 #[test]
 fn waits_for_no_more_than_a_pipe_gives() {
-    struct Wire(mpsc::Receiver<Vec<u8>>, Cursor<Vec<u8>>);
-    impl Read for Wire {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            if self.1.position() == self.1.get_ref().len() as u64 {
-                self.1 = match self.0.recv_timeout(Duration::from_secs(20)) {
-                    Ok(bytes) => Cursor::new(bytes),
-                    Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(0),
-                    Err(error) => return Err(io::Error::new(ErrorKind::TimedOut, error)),
-                };
-            }
-            self.1.read(buffer)
-        }
-    }
     let (sender, receiver) = mpsc::channel();
     let mut header = wav16(&[], 1, 16_000);
     header[DATA_SIZE].copy_from_slice(&u32::MAX.to_le_bytes());
@@ -195,6 +198,17 @@ fn waits_for_no_more_than_a_pipe_gives() {
         }
     }
     drop(sender);
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn waits_for_no_more_than_is_wanted() {
+    let (sender, receiver) = mpsc::channel();
+    sender.send(vec![1; 8_000]).expect("a reader");
+    let format = PipeFormat::Pcm16 { rate: 16_000, channels: 1 };
+    let options = AudioOptions::new().duration(Duration::from_millis(250));
+    let mut reader = options.reader_from_pipe(Wire(receiver, Cursor::default()), format).expect("a recording");
+    assert_eq!(reader.next().expect("a piece").expect("samples").len(), 4_000);
     assert!(reader.next().is_none());
 }
 

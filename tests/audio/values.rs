@@ -1,8 +1,10 @@
 //! The values of samples: scale, channels, gain, and values that are not finite.
 
+use std::time::Duration;
+
 use indic_seamless::{
     Error,
-    audio::{AudioOptions, Channel, Waveform},
+    audio::{AudioOptions, Channel, DamagePolicy, Waveform},
 };
 
 use crate::{assert_close, clip, decode, samples, wav, wav16};
@@ -41,6 +43,25 @@ fn picks_or_averages_channels() {
     assert!(matches!(options.from_samples(&[1.0; 3], 2, 16_000), Err(Error::InvalidOption { .. })));
     assert!(matches!(options.from_samples(&[1.0; 3], 0, 16_000), Err(Error::NoAudio { .. })));
     assert!(matches!(options.from_samples(&[1.0; 3], 1, 16_000), Err(Error::NoSuchChannel { .. })));
+}
+
+#[test]
+fn samples_are_used_as_files_are() {
+    let samples: Vec<f32> = (0..16_000).map(|i| if i == 9_000 { f32::NAN } else { i as f32 / 16_000.0 }).collect();
+    let bytes = wav(3, 1, 16_000, 32, &samples.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
+    let part = AudioOptions::new().start(Duration::from_millis(500)).duration(Duration::from_millis(250));
+    let found = part.from_samples(&samples, 1, 16_000).expect("a part");
+    assert_eq!((found.start(), found.len(), found.damage().len()), (0.5, 4_000, 1));
+    assert_eq!(found, part.from_bytes(bytes.clone(), None).expect("a part"));
+    let refused = part.damage(DamagePolicy::Refuse).from_samples(&samples, 1, 16_000);
+    assert!(matches!(refused, Err(Error::InvalidSample { index: 9_000, .. })), "{refused:?}");
+    let second = AudioOptions::new().track(2).from_samples(&samples, 1, 16_000);
+    assert!(matches!(second, Err(Error::NoSuchTrack { wanted: 2, .. })), "{second:?}");
+
+    for nothing in [AudioOptions::new().start(Duration::from_secs(2)), AudioOptions::new().duration(Duration::ZERO)] {
+        assert!(matches!(nothing.from_samples(&samples, 1, 16_000), Err(Error::NoAudio { .. })));
+        assert!(matches!(nothing.from_bytes(bytes.clone(), None), Err(Error::NoAudio { .. })));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! [`AudioError`]: an error in a recording, raised where the recording's name is not known.
 
-use std::{io, path::Path};
+use std::{io, ops::Range, path::Path};
 
 use symphonia::core::errors::Error as Symphonia;
 
@@ -70,6 +70,14 @@ impl AudioError {
     /// Bytes that cannot be understood.
     pub(super) fn damaged(reason: impl Into<String>) -> Self {
         Self::Damaged(Fault::new(DamageKind::Corrupt, reason))
+    }
+
+    /// A recording of which a part, in seconds, holds no sample.
+    pub(super) fn nothing_in(part: &Range<f64>) -> Self {
+        Self::NoAudio(match part.is_empty() {
+            true => format!("a part of {} s is wanted", part.end - part.start),
+            false => format!("it ends before {} s, where it was to start", part.start),
+        })
     }
 
     /// A recording that promises `wanted` bytes, frames, … and holds only `found`.

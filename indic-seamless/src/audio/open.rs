@@ -8,7 +8,8 @@ use super::{
     codec::Spec,
     container::{self, supported},
     decode::guarded,
-    options::AudioOptions,
+    error::{AudioError, IN_MEMORY},
+    options::{AudioOptions, DamagePolicy},
     pipe::{self, PipeFormat},
     reader::AudioReader,
     resample,
@@ -74,10 +75,11 @@ impl AudioOptions {
     ///
     /// # Errors
     ///
-    /// - [`Error::NoAudio`] without a channel or a sample,
+    /// - [`Error::NoAudio`] without a channel or a sample, or where they end before [`AudioOptions::start`],
     /// - [`Error::InvalidOption`] for a rate outside 1 kHz to 768 kHz, or where the number of samples is not a
     ///   multiple of the number of channels,
-    /// - [`Error::NoSuchChannel`], [`Error::AudioTooLong`] and [`Error::InvalidSample`] as for [`AudioOptions::open`].
+    /// - [`Error::NoSuchChannel`], [`Error::NoSuchTrack`], [`Error::AudioTooLong`], [`Error::TooManySamples`] and
+    ///   [`Error::InvalidSample`] as for [`AudioOptions::open`].
     pub fn from_samples(&self, interleaved: &[f32], channels: usize, sample_rate: u32) -> Result<Waveform> {
         resample::check_rate(sample_rate)?;
         if channels > 0 && !interleaved.len().is_multiple_of(channels) {
@@ -87,16 +89,29 @@ impl AudioOptions {
                 wanted: "a number that divides them".to_owned(),
             });
         }
+        if let Some(wanted) = self.track.filter(|&track| track != 1) {
+            let found = "samples, which are one track".to_owned();
+            return Err(Error::NoSuchTrack { source_name: IN_MEMORY.to_owned(), wanted, found });
+        }
         let mut sink = SampleSink::new(self);
         let spec = Spec { rate: sample_rate, channels, bounded: false };
+        let strict = self.damage == DamagePolicy::Refuse;
         // With an absurd number of channels there is one chunk, and the sink refuses it.
         let chunk = channels.saturating_mul(4096).max(1);
         interleaved
             .chunks(chunk)
-            .try_for_each(|chunk| sink.push(&mut chunk.to_vec(), spec, 0, None, true))
+            .try_for_each(|chunk| sink.push(&mut chunk.to_vec(), spec, 0, None, strict))
             .and_then(|()| sink.finish())
             .map_err(|error| error.of(None, supported))?;
-        Ok(Waveform::of(sink.take(usize::MAX, true).samples))
+        let mut piece = sink.take(usize::MAX, true);
+        let part = self.part();
+        piece.keep(&part);
+        if piece.is_empty() {
+            return Err(AudioError::nothing_in(&part).of(None, supported));
+        }
+        let mut waveform = Waveform::empty();
+        waveform.push(piece);
+        Ok(waveform)
     }
 
     /// Opens a file to be decoded piece by piece; [`AudioReader`] has an example.

@@ -1,6 +1,6 @@
 //! [`AudioOptions`]: how to decode a recording.
 
-use std::{str::FromStr, time::Duration};
+use std::{ops::Range, str::FromStr, time::Duration};
 
 use crate::error::{Error, Result, by_name};
 
@@ -166,6 +166,12 @@ impl AudioOptions {
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
         self
+    }
+
+    /// The part that is used, in seconds.
+    pub(super) fn part(&self) -> Range<f64> {
+        let start = self.start.as_secs_f64();
+        start..self.duration.map_or(f64::INFINITY, |duration| start + duration.as_secs_f64())
     }
 
     /// How much is used of a recording of this length.

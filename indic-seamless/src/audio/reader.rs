@@ -9,8 +9,13 @@ use std::{
 };
 
 use super::{
-    container::supported, decode::Decoder, error::AudioError, options::AudioOptions, piece::Piece, source::AudioSource,
-    waveform::Waveform,
+    container::supported,
+    decode::Decoder,
+    error::AudioError,
+    options::AudioOptions,
+    piece::Piece,
+    source::AudioSource,
+    waveform::{Waveform, seconds},
 };
 use crate::error::{Error, Result};
 
@@ -76,8 +81,6 @@ impl AudioReader {
         name: Option<&Path>,
     ) -> Result<Self> {
         let decoder = Decoder::new(source, hint, options).map_err(|error| error.of(name, supported))?;
-        let start = options.start.as_secs_f64();
-        let part = start..options.duration.map_or(f64::INFINITY, |duration| start + duration.as_secs_f64());
         Ok(Self {
             name: name.map(Path::to_owned),
             duration: decoder.duration().map(|all| options.used_of(all)),
@@ -85,7 +88,7 @@ impl AudioReader {
             channels: decoder.channels(),
             decoder: Some(decoder),
             ended: false,
-            part,
+            part: options.part(),
             begun: false,
             error: None,
         })
@@ -111,10 +114,13 @@ impl AudioReader {
     }
 
     /// All pieces that have not been handed out, in one.
-    pub(super) fn into_waveform(self) -> Result<Waveform> {
+    pub(super) fn into_waveform(mut self) -> Result<Waveform> {
         let mut waveform = Waveform::empty();
-        for piece in self {
+        for piece in &mut self {
             waveform.push(piece?);
+        }
+        if waveform.samples().is_empty() {
+            return Err(self.named(AudioError::nothing_in(&self.part)));
         }
         Ok(waveform)
     }
@@ -148,13 +154,11 @@ impl AudioReader {
 
     /// The error of a part that starts behind the end.
     fn nothing_there(&mut self) -> Option<Result<Piece>> {
-        let start = self.part.start;
-        if self.begun || start == 0.0 {
+        if self.begun || self.part.start == 0.0 {
             return None;
         }
         self.begun = true;
-        let reason = format!("it ends before {start} s, where it was to start");
-        Some(Err(self.named(AudioError::NoAudio(reason))))
+        Some(Err(self.named(AudioError::nothing_in(&self.part))))
     }
 
     fn named(&self, error: AudioError) -> Error {
@@ -172,11 +176,11 @@ impl Iterator for AudioReader {
                 Some(Err(error)) => return Some(Err(error)),
                 None => return self.nothing_there(),
             };
+            let ends = piece.start + seconds(piece.len()) >= self.part.end;
             piece.keep(&self.part);
-            if piece.start >= self.part.end {
-                // What follows is not wanted.
-                (self.decoder, self.begun) = (None, true);
-                return None;
+            if ends {
+                // What follows is not wanted, nor waited for.
+                (self.decoder, self.error, self.begun) = (None, None, true);
             }
             if !piece.is_empty() || !piece.damage.is_empty() {
                 self.begun |= !piece.is_empty();

@@ -36,8 +36,9 @@ impl Level {
             Some(level) if heard > level => (level + RISE).min(heard),
             Some(level) => (level - FALL).max(heard),
         };
-        let level = if heard > UNSCALED { level.max(heard + TARGET - CEILING) } else { level };
         self.level = (heard > FLOOR || self.level.is_some()).then_some(level);
+        // For this chunk alone: a single wrong sample must not silence what follows.
+        let level = if heard > UNSCALED { level.max(heard + TARGET - CEILING) } else { level };
         let least = if level > 0.0 { f32::MIN } else { 0.0 };
         let gain = (TARGET - level).min(CEILING - heard).clamp(least, MOST);
         10f32.powf(gain / 20.0)
@@ -60,6 +61,20 @@ mod tests {
                 10.0 * power.log10()
             })
             .collect()
+    }
+
+    #[test]
+    fn a_wrong_sample_silences_nothing_behind_it() {
+        for wrong in [1e6, 1e18, 1e30] {
+            let mut level = Level::default();
+            let speech: Vec<f32> = (0..512).map(|i| 0.1 * (i as f32 * 0.3).sin()).collect();
+            let before = (0..100).map(|_| level.gain(&speech)).last().expect("a gain");
+            let mut damaged = speech.clone();
+            damaged[100] = wrong;
+            level.gain(&damaged);
+            let after = level.gain(&speech);
+            assert!((after / before - 1.0).abs() < 0.2, "{wrong}: {before} and {after}");
+        }
     }
 
     #[test]

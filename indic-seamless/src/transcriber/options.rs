@@ -103,7 +103,8 @@ pub enum Segmentation {
     /// Only speech is decoded, and every recording is cut around it.
     Always(SegmentationOptions),
     /// Speech is not detected: the recording is one segment, whatever its length and whatever is in it, as in the reference
-    /// implementation.
+    /// implementation. Where its clock jumps, times behind the gap are too early by the gap, since the samples on both sides of
+    /// it are decoded as one.
     None,
 }
 

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -8,6 +9,7 @@ __version__: str
 
 def languages() -> list[tuple[str, str, str, str]]: ...
 def language_code(name: str) -> str: ...
+def folder(model: str, revision: str | None) -> Path: ...
 
 class Transcriber:
     @staticmethod

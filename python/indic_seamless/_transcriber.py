@@ -52,7 +52,7 @@ class Options(TypedDict, total=False):
     channel: int
     """The only channel to transcribe, counted from 0; their mean by default."""
     damage: str
-    """``keep`` or ``refuse`` what can be decoded of a damaged recording."""
+    """``keep`` or ``refuse`` what can be decoded of a damaged recording; by default files are kept, and arrays with NaN refused."""
 
 
 class RecordingOptions(Options, total=False):
@@ -67,6 +67,20 @@ def _json(options: Options) -> str:
     if unknown:
         raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}; there are {', '.join(Options.__annotations__)}")
     return json.dumps({name: value for name, value in options.items() if value is not None})
+
+
+def _finish(work: _native.Work, on_segment: Callable[[Segment], object] | None = None) -> Transcript:
+    """Waits for a transcript. ``on_segment`` is told each segment as soon as it is finished; if it raises, the work ends."""
+    while True:
+        done, data = work.next()
+        if done:
+            return Transcript.from_dict(json.loads(data))
+        if on_segment is not None:
+            try:
+                on_segment(Segment.from_dict(json.loads(data)))
+            except BaseException:
+                work.cancel()
+                raise
 
 
 class Transcriber:
@@ -121,17 +135,7 @@ class Transcriber:
 
         Arrays are ``[samples]`` or ``[samples, channels]``, of floats from -1 to 1 or ``int16``. Ctrl-C stops the work.
         """
-        work = self._native.start(audio, rate, _json(options))
-        while True:
-            done, data = work.next()
-            if done:
-                return Transcript.from_dict(json.loads(data))
-            if on_segment is not None:
-                try:
-                    on_segment(Segment.from_dict(json.loads(data)))
-                except BaseException:
-                    work.cancel()
-                    raise
+        return _finish(self._native.start(audio, rate, _json(options)), on_segment)
 
     def segments(self, audio: Audio, *, rate: int | None = None, **options: Unpack[Options]) -> Iterator[Segment]:
         """The segments of a recording, each as soon as it is finished. The work ends with the iterator."""
@@ -157,22 +161,35 @@ class Transcriber:
         at_a_time: int = 16,
         **options: Unpack[Options],
     ) -> Iterator[Transcript | Exception]:
-        """The transcripts of many recordings, in their order. One that fails gives its exception, and the others go on.
+        """The transcripts of many recordings, in their order. One that fails gives its exception, and the others go on. The work ends
+        with the iterator.
 
         A recording that differs from the others comes with its own options: ``("talk.wav", {"language": "tam"})``. Recordings that
         are transcribed at the same time share the steps of the decoder, which is faster than one by one.
         """
         _json(options)
+        under_way: set[_native.Work] = set()
+        stopped = False
 
         def one(recording: Audio | tuple[Audio, RecordingOptions]) -> Transcript | Exception:
             audio, own = recording if isinstance(recording, tuple) else (recording, RecordingOptions())
             try:
-                each: RecordingOptions = {"rate": rate, **options, **own}
-                return self.transcribe(audio, **each)
+                each: RecordingOptions = {**options, **own}
+                own_rate = each.pop("rate", rate)
+                work = self._native.start(audio, own_rate, _json(each))
+                under_way.add(work)
+                try:
+                    # Whoever stops it cancels what is under way by then.
+                    if stopped:
+                        work.cancel()
+                    return _finish(work)
+                finally:
+                    under_way.discard(work)
             except Exception as error:
                 return error
 
         def each() -> Iterator[Transcript | Exception]:
+            nonlocal stopped
             waiting: deque[Future[Transcript | Exception]] = deque()
             pool = ThreadPoolExecutor(at_a_time)
             try:
@@ -183,6 +200,9 @@ class Transcriber:
                 while waiting:
                     yield waiting.popleft().result()
             finally:
+                stopped = True
+                for work in list(under_way):
+                    work.cancel()
                 pool.shutdown(wait=False, cancel_futures=True)
 
         return each()

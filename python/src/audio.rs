@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use indic_seamless::{AudioOptions, AudioReader, Error, Result, Waveform};
+use indic_seamless::{AudioOptions, AudioReader, Error, Result, Waveform, audio::DamagePolicy};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::{
     exceptions::{PyTypeError, PyValueError},
@@ -70,14 +70,20 @@ impl Audio {
         Ok(Self::Samples { samples, channels, rate })
     }
 
+    /// What happens with damage unless the user says: a file that is damaged is read as far as it goes, and an array with NaN is a
+    /// mistake of the program.
+    pub(crate) fn damage(&self) -> DamagePolicy {
+        match self {
+            Self::Samples { .. } => DamagePolicy::Refuse,
+            Self::File(_) | Self::Bytes(_) => DamagePolicy::Keep,
+        }
+    }
+
     /// Opens the recording, without Python's lock.
     pub(crate) fn open(self, options: &AudioOptions) -> Result<Opened> {
         Ok(match self {
             Self::File(path) => Opened::Reader(Box::new(options.reader(path)?)),
             Self::Bytes(bytes) => Opened::Reader(Box::new(options.reader_from_bytes(bytes, None)?)),
-            Self::Samples { samples, channels: 1, rate } if rate == Waveform::SAMPLE_RATE => {
-                Opened::Waveform(Waveform::from_samples(samples, rate)?)
-            }
             Self::Samples { samples, channels, rate } => {
                 Opened::Waveform(options.from_samples(&samples, channels, rate)?)
             }

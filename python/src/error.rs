@@ -23,7 +23,7 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
 fn describe(error: &Error) -> (&'static str, Value) {
     match error {
         Error::Io { action, path, source } => {
-            ("FileError", json!({ "action": action, "path": path, "errno": source.raw_os_error() }))
+            ("FileError", json!({ "action": action, "path": path.to_string_lossy(), "errno": source.raw_os_error() }))
         }
         Error::UnsupportedAudio { source_name, found, wanted } => {
             ("UnsupportedAudioError", json!({ "source": source_name, "found": found, "wanted": wanted }))
@@ -60,34 +60,40 @@ fn describe(error: &Error) -> (&'static str, Value) {
         Error::InvalidOption { option, found, wanted } => {
             ("OptionError", json!({ "option": option, "found": found, "wanted": wanted }))
         }
-        Error::MissingFile { dir, wanted } => ("CheckpointError", json!({ "path": dir, "wanted": wanted })),
+        Error::MissingFile { dir, wanted } => {
+            ("CheckpointError", json!({ "path": dir.to_string_lossy(), "wanted": wanted }))
+        }
         Error::MissingTensor { dir, name, wanted } => {
-            ("CheckpointError", json!({ "path": dir, "tensor": name, "wanted": wanted }))
+            ("CheckpointError", json!({ "path": dir.to_string_lossy(), "tensor": name, "wanted": wanted }))
         }
         Error::Hub { id, revision, kind, reason } => {
             let kind = format!("{kind:?}");
             ("HubError", json!({ "id": id, "revision": revision, "kind": kind, "reason": reason }))
         }
         Error::NoSpace { path, found, wanted } => {
-            ("FileError", json!({ "path": path, "found": found, "wanted": wanted }))
+            ("FileError", json!({ "path": path.to_string_lossy(), "found": found, "wanted": wanted }))
         }
-        Error::AlreadyExists { path } => ("FileError", json!({ "path": path })),
+        Error::AlreadyExists { path } => ("FileError", json!({ "path": path.to_string_lossy() })),
         Error::FileChanged { path, found, wanted } => {
-            ("CheckpointError", json!({ "path": path, "found": found, "wanted": wanted }))
+            ("CheckpointError", json!({ "path": path.to_string_lossy(), "found": found, "wanted": wanted }))
         }
-        Error::InvalidFile { path, reason } => ("CheckpointError", json!({ "path": path, "reason": reason })),
+        Error::InvalidFile { path, reason } => {
+            ("CheckpointError", json!({ "path": path.to_string_lossy(), "reason": reason }))
+        }
         Error::InvalidConfig { path, key, found, wanted } => {
-            ("CheckpointError", json!({ "path": path, "key": key, "found": found, "wanted": wanted }))
+            ("CheckpointError", json!({ "path": path.to_string_lossy(), "key": key, "found": found, "wanted": wanted }))
         }
-        Error::TensorShape { path, name, found, wanted } => {
-            ("CheckpointError", json!({ "path": path, "tensor": name, "found": found, "wanted": wanted }))
-        }
+        Error::TensorShape { path, name, found, wanted } => (
+            "CheckpointError",
+            json!({ "path": path.to_string_lossy(), "tensor": name, "found": found, "wanted": wanted }),
+        ),
         Error::TensorType { path, name, found } => {
-            ("CheckpointError", json!({ "path": path, "tensor": name, "found": found }))
+            ("CheckpointError", json!({ "path": path.to_string_lossy(), "tensor": name, "found": found }))
         }
-        Error::NonFiniteWeight { path, name, index, value } => {
-            ("CheckpointError", json!({ "path": path, "tensor": name, "index": index, "found": value.to_string() }))
-        }
+        Error::NonFiniteWeight { path, name, index, value } => (
+            "CheckpointError",
+            json!({ "path": path.to_string_lossy(), "tensor": name, "index": index, "found": value.to_string() }),
+        ),
         Error::Device { kind, device, reason } => {
             ("DeviceError", json!({ "kind": format!("{kind:?}"), "device": device, "reason": reason }))
         }

@@ -17,7 +17,11 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::{stream::Stream, transcriber::Transcriber, work::Work};
+    use super::{
+        stream::Stream,
+        transcriber::{Transcriber, folder},
+        work::Work,
+    };
 
     /// The languages of the model: code, English name, BCP 47 tag and script.
     #[pyfunction]

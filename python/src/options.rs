@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use indic_seamless::{
     AudioOptions, CancelToken, EarlyStopping, Error, GenerationConfig, Language, Priority, Result, ScriptChoice,
-    Segmentation, TranscribeOptions, audio::Channel,
+    Segmentation, TranscribeOptions,
+    audio::{Channel, DamagePolicy},
 };
 use serde::Deserialize;
 
@@ -40,10 +41,10 @@ impl Options {
         self.language.as_deref().unwrap_or("eng").parse()
     }
 
-    /// Which part of a recording is read, and how.
-    pub(crate) fn audio(&self) -> Result<AudioOptions> {
+    /// Which part of a recording is read, and how; `damage` unless something else was given.
+    pub(crate) fn audio(&self, damage: DamagePolicy) -> Result<AudioOptions> {
         let seconds = |option, value| Duration::try_from_secs_f64(value).map_err(|_| invalid(option, value));
-        let mut options = AudioOptions::new();
+        let mut options = AudioOptions::new().max_duration(Duration::MAX).damage(damage);
         if let Some(start) = self.start {
             options = options.start(seconds("start", start)?);
         }

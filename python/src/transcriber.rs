@@ -41,9 +41,21 @@ impl Place {
         if self.model == DEMO {
             return builder.build_demo();
         }
-        // Whatever exists is a folder.
-        if Path::new(&self.model).exists() {
+        if self.exists() {
             return builder.build_with_progress(&self.model, progress);
+        }
+        builder.build(self.folder(progress)?)
+    }
+
+    /// Whatever exists is a folder.
+    fn exists(&self) -> bool {
+        Path::new(&self.model).exists()
+    }
+
+    /// The folder of the checkpoint; that of a model of the hub is downloaded first.
+    fn folder(self, progress: &mut dyn FnMut(u64, u64)) -> Result<PathBuf> {
+        if self.exists() {
+            return Ok(self.model.into());
         }
         if !HubModel::is_id(&self.model) {
             return Err(Error::MissingFile {
@@ -58,9 +70,20 @@ impl Place {
         if let Some(token) = self.token {
             hub = hub.token(token);
         }
-        let folder = hub.download(&mut |download| progress(download.total_done, download.total_size))?;
-        builder.build(folder)
+        hub.download(&mut |download| progress(download.total_done, download.total_size))
     }
+}
+
+/// The folder of a model, but for `demo`, which has none; a model of the hub is downloaded first.
+#[pyfunction]
+pub(crate) fn folder(py: Python<'_>, model: String, revision: Option<String>) -> PyResult<PathBuf> {
+    let (sender, done) = channel();
+    let place = Place { model, revision, token: None };
+    let run = move || {
+        let _ = sender.send(place.folder(&mut |_, _| ()));
+    };
+    thread::Builder::new().name("download".to_owned()).spawn(run)?;
+    wait(py, &Mutex::new(done))?.ok_or_else(ended)?.map_err(|error| raise(py, &error))
 }
 
 /// A loaded model.

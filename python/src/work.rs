@@ -83,7 +83,7 @@ fn transcribe(
     cancel: &CancelToken,
     sender: &Sender<News>,
 ) -> Result<Transcript> {
-    let (language, how) = (options.language()?, options.audio()?);
+    let (language, how) = (options.language()?, options.audio(audio.damage())?);
     let mut on_segment = |segment: &Segment| {
         let _ = sender.send(News::Segment(Box::new(segment.clone())));
     };

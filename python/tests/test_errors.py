@@ -1,5 +1,7 @@
 """What goes wrong is an exception of its own class, with its fields."""
 
+import os
+
 import numpy
 import pytest
 
@@ -27,6 +29,10 @@ def test_each_error_has_its_class_and_fields(demo, hindi, tmp_path):
         demo.transcribe(hindi, beams=0)
     assert (error.value.option, error.value.found) == ("num_beams", "0")
     assert isinstance(error.value, ValueError)
+
+    # As Python has names that are not UTF-8.
+    with pytest.raises(indic_seamless.FileError):
+        demo.transcribe(os.fsdecode(b"\xff.wav"))
 
     with pytest.raises(indic_seamless.AudioTooShortError):
         demo.transcribe(numpy.zeros(10, numpy.float32), rate=16_000)

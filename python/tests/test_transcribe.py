@@ -97,6 +97,23 @@ def test_many_recordings_with_options_of_their_own(demo, hindi, samples, texts):
     assert [result.text for result in demo.transcribe_many([samples] * 2, rate=16_000, language="hin")] == [HINDI] * 2
 
 
+def test_a_part_of_a_recording(demo, hindi, samples):
+    part = {"start": 0.5, "duration": 0.5, "language": "hin"}
+    wanted = demo.transcribe(hindi, **part)
+    assert 0.5 <= wanted.segments[0].start < wanted.segments[-1].end <= 1.1
+    for array in (samples, numpy.stack([samples, samples], axis=1)):
+        assert demo.transcribe(array, rate=16_000, **part).segments == wanted.segments
+    with pytest.raises(indic_seamless.NoAudioError):
+        demo.transcribe(samples, rate=16_000, start=3600)
+    with pytest.raises(indic_seamless.OptionError):
+        demo.transcribe(samples, rate=16_000, channel=5)
+
+
+def test_files_of_more_than_an_hour(demo, hindi):
+    silence = hindi.parents[2] / "tests" / "clips" / "two_hours_of_silence.flac"
+    assert demo.transcribe(silence, start=7_100).text == ""
+
+
 def test_threads_work_at_the_same_time(demo, hindi):
     alone = time.perf_counter()
     demo.transcribe(hindi, language="hin")
@@ -134,23 +151,43 @@ def test_time_is_limited(demo, samples):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_stops_the_work():
-    program = """
-import numpy, os, signal, threading, time
+@pytest.mark.parametrize("work", ["demo.transcribe(speech, **how)", "list(demo.transcribe_many([speech] * 40, at_a_time=4, **how))"])
+def test_ctrl_c_stops_the_work(hindi, work):
+    program = f"""
+import numpy, os, signal, sys, threading, time, wave
 from indic_seamless import Transcriber
 demo = Transcriber.demo()
-noise = numpy.random.default_rng(0).normal(0, 0.1, 16_000 * 600).astype(numpy.float32)
+with wave.open({str(hindi)!r}) as file:
+    speech = numpy.tile(numpy.frombuffer(file.readframes(file.getnframes()), dtype=numpy.int16), 1_000)
+how = dict(rate=16_000, segmentation="always", beams=10)
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 start = time.perf_counter()
 try:
-    demo.transcribe(noise, rate=16_000, segmentation="always", beams=10)
+    {work}
     while True:
         time.sleep(1)
 except KeyboardInterrupt:
-    print("stopped", time.perf_counter() - start < 5)
+    # Threads under way would keep Python from ending.
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join()
+    print("stopped", time.perf_counter() - start < 10)
 """
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert answer.stdout.split() == ["stopped", "True"], answer
+
+
+def test_many_recordings_end_with_their_iterator(demo, samples):
+    long = numpy.tile(samples, 1_000)
+    before = threading.enumerate()
+    results = demo.transcribe_many([samples, long, long, long], rate=16_000, at_a_time=2, language="hin")
+    assert next(results).text == HINDI
+    results.close()
+    pool = [thread for thread in threading.enumerate() if thread not in before]
+    assert pool
+    for thread in pool:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_memory_stays_level(demo, samples):

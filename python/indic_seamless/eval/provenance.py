@@ -15,30 +15,20 @@ DEMO = "demo"
 """The model that is part of the package."""
 
 
-def _snapshot(model: str, revision: str | None) -> Path | None:
-    """The folder of a model in the cache of the hub."""
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{model.replace('/', '--')}"
-    name = revision or "main"
-    reference = cache / "refs" / name
-    snapshot = cache / "snapshots" / (reference.read_text().strip() if reference.is_file() else name)
-    return snapshot if snapshot.is_dir() else None
+def folder(model: str, revision: str | None) -> Path | None:
+    """The folder of a model; one of the hub is downloaded. The demo model has none."""
+    return None if model == DEMO else _native.folder(model, revision)
 
 
-def weights(model: str, revision: str | None) -> dict[str, str]:
+def weights(place: Path | None) -> dict[str, str]:
     """SHA-256 of each file of weights. Those of the demo model are in the native part of the package."""
-    if model == DEMO:
-        files = [Path(str(_native.__file__))]
-    else:
-        place = Path(model) if Path(model).is_dir() else _snapshot(model, revision)
-        files = sorted(place.glob("*.safetensors")) if place is not None else []
+    files = [Path(str(_native.__file__))] if place is None else sorted(place.glob("*.safetensors"))
     return {file.name: _sha256(file) for file in files}
 
 
-def commit(model: str, revision: str | None) -> str | None:
-    """The commit of a model of the hub; a folder has none."""
-    place = None if model == DEMO or Path(model).is_dir() else _snapshot(model, revision)
-    return place.name if place is not None else revision
+def commit(model: str, place: Path | None) -> str | None:
+    """The commit of a model of the hub, by which its folder is named; others have none."""
+    return None if place is None or Path(model).is_dir() else place.name
 
 
 def _sha256(file: Path) -> str:

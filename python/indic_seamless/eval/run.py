@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .._transcriber import Transcriber
 from . import provenance, store
 from .bootstrap import Resampling
 from .clip import Hypothesis, Manifest
@@ -92,13 +91,6 @@ def _others(manifest: Manifest, files: Mapping[str, Path]) -> dict[str, dict[str
     return found
 
 
-def _weights(settings: Settings) -> dict[str, str]:
-    if settings.model != provenance.DEMO and not Path(settings.model).is_dir():
-        # Downloads what is not there yet; tells what is wrong with the name.
-        Transcriber.from_pretrained(settings.model, revision=settings.revision)
-    return provenance.weights(settings.model, settings.revision)
-
-
 def _texts(system: System, manifest: Manifest, kept: store.Store, progress: Progress) -> dict[str, Hypothesis]:
     """The hypotheses of a system; those that are there already are not made again."""
     left = [clip for clip in manifest.clips if clip.id not in kept.done]
@@ -118,7 +110,8 @@ def evaluate(manifest: Manifest, settings: Settings, output: Path, progress: Pro
     """
     settings.check()
     others = _others(manifest, settings.others)
-    weights = _weights(settings)
+    place = provenance.folder(settings.model, settings.revision)
+    weights = provenance.weights(place)
     clips = manifest.digest()
     hypotheses: dict[str, dict[str, Hypothesis]] = {}
     used: dict[str, dict[str, Any]] = {}
@@ -130,7 +123,7 @@ def evaluate(manifest: Manifest, settings: Settings, output: Path, progress: Pro
     hypotheses.update(others)
     return Report(
         model=settings.model,
-        revision=provenance.commit(settings.model, settings.revision),
+        revision=provenance.commit(settings.model, place),
         weights=weights,
         dataset=settings.dataset or manifest.dataset or manifest.path.name,
         dataset_revision=settings.dataset_revision,

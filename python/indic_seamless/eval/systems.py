@@ -83,7 +83,8 @@ class Own:
         transcriber = Transcriber.from_pretrained(self.model, precision=self.name, threads=self.threads, revision=self.revision)
         if missing := sorted({clip.target for clip in clips} - set(transcriber.languages)):
             raise SettingsError(f"languages of {self.model}", ", ".join(missing), ", ".join(transcriber.languages))
-        options: Options = {"segmentation": self.search.segmentation, "retry": self.search.retry}
+        # The text of a part must not be measured against that of all.
+        options: Options = {"segmentation": self.search.segmentation, "retry": self.search.retry, "damage": "refuse"}
         if self.search.beams is not None:
             options["beams"] = self.search.beams
         if self.search.max_new_tokens is not None:

@@ -156,8 +156,9 @@ def test_a_language_that_the_model_does_not_write(manifest, tmp_path, capsys):
     assert "found mar, wanted ben, eng" in refused(capsys, manifest, "--output", tmp_path / "out", "--model", "demo")
 
 
-def test_a_recording_that_cannot_be_read_counts_as_nothing_said(manifest, tmp_path):
-    (tmp_path / "damaged.wav").write_bytes(b"RIFF" + bytes(100))
+@pytest.mark.parametrize("damaged", [b"RIFF" + bytes(100), (AUDIO / "hindi-1.wav").read_bytes()[:20_000]])
+def test_a_recording_that_cannot_be_read_whole_counts_as_nothing_said(manifest, tmp_path, damaged):
+    (tmp_path / "damaged.wav").write_bytes(damaged)
     with manifest.open("a") as file:
         file.write(json.dumps({"audio": "damaged.wav", "text": "एक दो", "lang": "hin"}) + "\n")
     assert run(manifest, tmp_path / "out", "--lang", "hin") == 0
@@ -176,7 +177,7 @@ def test_packages_that_are_not_installed(manifest, tmp_path, capsys, monkeypatch
 
 
 def test_an_error_that_is_not_of_one_recording_stops_the_run(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr("indic_seamless.Transcriber.transcribe", lambda *given, **options: fail())
+    monkeypatch.setattr("indic_seamless._transcriber._finish", lambda work: fail())
 
     def fail():
         raise StoppedError("cancelled")

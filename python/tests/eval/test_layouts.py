@@ -70,6 +70,8 @@ def test_fleurs_translates_by_the_numbers_of_sentences(fleurs):
         ("hi_in/11:eng", 'He said, "yes".', "hin", "eng"),
     ]
     assert manifest.left_out == 1
+    # From all languages, as none is named.
+    assert {clip.direction for clip in read_manifest(fleurs, "fleurs", targets=["eng"]).clips} == {("hin", "eng"), ("eng", "eng")}
 
 
 def test_fleurs_that_is_not_unpacked_or_not_whole(fleurs):

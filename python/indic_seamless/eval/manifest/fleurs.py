@@ -37,7 +37,7 @@ def _folders(root: Path, split: str, wanted: Wanted, problems: Problems) -> dict
     for file in sorted(root.glob(f"*/{split}.tsv")):
         name = file.parent.name
         code = _CODES.get(name, name.split("_")[0])
-        if not (wanted.sources or wanted.targets):
+        if not wanted.sources:
             known = languages.checked(code, file.parent, problems)
         else:
             known = next((one for one in wanted.sources | wanted.targets if code in (one, languages.tags()[one])), None)

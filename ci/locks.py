@@ -44,6 +44,13 @@ def python(path: Path) -> list:
     return faults + [f"{lock.relative_to(ROOT)} lacks {pin}: run ci/locks.sh" for pin in missing]
 
 
+def unlocked(path: Path) -> list:
+    """A list of packages without an .in file that names other packages than those of other lists."""
+    lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    own = [line for line in lines if line and not line.startswith("-r ")]
+    return [f"{path.relative_to(ROOT)} has no .in file, and {own[0]}"] if own and not path.with_suffix(".in").is_file() else []
+
+
 def npm(path: Path) -> list:
     packages = json.loads(path.read_text(encoding="utf-8"))["packages"]
     bare = [place for place, package in packages.items() if place and "integrity" not in package]
@@ -51,12 +58,14 @@ def npm(path: Path) -> list:
 
 
 def main() -> None:
-    listed = subprocess.run(["git", "ls-files", "*.in", "*package-lock.json"], cwd=ROOT, capture_output=True, text=True, check=True)
+    check = {".in": python, ".txt": unlocked, ".json": npm}
+    names = ["*.in", "*requirements*.txt", "*package-lock.json"]
+    listed = subprocess.run(["git", "ls-files", *names], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [ROOT / line for line in listed.stdout.splitlines()]
-    faults = [fault for path in paths for fault in (python(path) if path.suffix == ".in" else npm(path))]
+    faults = [fault for path in paths for fault in check[path.suffix](path)]
     if faults or not paths:
         sys.exit("\n".join(faults) or "no lock files")
-    print(f"{len(paths)} lock files")
+    print(f"{len(paths)} lists of packages")
 
 
 if __name__ == "__main__":

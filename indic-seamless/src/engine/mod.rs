@@ -24,6 +24,7 @@ use std::{
         mpsc::{Receiver, channel},
     },
     thread,
+    time::Instant,
 };
 
 use tracing::Span;
@@ -33,7 +34,7 @@ use crate::{
     cancel::CancelToken,
     error::{Error, Result, StopReason},
     language::Language,
-    scheduler::{ByPriority, Priority},
+    scheduler::{BATCH_S, ByPriority, Priority},
     transcriber::{Progress, TranscribeOptions, Transcriber},
     transcript::{Segment, Transcript},
 };
@@ -76,7 +77,8 @@ pub enum Update {
 /// Transcribes many recordings at a time on one model.
 ///
 /// It opens recordings when it is their turn, so that what waits is small: a path or compressed bytes. Interactive recordings
-/// go before [batches](Priority::Batch), then who came first. Clones share the model and the queue.
+/// go before [batches](Priority::Batch), then who came first. Batches that have waited for ten minutes take turns with interactive
+/// recordings. Clones share the model and the queue.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Shared>);
 
@@ -92,13 +94,22 @@ struct State {
     /// Recordings that are being transcribed.
     running: usize,
     waiting: VecDeque<Task>,
+    /// Whether a batch was begun last that had waited for long, so that it is the turn of an interactive recording.
+    late_before: bool,
 }
 
 /// A recording that waits.
 struct Task {
     priority: Priority,
     cancel: CancelToken,
+    since: Instant,
     run: Box<dyn FnOnce(&Transcriber) + Send>,
+}
+
+impl Task {
+    fn new(priority: Priority, cancel: &CancelToken, run: impl FnOnce(&Transcriber) + Send + 'static) -> Self {
+        Self { priority, cancel: cancel.clone(), since: Instant::now(), run: Box::new(run) }
+    }
 }
 
 impl std::fmt::Debug for Task {
@@ -141,8 +152,9 @@ impl Engine {
         Ok(Transcription { updates, cancel })
     }
 
-    /// [`submit`](Self::submit) with a function that is called for each update, on the thread of the recording. The token that
-    /// is returned cancels the work.
+    /// [`submit`](Self::submit) with a function that is called for each update, on the thread of the recording. Of one that was
+    /// cancelled while it waited, the end may be told on the thread of somebody who submits another one. The token that is returned
+    /// cancels the work.
     ///
     /// # Errors
     ///
@@ -173,7 +185,7 @@ impl Engine {
             drop(span);
             update(Update::Done(done));
         };
-        self.put(Task { priority, cancel: cancel.clone(), run: Box::new(run) })?;
+        self.put(Task::new(priority, &cancel, run))?;
         Ok(cancel)
     }
 
@@ -231,13 +243,13 @@ impl Engine {
                 work(transcriber);
             }
         };
-        self.put(Task { priority, cancel: cancel.clone(), run: Box::new(run) })
+        self.put(Task::new(priority, cancel, run))
     }
 
     /// Drops waiting recordings that were cancelled, and what they hold. [`submit`](Self::submit) does so, too.
     pub(crate) fn sweep(&self) {
         let gone = self.0.state().cancelled();
-        gone.into_iter().for_each(|task| (task.run)(&self.0.transcriber));
+        gone.into_iter().for_each(|task| self.0.run(task));
     }
 
     /// Takes a recording up, or lets it wait.
@@ -263,11 +275,15 @@ impl Shared {
     fn work(&self, first: Task) {
         let mut next = Some(first);
         while let Some(task) = next {
-            // A bug must cost one recording, not those that wait.
-            if catch_unwind(AssertUnwindSafe(|| (task.run)(&self.transcriber))).is_err() {
-                tracing::error!("a transcription panicked");
-            }
-            next = self.state().next();
+            self.run(task);
+            next = self.state().next(Instant::now());
+        }
+    }
+
+    /// A bug must cost one recording, not those that wait, nor whoever happens to run it.
+    fn run(&self, task: Task) {
+        if catch_unwind(AssertUnwindSafe(|| (task.run)(&self.transcriber))).is_err() {
+            tracing::error!("a transcription panicked");
         }
     }
 
@@ -287,9 +303,14 @@ impl State {
     }
 
     /// The next recording; without one a thread ends.
-    fn next(&mut self) -> Option<Task> {
-        let urgent = self.waiting.iter().position(|task| task.priority == Priority::Interactive);
-        let next = self.waiting.remove(urgent.unwrap_or(0));
+    fn next(&mut self, now: Instant) -> Option<Task> {
+        let first = |priority: Priority| self.waiting.iter().position(|task| task.priority == priority);
+        let waited_s = |place: usize| now.duration_since(self.waiting[place].since).as_secs_f64();
+        // Only every other time: there may be thousands of batches.
+        let late = first(Priority::Batch).filter(|&place| !self.late_before && waited_s(place) >= BATCH_S);
+        let place = late.or_else(|| first(Priority::Interactive)).unwrap_or(0);
+        self.late_before = late.is_some();
+        let next = self.waiting.remove(place);
         if next.is_none() {
             self.running -= 1;
         }

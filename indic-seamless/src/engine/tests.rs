@@ -103,3 +103,39 @@ fn work_of_the_callers_takes_its_turn_unless_it_was_cancelled() {
     assert_eq!(heard, [("stays", Language::HINDI), ("comes later", Language::HINDI)]);
     assert!(first.wait().is_ok());
 }
+
+#[test]
+fn batches_that_have_waited_for_long_take_turns_with_interactive_recordings() {
+    let (mut state, since) = (State::default(), Instant::now());
+    for priority in [[Priority::Batch; 3], [Priority::Interactive; 3]].concat() {
+        let run = Box::new(|_: &Transcriber| {});
+        state.waiting.push_back(Task { priority, cancel: CancelToken::new(), since, run });
+    }
+    let mut next = |waited_s| state.next(since + Duration::from_secs(waited_s)).expect("a recording").priority;
+    assert_eq!(next(599), Priority::Interactive);
+    assert_eq!(next(600), Priority::Batch);
+    assert_eq!(next(600), Priority::Interactive);
+    assert_eq!(next(700), Priority::Batch);
+    assert_eq!(next(700), Priority::Interactive);
+    assert_eq!(next(700), Priority::Batch);
+}
+
+#[test]
+fn who_panics_when_cancelled_harms_nobody_else() {
+    let engine = engine(1, 3);
+    let (go, first) = block(&engine);
+    let submit = |update: Box<dyn FnMut(Update) + Send>| {
+        engine.submit_with(reader, Language::HINDI, options(Priority::Interactive), update).expect("room")
+    };
+    let (told, heard) = mpsc::channel();
+    let panics = submit(Box::new(|_| panic!("on purpose")));
+    let leaves = submit(Box::new(move |update| told.send(update).expect("the test listens")));
+    panics.cancel();
+    leaves.cancel();
+    // Both are dropped from the queue on this thread.
+    let second = engine.submit(reader, Language::HINDI, options(Priority::Interactive)).expect("room");
+    let update = heard.try_recv();
+    assert!(matches!(update, Ok(Update::Done(Err(Error::Stopped { .. })))), "{update:?}");
+    go.send(()).expect("a recording waits");
+    assert!(first.wait().is_ok() && second.wait().is_ok());
+}

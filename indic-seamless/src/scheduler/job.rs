@@ -39,7 +39,8 @@ pub enum Priority {
     /// Somebody waits for the text.
     #[default]
     Interactive,
-    /// Nobody waits: it is computed when nothing interactive is, or has waited for ten minutes.
+    /// Nobody waits: it is computed when nothing interactive is. After ten minutes it counts as something interactive that has just
+    /// come, and in the queue of an [`Engine`](crate::engine::Engine) it takes turns with what is interactive.
     Batch,
 }
 

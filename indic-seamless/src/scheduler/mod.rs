@@ -37,6 +37,7 @@ pub use self::{
 };
 pub(crate) use self::{
     job::{Account, Event, Found, Job, News, Source, Spec, receive},
+    policy::BATCH_S,
     trace::Trace,
 };
 use crate::{
@@ -93,7 +94,7 @@ impl Scheduler {
         self.inbox.put(Task::Clip(Box::new(job)));
     }
 
-    /// Does other work with the model, before the clips that wait, and waits for the result.
+    /// Does other work with the model, which takes turns with the steps for clips, and waits for the result.
     ///
     /// # Errors
     ///

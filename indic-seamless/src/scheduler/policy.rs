@@ -5,6 +5,8 @@
 //! clip goes before the searches of other recordings only if its own is not far ahead of theirs, and is interrupted between two
 //! layers of the encoder by one that is far more urgent.
 
+use std::time::Duration;
+
 use super::Priority;
 
 /// The most hypotheses in a step: beyond this it is bound by arithmetic, and the logits take up memory.
@@ -18,7 +20,7 @@ const SLACK_S: f64 = 20.0;
 /// A recording that has had more than this, in seconds of speech, is a long one; these take turns.
 const LONG_S: f64 = 60.0;
 /// What interactive recordings are ahead of others, in seconds.
-const BATCH_S: f64 = 600.0;
+pub(crate) const BATCH_S: f64 = 600.0;
 
 /// The place of a clip in the order: the smallest is first. It is what its recording has had, in seconds of speech, and what the
 /// clip asks for, less the time that the clip has waited, so that nobody waits for ever.
@@ -30,7 +32,7 @@ pub(super) fn key(priority: Priority, served_s: f64, seconds: f64, waited_s: f64
     class + served_s.min(LONG_S) + seconds - waited_s
 }
 
-/// A clip that waits, or a search under way.
+/// A clip that waits or is being encoded, or a search under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Asks {
     /// The recording that it belongs to.
@@ -43,6 +45,13 @@ pub(super) struct Asks {
     pub(super) bytes: u64,
     /// Bytes by which they grow in the next step of the search.
     pub(super) growth: u64,
+}
+
+impl Asks {
+    /// The same after more time, in which others went first.
+    pub(super) fn after(self, waited: Duration) -> Self {
+        Self { key: self.key - waited.as_secs_f64(), ..self }
+    }
 }
 
 /// Which of the searches under way take part in a step, with `most` bytes of caches. Those that need more memory wait, with what they
@@ -198,5 +207,10 @@ mod tests {
         assert_eq!(next(&[batch(500.0), long], &[], &[]), Next::Begin(1));
         assert_eq!(next(&[batch(530.0), long], &[], &[]), Next::Begin(0));
         assert_eq!(next(&[batch(400.0)], &[], &[long]), Next::Step);
+        // Nor does a clip that was begun wait for ever.
+        let begun = |waited_s| [batch(0.0).after(Duration::from_secs(waited_s))];
+        let short = [asks(key(Priority::Interactive, 0.0, 2.0, 0.0))];
+        assert_eq!(next(&[], &begun(500), &short), Next::Step);
+        assert_eq!(next(&[], &begun(600), &short), Next::Encode(0));
     }
 }

@@ -14,6 +14,7 @@ use super::{
     policy::Asks,
 };
 use crate::{
+    device::guard,
     error::{Error, Result, panic_message},
     generation::{Input, Next, Steps, TokenEvent},
     model::{
@@ -31,7 +32,7 @@ pub(super) struct Search {
     head: Option<Arc<PartialHead>>,
     pub(super) encoded: Encoded,
     pub(super) times: Times,
-    /// What its clip asked for when it was begun.
+    /// What its clip asked for when the search was begun.
     pub(super) asks: Asks,
 }
 
@@ -63,11 +64,14 @@ impl Search {
         let started = Instant::now();
         let spec = &job.spec;
         let steps = Steps::new(std::slice::from_ref(&spec.prompt), &spec.generation, &spec.processors, job.number);
-        let steps = match steps {
-            Ok(steps) => steps,
+        let begun = steps.and_then(|steps| {
+            let start = || Ok(start(model, &encoded, &spec.generation, spec.prompt.len()));
+            Ok((steps, guard(&model.device(), start)?))
+        });
+        let (steps, state) = match begun {
+            Ok(begun) => begun,
             Err(error) => return Err(Box::new((job, error))),
         };
-        let state = start(model, &encoded, &spec.generation, spec.prompt.len());
         times.generation += started.elapsed();
         Ok(Self { job, steps, state, head, encoded, times, asks })
     }

@@ -35,6 +35,8 @@ pub(super) struct Worker<'a> {
     inbox: &'a Inbox,
     told: &'a Told,
     calls: VecDeque<Call>,
+    /// Whether a call was made last, so that it is the turn of something else.
+    called: bool,
     waiting: Vec<Waiting>,
     encoding: Vec<Underway<'a>>,
     searches: Vec<Search>,
@@ -74,6 +76,8 @@ struct Underway<'a> {
     times: Times,
     /// What it asked for when it was begun.
     asks: Asks,
+    /// When it was begun.
+    since: Instant,
 }
 
 impl<'a> Worker<'a> {
@@ -83,6 +87,7 @@ impl<'a> Worker<'a> {
             inbox,
             told,
             calls: VecDeque::new(),
+            called: false,
             waiting: Vec::new(),
             encoding: Vec::new(),
             searches: Vec::new(),
@@ -124,16 +129,25 @@ impl<'a> Worker<'a> {
 
     /// Takes one step. `false` if there is nothing to do.
     fn advance(&mut self) -> bool {
-        if let Some(call) = self.calls.pop_front() {
-            call(self.loaded);
+        // Calls and everything else take turns: neither may keep the other waiting for ever.
+        if !self.called && self.call() {
+            self.called = true;
             return true;
         }
-        match self.next() {
+        self.called = false;
+        match self.next(Instant::now()) {
             Next::Begin(place) => self.begin(place),
             Next::Encode(place) => self.encode(place),
             Next::Step => self.step(),
-            Next::Nothing => return false,
+            Next::Nothing => return self.call(),
         }
+        true
+    }
+
+    /// Makes the first of the calls. `false` if there is none.
+    fn call(&mut self) -> bool {
+        let Some(call) = self.calls.pop_front() else { return false };
+        call(self.loaded);
         true
     }
 
@@ -167,10 +181,10 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn next(&self) -> Next {
-        let now = Instant::now();
+    fn next(&self, now: Instant) -> Next {
         let waiting: Vec<Asks> = self.waiting.iter().map(|waiting| self.asks(waiting, now)).collect();
-        let encoding: Vec<Asks> = self.encoding.iter().map(|underway| underway.asks).collect();
+        let asks_now = |underway: &Underway<'_>| underway.asks.after(now.duration_since(underway.since));
+        let encoding: Vec<Asks> = self.encoding.iter().map(asks_now).collect();
         // What was kept for a search is its own until it ends.
         let kept = |search: &Search| Asks { bytes: search.asks.bytes.max(search.asks_now().bytes), ..search.asks };
         let searching: Vec<Asks> = self.searches.iter().map(kept).collect();
@@ -200,7 +214,8 @@ impl<'a> Worker<'a> {
     /// Takes a waiting clip up.
     fn begin(&mut self, place: usize) {
         let waiting = self.waiting.remove(place);
-        let asks = self.asks(&waiting, Instant::now());
+        let since = Instant::now();
+        let asks = self.asks(&waiting, since);
         let Waiting { mut job, mut times, .. } = waiting;
         self.at_work = Some((job.events.clone(), job.number));
         job.account.serve(job.seconds());
@@ -217,7 +232,9 @@ impl<'a> Worker<'a> {
                 let model = &self.loaded.model;
                 let start = || Ok(model.start_encoding(&features, &mut inspect));
                 match timed(&mut times.encoder, || guard(&model.device(), start)) {
-                    Ok(ControlFlow::Continue(encoding)) => self.encoding.push(Underway { job, encoding, times, asks }),
+                    Ok(ControlFlow::Continue(encoding)) => {
+                        self.encoding.push(Underway { job, encoding, times, asks, since });
+                    }
                     Ok(ControlFlow::Break(())) => stop(&mut job),
                     Err(error) => job.tell(News::Failed(error)),
                 }
@@ -234,7 +251,7 @@ impl<'a> Worker<'a> {
 
     /// Passes a layer of the encoder.
     fn encode(&mut self, place: usize) {
-        let Underway { mut job, encoding, mut times, asks } = self.encoding.remove(place);
+        let Underway { mut job, encoding, mut times, asks, since } = self.encoding.remove(place);
         self.at_work = Some((job.events.clone(), job.number));
         if let Err(error) = self.loaded.checkpoint.check_unchanged() {
             return job.tell(News::Failed(error));
@@ -243,9 +260,11 @@ impl<'a> Worker<'a> {
         let advance = || Ok(encoding.advance(&mut inspect));
         match timed(&mut times.encoder, || guard(&self.loaded.model.device(), advance)) {
             Ok(ControlFlow::Continue(Advanced::Layer(encoding))) => {
-                self.encoding.push(Underway { job, encoding, times, asks });
+                self.encoding.push(Underway { job, encoding, times, asks, since });
             }
-            Ok(ControlFlow::Continue(Advanced::Done(encoded))) => self.search(job, encoded, times, asks),
+            Ok(ControlFlow::Continue(Advanced::Done(encoded))) => {
+                self.search(job, encoded, times, asks.after(since.elapsed()));
+            }
             Ok(ControlFlow::Break(())) => stop(&mut job),
             Err(error) => job.tell(News::Failed(error)),
         }
@@ -350,3 +369,6 @@ fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
     *total += started.elapsed();
     done
 }
+
+#[cfg(all(test, feature = "demo"))]
+mod tests;

@@ -15,8 +15,9 @@ use crate::{
     kernels::scores::{largest, log_sum_exp, subtract},
 };
 
-/// The score of an empty place among finished hypotheses, as in transformers. Any running beam that may still win has more.
-const EMPTY: f32 = -1.0e9;
+/// The score of an empty place among finished hypotheses. Any running beam that may still win has more. Transformers has -1e9 and
+/// loses what is worse, as a negative length penalty makes it.
+const EMPTY: f32 = f32::NEG_INFINITY;
 /// The score of running beams and candidates that cannot win: the sequence has ended, or a token is forbidden. Transformers
 /// gives ended ones -1e9, which makes a difference only if so few tokens are allowed that a beam goes on after its end.
 const DEAD: f32 = f32::NEG_INFINITY;
@@ -181,9 +182,13 @@ impl Item {
         self.config.eos_token_id.contains(&token) || self.generated() + 1 >= self.config.max_new_tokens
     }
 
-    /// `score / length^length_penalty`
+    /// `score / length^length_penalty`, which is finite unless the beam is dead: a power out of range must not lose it.
     fn penalised(&self, score: f32, length: usize) -> f32 {
-        score / (length as f64).powf(self.config.length_penalty) as f32
+        if score == DEAD {
+            return DEAD;
+        }
+        let power = (length as f64).powf(self.config.length_penalty) as f32;
+        (score / power.max(f32::MIN_POSITIVE)).clamp(f32::MIN, f32::MAX)
     }
 
     /// Takes one step. Returns the candidates that become running beams, and whether the search has ended.
@@ -229,5 +234,58 @@ impl Item {
     fn results(self) -> Vec<Hypothesis> {
         let finished = self.done.into_iter().filter(|beam| beam.finished).take(self.config.num_return_sequences);
         finished.map(|Beam { score, tokens, logprobs, .. }| Hypothesis { tokens, score, logprobs }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cancel::CancelToken,
+        generation::{Observer, StepDecoder, generate},
+    };
+
+    /// Finds all of eight tokens equally likely, but for the end.
+    struct Even;
+
+    impl StepDecoder for Even {
+        fn prompt(&mut self, _: &[u32], logits: &mut Vec<f32>) -> Result<()> {
+            self.step(&[0], &[0], logits)
+        }
+
+        fn step(&mut self, parents: &[usize], _: &[u32], logits: &mut Vec<f32>) -> Result<()> {
+            *logits = [0.0, 0.0, 0.0, -50.0, 0.0, 0.0, 0.0, 0.0].repeat(parents.len());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_length_penalty_loses_the_text() {
+        let sum = -80.0 * 7f64.ln();
+        for (length_penalty, wanted) in [
+            (1.0, sum / 80.0),
+            (0.0, sum),
+            // Below the -1e9 of transformers.
+            (-4.0, sum * 80f64.powi(4)),
+            // Out of the range of an `f32`, either way.
+            (-300.0, f64::from(f32::MIN)),
+            (300.0, 0.0),
+        ] {
+            let config = GenerationConfig {
+                num_beams: 2,
+                num_return_sequences: 2,
+                max_new_tokens: 80,
+                length_penalty,
+                ..GenerationConfig::default()
+            };
+            let mut observer = Observer { on_token: &mut |_| {}, cancel: &CancelToken::new() };
+            let found = generate(&mut Even, &[vec![3, 5]], &config, &[], &mut observer).expect("a search");
+            let lengths: Vec<usize> = found[0].iter().map(|hypothesis| hypothesis.tokens.len()).collect();
+            assert_eq!(lengths, [82, 82], "{length_penalty}");
+            for Hypothesis { score, .. } in &found[0] {
+                let difference = (f64::from(*score) - wanted).abs();
+                assert!(difference <= 1e-4 * wanted.abs(), "{length_penalty}: {score}, wanted {wanted}");
+            }
+        }
     }
 }

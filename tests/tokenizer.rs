@@ -303,6 +303,9 @@ fn tokens_far_beyond_the_pieces() {
     assert_eq!(tokenizer.language_id(Language::ENGLISH), None);
     assert!(matches!(tokenizer.encode_target("a", Language::ENGLISH), Err(Error::UnknownLanguage { .. })));
     assert!(tokenizer.decode(&[2000], DecodeOptions::default()).is_err());
+    // Only those that there are.
+    let tokens = tokenizer.tokens_of("tamil".parse().unwrap());
+    assert!(tokens.starts_with(&[0, 1, 2, 3]) && tokens.ends_with(&[u32::MAX]), "{tokens:?}");
 }
 
 /// How long loading takes: `INDIC_SEAMLESS_TOKENIZER=path/to/model cargo test --release -- --ignored --nocapture load`.

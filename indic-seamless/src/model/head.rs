@@ -21,9 +21,10 @@ impl SpeechToText {
     ///
     /// # Panics
     ///
-    /// If a token is outside of the vocabulary.
+    /// If there is no token, or one is outside of the vocabulary.
     pub fn partial_head(&self, tokens: Vec<u32>) -> PartialHead {
         let vocabulary = self.vocabulary();
+        assert!(!tokens.is_empty(), "at least one token");
         assert!(tokens.iter().all(|&token| (token as usize) < vocabulary), "tokens of the vocabulary");
         PartialHead { weight: self.shared.weight.subset(&tokens), tokens, vocabulary }
     }

@@ -180,7 +180,9 @@ impl Tokenizer {
     /// ```
     pub fn tokens_of(&self, script: Script) -> Vec<u32> {
         let writes = |&id: &u32| self.is_special(id) || self.piece(id).is_some_and(|piece| script.writes(piece));
-        (0..self.vocab_size() as u32).filter(writes).collect()
+        // Ids of added tokens may be far apart.
+        let pieces = self.pieces.ends.len() as u32;
+        (0..pieces).chain(self.added.range(pieces..).map(|(&id, _)| id)).filter(writes).collect()
     }
 
     /// The token that stands for a language; `None` if the checkpoint does not know it.

@@ -12,7 +12,7 @@ use indic_seamless::{
         check::{CheckOptions, CheckProblem, CheckProblemKind, CheckReport},
     },
 };
-use safetensors::Dtype;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
 fn check(dir: &Path) -> CheckReport {
@@ -213,6 +213,20 @@ fn contradictions_are_named() {
     let copy = Copy::of_folder(&quantised).tensors(|tensors| drop(tensors.remove(scale)));
     let scheme = (CheckProblemKind::Quantization, WEIGHTS, "metadata quantization", "none");
     names("scale", &copy, &[scheme, (CheckProblemKind::MissingTensor, WEIGHTS, scale, "nothing")]);
+}
+
+#[test]
+fn a_byte_that_the_kernels_do_not_take_is_named() {
+    let dir = tempfile::tempdir().expect("folder");
+    let quantised = dir.path().join("int8");
+    Checkpoint::demo().expect("demo").quantize(&quantised, Precision::Int8, &mut |_, _| {}).expect("quantise");
+    let copy = Copy::of_folder(&quantised);
+    let mut bytes = fs::read(copy.path(WEIGHTS)).expect("read");
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let tensor = file.tensor("shared.weight").expect("embedding").data().as_ptr() as usize - bytes.as_ptr() as usize;
+    bytes[tensor + 5] = 0x80;
+    let copy = copy.write(WEIGHTS, bytes);
+    names("-128", &copy, &[(CheckProblemKind::Quantization, WEIGHTS, "shared.weight", "-128 at index 5")]);
 }
 
 #[cfg(unix)]

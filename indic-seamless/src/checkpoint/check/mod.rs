@@ -72,7 +72,7 @@ impl CheckOptions {
         self
     }
 
-    /// Whether to test all weights for NaN and infinities, which reads all their bytes. On by default.
+    /// Whether to test all weights for NaN, infinities and int8 bytes of -128, which reads all their bytes. On by default.
     #[must_use]
     pub fn values(mut self, values: bool) -> Self {
         self.values = values;

@@ -56,7 +56,7 @@ pub enum CheckProblemKind {
     TensorShape,
     /// The element type of a tensor is not supported for weights.
     TensorType,
-    /// int8 weights have an unknown layout.
+    /// int8 weights have an unknown layout, or a byte of -128.
     Quantization,
     /// A weight is NaN or infinite.
     NonFinite,

@@ -1,4 +1,4 @@
-//! Reads files once, in pieces: for their SHA-256, and to find values that are not finite.
+//! Reads files once, in pieces: for their SHA-256, and to find values that no kernel multiplies rightly.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -29,12 +29,12 @@ pub(super) struct Found {
     /// The number of tested numbers.
     pub(super) values: u64,
     /// Per tensor, in the order of the file.
-    broken: Vec<(usize, NonFinite)>,
+    broken: Vec<(usize, Broken)>,
 }
 
-/// Numbers that are NaN or infinite.
+/// Numbers that are NaN or infinite, or bytes of -128.
 #[derive(Debug, Clone, Copy)]
-struct NonFinite {
+struct Broken {
     count: u64,
     /// The index of the first one in the tensor, and its value.
     first: usize,
@@ -43,14 +43,19 @@ struct NonFinite {
 
 impl Found {
     pub(super) fn problems(&self, file: &str, tensors: &[Needed<'_>]) -> Vec<CheckProblem> {
-        let problem = |&(tensor, broken): &(usize, NonFinite)| {
-            let NonFinite { count, first, value } = broken;
+        let problem = |&(tensor, broken): &(usize, Broken)| {
+            let Broken { count, first, value } = broken;
+            let tensor = tensors.get(tensor)?;
+            let (kind, wanted) = match tensor.dtype() {
+                Dtype::I8 => (CheckProblemKind::Quantization, "bytes from -127 to 127"),
+                _ => (CheckProblemKind::NonFinite, "finite numbers"),
+            };
             Some(CheckProblem {
-                kind: CheckProblemKind::NonFinite,
+                kind,
                 file: file.to_owned(),
-                place: Some(tensors.get(tensor)?.name.clone()),
+                place: Some(tensor.name.clone()),
                 found: format!("{value} at index {first}, {count} such value{},", if count == 1 { "" } else { "s" }),
-                wanted: "finite numbers".to_owned(),
+                wanted: wanted.to_owned(),
             })
         };
         self.broken.iter().filter_map(problem).collect()
@@ -98,7 +103,7 @@ impl<'a> Reading<'a> {
         for batch in batches(&pieces) {
             let look = |piece: &Piece| {
                 let bytes = content.read(piece.range.clone())?;
-                let broken = piece.numbers.and_then(|(i, start)| non_finite(&bytes, numbers[i].dtype, start));
+                let broken = piece.numbers.and_then(|(i, start)| broken(&bytes, numbers[i].dtype, start));
                 Ok((bytes, broken))
             };
             let read = || batch.par_iter().map(look).collect::<Result<Vec<_>>>();
@@ -123,7 +128,7 @@ impl<'a> Reading<'a> {
 }
 
 impl Found {
-    fn add(&mut self, tensor: usize, broken: Option<NonFinite>) {
+    fn add(&mut self, tensor: usize, broken: Option<Broken>) {
         match (self.broken.last_mut(), broken) {
             (_, None) => {}
             (Some((last, all)), Some(broken)) if *last == tensor => all.count += broken.count,
@@ -170,9 +175,10 @@ fn batches(pieces: &[Piece]) -> impl Iterator<Item = &[Piece]> {
     })
 }
 
-/// The numbers among `bytes` that are not finite; `start` is the index of the first number.
-fn non_finite(bytes: &[u8], dtype: Dtype, start: usize) -> Option<NonFinite> {
+/// The numbers among `bytes` that are broken; `start` is the index of the first number.
+fn broken(bytes: &[u8], dtype: Dtype, start: usize) -> Option<Broken> {
     match dtype {
+        Dtype::I8 => find(bytes, start, |b| i8::from_le_bytes(b) == i8::MIN, |b| f32::from(i8::from_le_bytes(b))),
         Dtype::F32 => find(bytes, start, |b| u32::from_le_bytes(b) & 0x7f80_0000 == 0x7f80_0000, f32::from_le_bytes),
         Dtype::BF16 => {
             let value = |b| bf16::from_le_bytes(b).to_f32();
@@ -191,11 +197,11 @@ fn find<const N: usize>(
     start: usize,
     is_broken: impl Fn([u8; N]) -> bool,
     value: impl Fn([u8; N]) -> f32,
-) -> Option<NonFinite> {
+) -> Option<Broken> {
     let numbers = bytes.as_chunks::<N>().0;
     let count = numbers.iter().map(|&number| u64::from(is_broken(number))).sum();
     let first = if count > 0 { numbers.iter().position(|&number| is_broken(number))? } else { return None };
-    Some(NonFinite { count, first: start + first, value: value(numbers[first]) })
+    Some(Broken { count, first: start + first, value: value(numbers[first]) })
 }
 
 #[cfg(test)]
@@ -212,10 +218,13 @@ mod tests {
         bytes.extend(floats.iter().flat_map(|x| x.to_le_bytes()));
         let halves = bytes.len()..bytes.len() + 4;
         bytes.extend([0x00, 0x3c, 0x00, 0xfc]);
+        let packed = bytes.len()..bytes.len() + 3;
+        bytes.extend([0x81, 0x7f, 0x80]);
         bytes.extend([1, 2, 3]);
         let numbers = vec![
             Numbers { tensor: 4, dtype: Dtype::F32, range: 3..3 + 4 * count },
             Numbers { tensor: 1, dtype: Dtype::F16, range: halves },
+            Numbers { tensor: 2, dtype: Dtype::I8, range: packed },
         ];
         let wanted: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let content = Content::Memory(bytes.clone().into());
@@ -225,16 +234,17 @@ mod tests {
         reading.plan(&content, &numbers);
         let found = reading.read(&content, &numbers).expect("memory");
         assert_eq!(last, (bytes.len() as u64, bytes.len() as u64));
-        assert_eq!((found.sha256, found.values), (Some(wanted), count as u64 + 2));
-        let [(4, first), (1, second)] = found.broken[..] else { panic!("{:?}", found.broken) };
+        assert_eq!((found.sha256, found.values), (Some(wanted), count as u64 + 5));
+        let [(4, first), (1, second), (2, third)] = found.broken[..] else { panic!("{:?}", found.broken) };
         assert_eq!((first.count, first.first, first.value.is_nan()), (2, 7, true));
         assert_eq!((second.count, second.first, second.value), (1, 1, f32::NEG_INFINITY));
+        assert_eq!((third.count, third.first, third.value), (1, 2, -128.0));
 
         let mut progress = |done, all| last = (done, all);
         let mut reading = Reading::new(false, true, &mut progress);
         reading.plan(&content, &numbers);
         let found = reading.read(&content, &numbers).expect("memory");
-        assert_eq!((found.sha256, found.broken.len()), (None, 2));
-        assert_eq!(last, (4 * count as u64 + 4, 4 * count as u64 + 4));
+        assert_eq!((found.sha256, found.broken.len()), (None, 3));
+        assert_eq!(last, (4 * count as u64 + 7, 4 * count as u64 + 7));
     }
 }

@@ -57,11 +57,12 @@ pub(super) fn count(shape: &[usize]) -> u64 {
     shape.iter().fold(1, |all, &size| all.saturating_mul(size as u64))
 }
 
-/// The floating point tensors in a file, in the order of their bytes.
+/// The tensors in a file whose numbers may be wrong, in the order of their bytes: all but half bytes.
 pub(super) fn values(file: &str, tensors: &[Needed<'_>]) -> Vec<Numbers> {
     let in_file = tensors.iter().enumerate().filter(|(_, tensor)| tensor.file.name == file);
-    let floats = in_file.filter(|(_, t)| FLOATS.contains(&t.stored.dtype) && t.stored.range.end <= t.file.len);
-    let numbers = floats.map(|(tensor, t)| Numbers { tensor, dtype: t.stored.dtype, range: t.stored.range.clone() });
+    let tested = |dtype| FLOATS.contains(&dtype) || dtype == Dtype::I8;
+    let tested = in_file.filter(|(_, t)| tested(t.stored.dtype) && t.stored.range.end <= t.file.len);
+    let numbers = tested.map(|(tensor, t)| Numbers { tensor, dtype: t.stored.dtype, range: t.stored.range.clone() });
     let mut numbers: Vec<Numbers> = numbers.collect();
     numbers.sort_by_key(|numbers| numbers.range.start);
     numbers

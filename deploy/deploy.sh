@@ -186,6 +186,8 @@ check_options() {
         bf16 | f32) set_parameter Precision "$precision" ;;
         *) wrong_usage "--precision: int8, int4, bf16 or f32, not $precision" ;;
     esac
+    # It is also read from other folders.
+    [[ $weights = /* ]] || weights=$PWD/$weights
     # A message may be tried again only after every call that could still hold it has ended.
     if has_parameter Timeout && ! has_parameter QueueVisibilityTimeout; then
         [[ $(parameter Timeout) =~ ^[0-9]+$ ]] || wrong_usage "--timeout: a number of seconds"

@@ -29,15 +29,23 @@ restore() {
     say "restored from $1"
 }
 
-# Buckets that the stack made: its own, and by their tag those that earlier cleanups kept.
+# Buckets that the stack made: its own, and by their tag those that earlier cleanups kept. Of all regions there is one list, and
+# in another one a stack may have the same name.
 our_buckets() {
-    local name own
-    own=$(output BucketName)
+    local name own where
+    own=$(output BucketName) || exit
     [ -z "$own" ] || printf '%s\n' "$own"
     for name in $(aws s3api list-buckets --query "Buckets[?starts_with(Name, '$stack-')].Name" --output text); do
         [ "$name" != None ] && [ "$name" != "$own" ] || continue
         [ "$(aws s3api get-bucket-tagging --bucket "$name" --output text \
-            --query "TagSet[?Key=='indic-seamless-stack'].Value" 2>/dev/null)" != "$stack" ] || printf '%s\n' "$name"
+            --query "TagSet[?Key=='indic-seamless-stack'].Value" 2>/dev/null)" = "$stack" ] || continue
+        where=$(aws s3api get-bucket-location --bucket "$name" --query LocationConstraint --output text) || exit
+        case $where in
+            None) where=us-east-1 ;;
+            # What old buckets say.
+            EU) where=eu-west-1 ;;
+        esac
+        [ "$where" != "$region" ] || printf '%s\n' "$name"
     done
 }
 
@@ -50,18 +58,19 @@ our_repository() {
 }
 
 cleanup() {
-    local all="" buckets repository_name bucket what
+    local all="" buckets repository_name bucket what status
     [ "${1:-}" != --all ] || all=1
     need_region
     buckets=$(our_buckets)
     repository_name=$(our_repository)
+    status=$(stack_query StackStatus)
     what="This deletes the stack $stack in $region."
     if [ -n "$all" ]; then
         what+=" With everything it made: recordings and transcripts in ${buckets//$'\n'/, }"
         what+=", the images in repository ${repository_name:-(none)}."
     fi
     confirm "$what"
-    if [ -n "$(stack_query StackStatus)" ]; then delete_stack; fi
+    if [ -n "$status" ]; then delete_stack; fi
     rm -f "$pending"
     if [ -z "$all" ]; then
         say "deleted the stack; kept: bucket ${buckets:-(none)}, repository ${repository_name:-(none)}"

@@ -36,7 +36,7 @@ preflight() {
                 if command -v cargo >/dev/null; then good "cargo, to quantise"; else bad "cargo, to quantise (rustup.rs)"; fi
                 ;;
         esac
-        if [ -z "$hf_token$hf_secret" ] && [ ! -d "$cache" ]; then
+        if [ -z "$hf_token$hf_secret" ] && [ ! -d "$cache/hub" ]; then
             bad "HF_TOKEN or --hf-secret, for the first download"
         fi
         # 6 GB of download, 1.5 GB in int8, and twice as much again in the engine's store and its cache.
@@ -130,7 +130,7 @@ milliseconds() {
 
 # Not by `aws logs tail`, which only the second version of the CLI has.
 logs() {
-    local group=LogGroupName since=1h follow="" line filter=()
+    local group=LogGroupName since=1h follow="" line events filter=()
     while [ $# -gt 0 ]; do
         case $1 in
             --follow) follow=1 ;;
@@ -146,12 +146,14 @@ logs() {
     since=$(($(date +%s) * 1000 - since))
     group=$(need_output "$group")
     while true; do
+        # Who follows the log goes on after a request that failed.
+        events=$(aws logs filter-log-events --log-group-name "$group" --start-time "$since" --output text \
+            --query 'events[].[timestamp,message]' ${filter[@]+"${filter[@]}"}) || [ -n "$follow" ] || exit
         while IFS=$'\t' read -r line; do
             [ -n "$line" ] && [ "$line" != None ] || continue
             printf '%s\n' "${line#*$'\t'}"
             since=$((${line%%$'\t'*} + 1))
-        done < <(aws logs filter-log-events --log-group-name "$group" --start-time "$since" --output text \
-            --query 'events[].[timestamp,message]' ${filter[@]+"${filter[@]}"})
+        done <<<"$events"
         [ -n "$follow" ] || return 0
         sleep 2
     done

@@ -45,8 +45,10 @@ deploy() {
 # defaults too, so that the first deployment and the next one, which finds them in the stack, come to the same release.
 # $1: the stack's status, empty if there is none.
 complete_parameters() {
-    local name value deployed_image="" deployed_arch=""
+    local name value deployed defaults deployed_image="" deployed_arch=""
     if [ -n "$1" ]; then
+        # Not read from a process: if that failed, nothing would be known of the stack, and all settings be reset.
+        deployed=$(stack_query 'Parameters[].[ParameterKey,ParameterValue]')
         while IFS=$'\t' read -r name value; do
             [ "$value" != None ] || value=""
             case $name in
@@ -59,16 +61,15 @@ complete_parameters() {
             elif ! has_parameter "$name"; then
                 set_parameter "$name" "$value"
             fi
-        done < <(stack_query 'Parameters[].[ParameterKey,ParameterValue]' && echo)
+        done <<<"$deployed"
     fi
     choose_image "$deployed_image" "$deployed_arch"
+    defaults=$(aws cloudformation validate-template --template-body "file://$here/stack.yaml" --output text \
+        --query 'Parameters[].[ParameterKey,DefaultValue]')
     while IFS=$'\t' read -r name value; do
         [ "$value" != None ] || value=""
         [ -z "$name" ] || has_parameter "$name" || set_parameter "$name" "$value"
-    done < <(
-        aws cloudformation validate-template --template-body "file://$here/stack.yaml" --output text \
-            --query 'Parameters[].[ParameterKey,DefaultValue]' && echo
-    )
+    done <<<"$defaults"
 }
 
 # Image and processor go together: an image runs on the one that it was built for. $1, $2: those that are deployed.

@@ -50,7 +50,11 @@ verify_sums() {
     if [ -f "$2" ]; then
         (cd "$1" && sha256 --check --quiet --strict "$2" >&2) || die "$1 is not what $2 says"
     else
-        (cd "$1" && sha256 -- *) >"$2.part" && mv "$2.part" "$2"
+        if ! (cd "$1" && sha256 -- *) >"$2.part"; then
+            rm -f "$2.part"
+            die "no sums of $1 could be taken: wanted a folder with files only"
+        fi
+        mv "$2.part" "$2"
         say "nothing to compare $1 with: its sums are now in $2"
     fi
 }

@@ -6,10 +6,15 @@ load helper
 setup() {
     export HOME=$BATS_TEST_TMPDIR XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
     mkdir "$BATS_TEST_TMPDIR/bin"
-    # An AWS that notes what it is asked. It has the stack whose parameters are in $HOME/stack, if there is that file.
+    # An AWS that notes what it is asked. It has the stack whose parameters are in $HOME/stack, if there is that file. It cannot
+    # answer what is in $HOME/outage.
     cat >"$BATS_TEST_TMPDIR/bin/aws" <<'END'
 #!/bin/sh
 printf '%s\n' "$AWS_REGION: $* " >>"$HOME/aws.log"
+if [ -f "$HOME/outage" ] && printf '%s' "$*" | grep -qF -f "$HOME/outage"; then
+    echo "Rate exceeded" >&2
+    exit 254
+fi
 case "$*" in
     *describe-stacks*)
         [ -f "$HOME/stack" ] || { echo "Stack with id x does not exist" >&2; exit 254; }
@@ -23,6 +28,12 @@ case "$*" in
     *get-caller-identity*) echo 123456789012 ;;
     *get-login-password*) echo password ;;
     "configure get region") exit 1 ;;
+    *list-buckets*) printf 'gone-test-1\tgone-test-2\tgone-test-3\tgone-test-4\n' ;;
+    *"get-bucket-tagging --bucket gone-test-4"*) exit 254 ;;
+    *get-bucket-tagging*) echo gone-test ;;
+    *"get-bucket-location --bucket gone-test-1"*) echo None ;;
+    *"get-bucket-location --bucket gone-test-2"*) echo EU ;;
+    *"get-bucket-location --bucket gone-test-3"*) echo ap-south-1 ;;
     *"cloudformation deploy"*) exit 1 ;;
 esac
 END
@@ -209,6 +220,28 @@ END
     contains "$image is for arm64" "$output"
 }
 
+@test "what cannot be asked of a stack stops the deployment, and takes none of its settings back" {
+    printf '%s\t%s\n' Architecture x86_64 ImageUri "$image" MemorySize 5307 >"$HOME/stack"
+    for outage in "Parameters[].[ParameterKey,ParameterValue]" validate-template; do
+        echo "$outage" >"$HOME/outage"
+        run "$deploy" --stack-name kept-test deploy
+        [ "$status" != 0 ]
+        contains "Rate exceeded" "$output"
+        lacks "cloudformation deploy" "$(cat "$HOME/aws.log")"
+    done
+    rm "$HOME/outage"
+    run "$deploy" --stack-name kept-test deploy
+    contains " MemorySize=5307 " "$(deployed)"
+}
+
+@test "a log that cannot be read is no empty log" {
+    printf '#!/bin/sh\ncase "$*" in *describe-stacks*) echo group ;; *) echo "Rate exceeded" >&2; exit 254 ;; esac\n' \
+        >"$BATS_TEST_TMPDIR/bin/aws"
+    run "$deploy" logs
+    [ "$status" = 1 ]
+    contains "Rate exceeded" "$output"
+}
+
 @test "an image for arm64 says so, on whatever machine it is put together" {
     on_arm
     rm "$BATS_TEST_TMPDIR"/bin/{buildah,uname}
@@ -283,10 +316,36 @@ END
     for missing in aws curl python3 "docker, podman or buildah" credentials cargo HF_TOKEN; do
         contains "MISSING  $missing" "$output"
     done
+    # Nothing was downloaded yet.
+    PATH=$BATS_TEST_TMPDIR/few run "$deploy" preflight
+    contains "MISSING  HF_TOKEN" "$output"
+    mkdir "$XDG_CACHE_HOME/indic-seamless/hub"
+    PATH=$BATS_TEST_TMPDIR/few run "$deploy" preflight
+    lacks "HF_TOKEN" "$output"
 }
 
 @test "cleanup that is not confirmed deletes nothing" {
     run "$deploy" cleanup --all </dev/null
     [ "$status" = 1 ]
     lacks "delete" "$(cat "$HOME/aws.log")"
+}
+
+@test "cleanup deletes buckets of its region only, as in another one a stack may have the same name" {
+    for region in us-east-1:1 eu-west-1:2 ap-south-1:3; do
+        rm -f "$HOME/aws.log"
+        AWS_REGION=${region%:*} run "$deploy" --stack-name gone-test --yes cleanup --all
+        [ "$status" = 0 ] || fail "$output"
+        [ "$(grep -c " s3 rb " "$HOME/aws.log")" = 1 ] || fail "$(cat "$HOME/aws.log")"
+        contains " s3 rb --force s3://gone-test-${region#*:} " "$(cat "$HOME/aws.log")"
+    done
+}
+
+@test "cleanup that cannot find out what there is deletes nothing" {
+    for outage in "Stacks[0].StackStatus" "Outputs[?OutputKey=='BucketName']" "get-bucket-location --bucket gone-test-3"; do
+        echo "$outage" >"$HOME/outage"
+        run "$deploy" --stack-name gone-test --yes cleanup --all
+        [ "$status" != 0 ]
+        contains "Rate exceeded" "$output"
+        lacks " s3 rb " "$(cat "$HOME/aws.log")"
+    done
 }

@@ -338,10 +338,14 @@ actions() {
 
 @test "cleanup --all removes everything it made and nothing else" {
     aws s3api create-bucket --bucket test-stack-of-another >/dev/null
+    # That of a stack of the same name in another region.
+    aws s3api create-bucket --bucket test-stack-abroad --region eu-west-1 \
+        --create-bucket-configuration LocationConstraint=eu-west-1 >/dev/null
+    aws s3api put-bucket-tagging --bucket test-stack-abroad --tagging 'TagSet=[{Key=indic-seamless-stack,Value=test-stack}]'
     aws ecr create-repository --repository-name test-stack-other >/dev/null
     run deploy --yes cleanup --all
     [ "$status" = 0 ] || fail "$output"
-    [ "$(aws s3api list-buckets --query 'Buckets[].Name' --output text | tr '\t' '\n' | grep -v emulator | xargs)" = test-stack-of-another ]
+    [ "$(aws s3api list-buckets --query 'Buckets[].Name' --output text | tr '\t' '\n' | grep -v emulator | xargs)" = "test-stack-abroad test-stack-of-another" ]
     [ "$(aws ecr describe-repositories --query 'repositories[].repositoryName' --output text)" = test-stack-other ]
     [ "$(aws lambda list-functions --query 'length(Functions)')" = 0 ]
     [ "$(aws apigateway get-rest-apis --query 'length(items)')" = 0 ]

@@ -107,6 +107,19 @@ model_context() { sed -n 's/^model=//p' "$BATS_TEST_TMPDIR/engine.log" | tail -n
     [ ! -d "$XDG_CACHE_HOME/indic-seamless/ai4bharat--indic-seamless/$commit" ]
 }
 
+@test "sums are found by a path from the current folder on" {
+    folder=$XDG_CACHE_HOME/indic-seamless/ai4bharat--indic-seamless/$commit
+    mkdir -p "${folder%/*}" "$XDG_CACHE_HOME/indic-seamless/hub"
+    cp -r "$root/indic-seamless/demo" "$folder"
+    { printf '# ai4bharat/indic-seamless %s\n' $commit && (cd "$folder" && sha256sum -- *); } >"$weights"
+    cd "$BATS_TEST_TMPDIR"
+    weights=weights.sha256
+    run build --precision f32
+    [ "$status" = 0 ] || fail "$output"
+    [ "$(model_context)" = "$folder" ]
+    lacks "downloading" "$output"
+}
+
 @test "an int8 copy that was changed afterwards is refused" {
     HF_TOKEN=the-token build
     printf x >>"$(model_context)/model.safetensors"
@@ -137,6 +150,15 @@ model_context() { sed -n 's/^model=//p' "$BATS_TEST_TMPDIR/engine.log" | tail -n
     printf x >>"$BATS_TEST_TMPDIR/model/config.json"
     run build --model "$BATS_TEST_TMPDIR/model"
     [ "$status" = 1 ]
+}
+
+@test "a folder that has no sums as folders are in it is refused, and no sums are said to be there" {
+    mkdir "$BATS_TEST_TMPDIR/model/onnx"
+    run build --model "$BATS_TEST_TMPDIR/model"
+    [ "$status" = 1 ]
+    contains "wanted a folder with files only" "$output"
+    lacks "its sums are now in" "$output"
+    [ "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name 'model.sha256*')" = "" ]
 }
 
 @test "without the token a gated model is refused, and nothing is recorded" {

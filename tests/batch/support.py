@@ -1,5 +1,6 @@
 """What the tests of batches share: the program, an emulator of S3 and SQS that is not ours, recordings and manifests."""
 
+import http.client
 import json
 import os
 import shutil
@@ -7,9 +8,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
+import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +27,8 @@ BINARY = Path(os.environ.get("INDIC_SEAMLESS_CLI", ROOT / "target/release/indic-
 AUDIO = ROOT / "examples/audio"
 HINDI = "कृपया आज का मौसम\n"
 NUMBERS = "आठ पाँच दो\n"
+# Headers of a connection and not of an answer.
+HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding")
 Json = dict[str, Any]
 
 if not BINARY.exists():
@@ -109,6 +117,49 @@ class Batches(unittest.TestCase):
         process = self.start(*arguments, endpoint=endpoint, **more)
         errors = process.communicate(timeout=300)[1]
         return process.returncode, errors
+
+
+@contextmanager
+def forbidding(endpoint: str, prefix: str) -> Iterator[str]:
+    """An endpoint in front of another one, which refuses to give objects below `/BUCKET/PREFIX`, as S3 does without the right."""
+    address = urllib.parse.urlsplit(endpoint).netloc
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            if self.command == "GET" and self.path.startswith(prefix):
+                self.reply(403, {}, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+                return
+            connection = http.client.HTTPConnection(address, timeout=60)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            headers = {name.lower(): value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
+            self.reply(answer.status, headers, answer.read())
+            connection.close()
+
+        do_DELETE = do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815
+
+        def reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response_only(status)
+            # The answer to HEAD has the length of a body that it does not have.
+            for name, value in {"content-length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def rows(count: int) -> str:

@@ -117,6 +117,14 @@ class Manifests(Batches):
         self.assertEqual(code, 1, errors)
         self.assertIn("s3://no-such-bucket/x/", errors)
 
+    def test_no_folder_for_copies_is_found_before_the_model(self) -> None:
+        self.put("m.jsonl", rows(2))
+        no_folder = {"TMPDIR": "/no/such/folder", "INDIC_SEAMLESS_MODEL": "/no/such/model"}
+        code, errors = self.transcribe("no-folder/", **no_folder)
+        self.assertEqual(code, 75, errors)
+        self.assertIn("no file in the folder for temporary files, /no/such/folder", errors)
+        self.assertEqual(self.objects("no-folder/"), {})
+
     def test_a_wrong_manifest_is_refused(self) -> None:
         self.put("half.jsonl", rows(3)[:-9])
         code, errors = self.transcribe("x/", manifest="s3://speech/half.jsonl", INDIC_SEAMLESS_MODEL="/no/such/model")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from support import AUDIO, HINDI, NUMBERS, Batches, Json, free_port, texts
+from support import AUDIO, HINDI, NUMBERS, Batches, Json, forbidding, free_port, texts
 
 NOTIFICATION = {
     "Records": [
@@ -89,6 +89,40 @@ class Workers(Batches):
         self.assertIn("unsupported audio", error["error"])
         # For the dead-letter queue, if there is one.
         self.assertEqual(self.waiting(), (0, 1))
+
+    def test_recordings_that_may_not_be_read_end_the_worker_and_their_messages_stay(self) -> None:
+        for number in range(3):
+            self.put(f"forbidden/{number}.wav", (AUDIO / "hindi-1.wav").read_bytes())
+            self.send({"audio": f"s3://speech/forbidden/{number}.wav"})
+        # For ever, but for the rights.
+        with forbidding(self.endpoint, "/speech/forbidden/") as endpoint:
+            code, errors = self.run_program(*self.arguments(), AWS_ENDPOINT_URL_S3=endpoint)
+        self.assertEqual(code, 1, errors)
+        self.assertRegex(errors, r"s3://speech/forbidden/\d.wav: .*403.*: the message is left in the queue")
+        self.assertEqual((self.objects(self.output), sum(self.waiting())), ({}, 3))
+
+    def test_without_a_folder_for_copies_a_worker_does_not_begin(self) -> None:
+        self.send(*({"audio": "s3://speech/a.wav", "id": f"{number:03}"} for number in range(3)))
+        no_folder = {"TMPDIR": "/no/such/folder", "INDIC_SEAMLESS_MODEL": "/no/such/model"}
+        code, errors = self.work(**no_folder)
+        self.assertEqual(code, 75, errors)
+        self.assertIn("no file in the folder for temporary files, /no/such/folder", errors)
+        self.assertEqual((self.objects(self.output), self.waiting()), ({}, (3, 0)))
+
+    def test_a_model_that_is_written_to_leaves_the_messages_for_another_worker(self) -> None:
+        model = self.folder / "model"
+        code, errors = self.run_program("quantize", "--output", str(model))
+        self.assertEqual(code, 0, errors)
+        process = self.start(*self.arguments("--recordings", "1", "--visibility", "3"), INDIC_SEAMLESS_MODEL=str(model))
+        self.send({"audio": "s3://speech/a.wav", "id": "first"})
+        self.until(lambda: "first.hin.txt" in self.objects(self.output), process)
+        with (model / "model.safetensors").open("ab") as weights:
+            weights.write(b"x")
+        for number in range(12):
+            self.send({"audio": "s3://speech/a.wav", "id": f"{number:03}"})
+        errors = process.communicate(timeout=120)[1]
+        self.assertEqual(process.returncode, 75, errors)
+        self.assertEqual((self.objects(self.output), sum(self.waiting())), ({"first.hin.txt": HINDI}, 12))
 
     def test_messages_of_a_killed_worker_come_again(self) -> None:
         for number in range(40):

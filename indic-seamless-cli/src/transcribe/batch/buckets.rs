@@ -13,7 +13,7 @@ use object_store::{ObjectStore, path::Path};
 use tempfile::NamedTempFile;
 use tokio::runtime::{Builder, Runtime};
 
-use super::location::S3Url;
+use super::{copies, location::S3Url};
 
 /// The buckets that a run has to do with. Each is opened when it is needed.
 pub(super) struct Buckets {
@@ -46,7 +46,7 @@ impl Buckets {
         // Some formats are known by it.
         let extension = FilePath::new(&url.key).extension().map(|extension| format!(".{}", extension.display()));
         self.with("read", url, async |store, key| {
-            let mut file = temporary(&extension.unwrap_or_default())?;
+            let mut file = copies::create(&extension.unwrap_or_default())?;
             store::copy(store, key, file.as_file_mut()).await?;
             Ok(file)
         })
@@ -118,22 +118,6 @@ impl Buckets {
 pub(super) fn runtime(client: &str) -> Result<Runtime> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|source| Error::Io { action: "start", path: client.into(), source })
-}
-
-/// A temporary file. On Linux only a link to it has a name: if the program is killed, nothing of a recording stays on the disk.
-fn temporary(suffix: &str) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.suffix(suffix);
-    #[cfg(target_os = "linux")]
-    if FilePath::new("/proc/self/fd").exists() {
-        use std::os::{fd::AsRawFd as _, unix::fs::symlink};
-        return builder.make(|link| {
-            let file = tempfile::tempfile()?;
-            symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), link)?;
-            Ok(file)
-        });
-    }
-    builder.tempfile()
 }
 
 fn key(url: &S3Url) -> Result<Path> {

@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 
 use indic_seamless::{DeviceErrorKind, Error, HubErrorKind};
 
-/// Whether the same work may succeed later: the error is of a network, a disk or the machine, and not of the recording, the
-/// options or rights.
+/// Whether the same work may succeed later: the error is of a network, a disk, the machine or the model on it, and not of the
+/// recording, the options or rights.
 pub(super) fn may_pass(error: &Error) -> bool {
     match error.cause() {
         Error::Io { source, .. } => !matches!(
@@ -26,7 +26,8 @@ pub(super) fn may_pass(error: &Error) -> bool {
             matches!(kind, HubErrorKind::Network | HubErrorKind::Disk | HubErrorKind::Locked)
         }
         Error::Device { kind, .. } => *kind != DeviceErrorKind::Missing,
-        Error::NoSpace { .. } | Error::Busy { .. } => true,
+        // A model that was written to while it is in use: the next run loads it anew.
+        Error::NoSpace { .. } | Error::Busy { .. } | Error::FileChanged { .. } => true,
         _ => false,
     }
 }
@@ -51,6 +52,8 @@ mod tests {
         assert!(may_pass(&io(ErrorKind::StorageFull.into())));
         assert!(!may_pass(&io(ErrorKind::NotFound.into())));
         assert!(!may_pass(&io(ErrorKind::PermissionDenied.into())));
+        let (found, wanted) = ("2 bytes".to_owned(), "1 byte".to_owned());
+        assert!(may_pass(&Error::FileChanged { path: "indic-int8/model.safetensors".into(), found, wanted }));
         let bad = Error::NoAudio { source_name: "a.wav".to_owned(), reason: "no bytes".to_owned() };
         assert!(!may_pass(&bad) && !is_refusal(&bad));
         assert!(is_refusal(&io(ErrorKind::PermissionDenied.into())));

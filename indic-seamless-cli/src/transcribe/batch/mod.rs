@@ -2,6 +2,7 @@
 
 #[cfg_attr(not(feature = "s3"), path = "no_buckets.rs")]
 mod buckets;
+mod copies;
 mod failure;
 pub mod fuzzing;
 mod location;

@@ -12,6 +12,7 @@ use std::{
 use indic_seamless::{OutputFormat, Result, Segmentation};
 
 use super::{
+    copies,
     failure::may_pass,
     location::Location,
     row::Row,
@@ -55,6 +56,9 @@ impl Task {
     ) -> Result<()> {
         if self.todo.is_empty() {
             return Ok(());
+        }
+        if self.todo.iter().any(|(place, _)| matches!(self.rows[*place].audio, Location::Object(_))) {
+            copies::probe()?;
         }
         let work = Work::load(options, segmentation, |options| self.bar(options), false)?;
         self.check_languages(&work)?;

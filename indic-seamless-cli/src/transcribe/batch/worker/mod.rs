@@ -4,6 +4,7 @@ mod desk;
 pub(super) mod messages;
 
 use std::{
+    io::ErrorKind,
     num::NonZeroUsize,
     path::PathBuf,
     process::ExitCode,
@@ -26,6 +27,7 @@ use self::desk::Desk;
 use super::{
     TRY_AGAIN,
     buckets::{Buckets, runtime},
+    copies,
     failure::may_pass,
     output::Output,
     row::Row,
@@ -122,6 +124,7 @@ fn work(args: Args) -> Result<u8, WorkerError> {
     let desk = Arc::new(Desk::new(queue, runtime("the client of SQS")?, hidden));
     desk.probe()?;
     let buckets = Arc::new(Buckets::new()?);
+    copies::probe()?;
     let output = Output::open(&args.output, args.overwrite, &buckets)?;
     let until_empty = args.until_empty;
     let work = Work::load(args.options, segmentation, |_| RunBar::hidden(0), false)?;
@@ -230,7 +233,7 @@ struct Tally {
     left: usize,
     /// Failures in a row that may pass.
     passing: usize,
-    /// Whether results may not be written.
+    /// Whether recordings may not be read, or results not be written.
     refused: bool,
 }
 
@@ -239,6 +242,11 @@ impl Tally {
     fn is_hopeless(&self) -> bool {
         self.refused || self.passing >= GIVE_UP
     }
+}
+
+/// Whether something may not be read, as by a worker without the right to: it could not read the next recordings either.
+fn is_forbidden(error: &Error) -> bool {
+    matches!(error.cause(), Error::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Why a recording has no result.
@@ -307,6 +315,11 @@ impl Bench {
             Ended::NotBegun => return false,
             Ended::Failed(error, text) => (error, text),
         };
+        if is_forbidden(&error) {
+            eprintln!("error: {text}: the message is left in the queue");
+            self.tally().refused = true;
+            return false;
+        }
         eprintln!("error: {text}");
         let is_recorded = !may_pass(&error) && self.record(row, &text);
         let mut tally = self.tally();

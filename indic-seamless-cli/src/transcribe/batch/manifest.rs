@@ -3,7 +3,11 @@
 use std::{collections::HashMap, fmt, path::Path};
 
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
 
 use super::{
     location::Base,
@@ -148,14 +152,42 @@ fn is_csv(name: &str, bytes: &[u8]) -> bool {
 fn json_rows(bytes: &[u8], mut rows: Rows<'_>, take: &mut impl FnMut(Result<Row, Problem>)) {
     for (line, text) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
         if !text.trim_ascii().is_empty() {
-            take(json_row(line, text).and_then(|cells| rows.read(line, &cells)));
+            let cells = json_object(line, text).and_then(|object| json_cells(line, object));
+            take(cells.and_then(|cells| rows.read(line, &cells)));
         }
     }
 }
 
-/// The cells of a line, each with the name of its column.
-pub(super) fn json_row(line: u64, text: &[u8]) -> Result<Vec<(String, String)>, Problem> {
-    let object = serde_json::from_slice::<Map<String, Value>>(text).map_err(|error| {
+/// A JSON object in the order in which it is written. Unlike a map, it has a name twice that is there twice.
+pub(super) struct Object(pub(super) Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// The object of a line.
+pub(super) fn json_object(line: u64, text: &[u8]) -> Result<Object, Problem> {
+    serde_json::from_slice(text).map_err(|error| {
         if error.is_eof() {
             return cut_off(line, "a JSON object without an end");
         }
@@ -167,14 +199,18 @@ pub(super) fn json_row(line: u64, text: &[u8]) -> Result<Vec<(String, String)>, 
             format!("no JSON object ({reason}, column {})", error.column()),
             "one on each line",
         )
-    })?;
+    })
+}
+
+/// The cells of an object, each with the name of its column.
+pub(super) fn json_cells(line: u64, Object(members): Object) -> Result<Vec<(String, String)>, Problem> {
     let cell = |(name, value)| match value {
         Value::String(text) => Ok((name, text)),
         Value::Number(number) => Ok((name, number.to_string())),
         Value::Null => Ok((name, String::new())),
         other => Err(Problem::new(line, Kind::Values, format!("{name} {other}"), "a text or a number")),
     };
-    object.into_iter().map(cell).collect()
+    members.into_iter().map(cell).collect()
 }
 
 fn csv_rows(bytes: &[u8], mut rows: Rows<'_>, take: &mut impl FnMut(Result<Row, Problem>)) {
@@ -323,6 +359,13 @@ mod tests {
         let error = read("m.csv", "audio,lang,\na.wav,hin,\n").unwrap_err();
         assert!(error.contains("column \"\" found"), "{error}");
         assert!(read("m.jsonl", "{\"audio\":[\"a.wav\"]}").unwrap_err().contains("wanted a text or a number"));
+        let twice = ": column audio twice found, wanted it once";
+        for (name, text) in
+            [("m.jsonl", "{\"audio\":\"a.wav\",\"audio\":\"b.wav\"}"), ("m.csv", "audio,audio\na.wav,b.wav\n")]
+        {
+            let error = read(name, text).unwrap_err();
+            assert!(error.ends_with(twice), "{error}");
+        }
         let latin = [b"audio\n", &b"\xe9.wav\n"[..]].concat();
         let error = rows("m.csv", &latin, &Base::Folder("".into()), TextLanguage::Spoken).unwrap_err().to_string();
         assert!(error.contains("line 2: cell 1 not in UTF-8 found"), "{error}");

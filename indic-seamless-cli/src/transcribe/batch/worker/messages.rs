@@ -21,9 +21,10 @@ pub(in crate::transcribe::batch) fn rows(body: &str) -> Result<Vec<Row>, String>
     let read = |cells: &[(String, String)]| {
         Rows::new(&Base::Folder("".into()), whole).read(1, cells).map_err(|problem| problem.text())
     };
-    if let Ok(cells) = manifest::json_row(1, body.as_bytes())
-        && cells.iter().any(|(column, _)| column == "audio")
+    if let Ok(object) = manifest::json_object(1, body.as_bytes())
+        && object.0.iter().any(|(column, _)| column == "audio")
     {
+        let cells = manifest::json_cells(1, object).map_err(|problem| problem.text())?;
         return Ok(vec![read(&cells)?]);
     }
     let row = |recording: Recording| {
@@ -76,6 +77,8 @@ mod tests {
             ("{}", "neither a notification"),
             (r#"{"audio":"a.wav","text":"x"}"#, "column \"text\" found"),
             (r#"{"audio":"a.wav","lang":"klingon"}"#, "lang \"klingon\" found, wanted a language"),
+            (r#"{"audio":"a.wav","meta":{}}"#, "meta {} found, wanted a text or a number"),
+            (r#"{"audio":"a.wav","audio":"b.wav"}"#, "column audio twice found, wanted it once"),
             (r#"{"audio":"https://example.com/a.wav"}"#, "wanted a path, or s3://"),
         ] {
             let error = results(body).unwrap_err();

@@ -123,8 +123,10 @@ impl Host {
             #[cfg(feature = "s3")]
             Event::Recordings(recordings) => {
                 let deadline = crate::gateway::of_invocation(&context);
+                // What is left to load takes time of this event that the next one has for its recordings.
+                let is_cold = tokio::time::timeout(Duration::ZERO, self.service.ready()).await.is_err();
                 self.ready(deadline).await;
-                let results = recordings.transcribe(&self.service, deadline).await?;
+                let results = recordings.transcribe(&self.service, deadline, is_cold).await?;
                 return Ok(FunctionResponse::BufferedResponse(results));
             }
         };

@@ -67,7 +67,8 @@ impl RecordingsEvent {
     /// Transcribes the recordings that the event names, one after the other, and answers as its sender expects:
     ///
     /// - a queue: the messages to deliver again, which are those that may succeed then. After some attempts they go to the
-    ///   dead-letter queue. A recording that can never be transcribed is done: its error is in the bucket.
+    ///   dead-letter queue. A recording that can never be transcribed is done: its error is in the bucket. One that is too long
+    ///   for the function is such, unless the event had to wait for the model (`is_cold`).
     /// - one recording: where its results are.
     /// - items of a map: a list of results or errors, in the order of the items.
     ///
@@ -76,8 +77,9 @@ impl RecordingsEvent {
     /// Why one recording failed. Of a map's items: that some failed but may succeed later, or that all failed, so that the
     /// tolerated percentage of failures has a meaning. It is [`Permanent`](crate::failure::Permanent) if another attempt would
     /// fail, too.
-    pub(crate) async fn transcribe(self, service: &Service, deadline: Instant) -> crate::Result<Value> {
+    pub(crate) async fn transcribe(self, service: &Service, deadline: Instant, is_cold: bool) -> crate::Result<Value> {
         let open = |bucket: &str| Ok(Arc::new(store::open(bucket)?) as Arc<dyn ObjectStore>);
-        Worker::new(service, open, settings::language()?, settings::max_object_bytes()?).answer(self, deadline).await
+        let worker = Worker::new(service, open, settings::language()?, settings::max_object_bytes()?, is_cold);
+        worker.answer(self, deadline).await
     }
 }

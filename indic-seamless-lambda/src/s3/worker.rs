@@ -109,13 +109,15 @@ pub(super) struct Worker<'a, O> {
     buckets: HashMap<String, Arc<dyn ObjectStore>>,
     language: Language,
     max_bytes: u64,
-    /// Whether another recording took some of the time: an earlier one, or one of another event.
+    /// Whether something else took some of the time: loading the model, an earlier recording, or one of another event.
     begun: bool,
 }
 
 impl<'a, O: Fn(&str) -> object_store::Result<Arc<dyn ObjectStore>>> Worker<'a, O> {
-    pub(super) fn new(service: &'a Service, open: O, language: Language, max_bytes: u64) -> Self {
-        Self { service, open, buckets: HashMap::new(), language, max_bytes, begun: lambda::is_concurrent() }
+    /// `is_cold` says that the event had to wait for the model.
+    pub(super) fn new(service: &'a Service, open: O, language: Language, max_bytes: u64, is_cold: bool) -> Self {
+        let begun = is_cold || lambda::is_concurrent();
+        Self { service, open, buckets: HashMap::new(), language, max_bytes, begun }
     }
 
     /// Implements [`RecordingsEvent::transcribe`].

@@ -61,7 +61,7 @@ async fn filled(objects: &[(&str, &[u8])]) -> Arc<dyn ObjectStore> {
 async fn answer(store: &Arc<dyn ObjectStore>, event: &Value, seconds: u64) -> crate::Result<Value> {
     let service = service();
     service.ready().await?;
-    answer_of(&service, store, event, Duration::from_secs(seconds)).await
+    answer_of(&service, store, event, Duration::from_secs(seconds), false).await
 }
 
 async fn answer_of(
@@ -69,12 +69,13 @@ async fn answer_of(
     store: &Arc<dyn ObjectStore>,
     event: &Value,
     time: Duration,
+    is_cold: bool,
 ) -> crate::Result<Value> {
     let open = |name: &str| match name {
         "speech" => Ok(store.clone()),
         name => Err(Error::NotFound { path: name.to_owned(), source: "no such bucket".into() }),
     };
-    let worker = Worker::new(service, open, Language::ENGLISH, 1_000_000);
+    let worker = Worker::new(service, open, Language::ENGLISH, 1_000_000, is_cold);
     worker.answer(of(event)?.unwrap(), Instant::now() + time).await
 }
 
@@ -164,7 +165,13 @@ async fn a_recording_that_takes_all_the_time_is_told_to_be_too_long() {
     let stuck = Service::start(Settings::default(), load).unwrap();
     let store = filled(&[("recordings/a.wav", &*hindi()), ("recordings/b.wav", &*hindi())]).await;
     let event = queue(&[("a", &named("recordings/a.wav")), ("b", &named("recordings/b.wav"))]);
-    let answer = answer_of(&stuck, &store, &event, Duration::from_millis(5_500)).await.unwrap();
+    let time = Duration::from_millis(5_500);
+    // After a cold start, neither had all of it.
+    let answer = answer_of(&stuck, &store, &event, time, true).await.unwrap();
+    let both = json!([{ "itemIdentifier": "a" }, { "itemIdentifier": "b" }]);
+    assert_eq!(answer, json!({ "batchItemFailures": both }));
+    assert_eq!(stored(&store, "transcripts/a.wav.error.json").await, None);
+    let answer = answer_of(&stuck, &store, &event, time, false).await.unwrap();
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "b" }] }));
     let error = stored(&store, "transcripts/a.wav.error.json").await.unwrap();
     assert!(error.contains(r#""code":"deadline""#), "{error}");

@@ -148,6 +148,21 @@ fn pauses_in_sending_are_time_and_no_damage() {
 }
 
 #[test]
+fn plays_all_pages_whose_position_stands_at_zero() {
+    let whole = samples("hi.opus");
+    let mut still = opus();
+    for page in &mut still[2..] {
+        page[6..14].fill(0);
+        *page = seal(page.clone());
+    }
+    let found = decode(still.concat()).expect("positions of 0");
+    // What is padding is not known.
+    assert!((whole.len()..=whole.len() + PACKET_16K).contains(&found.samples().len()), "{}", found.samples().len());
+    assert_eq!(found.samples()[..whole.len() - 200], whole[..whole.len() - 200]);
+    assert!(jumps(still.concat()).is_empty());
+}
+
+#[test]
 fn vorbis_needs_only_its_headers() {
     let (pages, whole) = (pages(&clip("hi.ogg")), samples("hi.ogg"));
     let mut endless = pages.clone();

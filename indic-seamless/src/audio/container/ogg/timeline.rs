@@ -22,6 +22,8 @@ impl Timeline {
     /// last page of the stream and that none was lost in front of it.
     pub(super) fn page(&mut self, granule: Option<u64>, lengths: &[u64], last: bool) -> Vec<PacketTime> {
         let total: u64 = lengths.iter().sum();
+        // Behind samples, 0 is no position: some writers put it on every page.
+        let granule = granule.filter(|&granule| granule > 0 || total == 0);
         let mut start = match (self.end, granule) {
             (Some(end), Some(granule)) => end.max(granule.saturating_sub(total)),
             (Some(end), None) => end,
@@ -32,9 +34,9 @@ impl Timeline {
             start = end;
         }
         let end = granule.unwrap_or(start + total);
-        // Samples behind the end are padding. Elsewhere, an early granule position is an error of the writer, or the start of
-        // a stream that is to be cut off.
-        let stop = if self.end.is_some() && end >= start || last { end } else { u64::MAX };
+        // Samples behind the end are padding. Elsewhere, a granule position that is early or stands still is an error of the
+        // writer, or the start of a stream that is to be cut off.
+        let stop = if self.end.is_some() && end > start || last { end } else { u64::MAX };
         self.end = Some(end);
         lengths
             .iter()
@@ -68,6 +70,11 @@ mod tests {
         // Joined late, a pause, and an end that is late.
         assert_eq!(times(&[(Some(110), 1, false), (Some(200), 1, false)]), [(100, 0), (190, 0)]);
         assert_eq!(times(&[(Some(10), 1, false), (Some(30), 1, true)]), [(0, 0), (10, 0)]);
+        // Positions that stand still, and padding alone on the last page.
+        let zeros = [(Some(0), 1, false), (Some(0), 2, false), (Some(0), 1, true)];
+        assert_eq!(times(&zeros), [(0, 0), (10, 0), (20, 0), (30, 0)]);
+        assert_eq!(times(&[(Some(50), 1, false), (Some(50), 1, false)]), [(40, 0), (50, 0)]);
+        assert_eq!(times(&[(Some(10), 1, false), (Some(10), 1, true)]), [(0, 0), (10, 10)]);
         // Positions that begin again.
         assert_eq!(
             times(&[(Some(500), 1, false), (Some(10), 1, false), (Some(20), 1, false)])[1..],

@@ -16,7 +16,7 @@ use super::{
 use crate::error::{Error, Result};
 
 /// The most bytes of a pipe that are kept: 1 GiB.
-const MAX_KEPT: u64 = 1 << 30;
+pub(super) const MAX_KEPT: u64 = 1 << 30;
 /// The most channels of raw samples, as many as a WAV file can have.
 const MAX_CHANNELS: u16 = 26;
 
@@ -118,7 +118,7 @@ pub(super) fn open(mut input: impl Read + Send + 'static, format: PipeFormat) ->
 }
 
 /// Reads all bytes, up to a limit.
-fn keep(mut bytes: Vec<u8>, input: impl Read, limit: u64) -> Result<Vec<u8>, AudioError> {
+pub(super) fn keep(mut bytes: Vec<u8>, input: impl Read, limit: u64) -> Result<Vec<u8>, AudioError> {
     let most = limit - bytes.len() as u64 + 1;
     input.take(most).read_to_end(&mut bytes).map_err(AudioError::Io)?;
     if bytes.len() as u64 > limit {

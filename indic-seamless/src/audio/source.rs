@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use symphonia::core::io::MediaSource;
 
-use super::error::PipeReadError;
+use super::{container::supported, error::PipeReadError, pipe};
 use crate::error::Error;
 
 /// A range of bytes of a file, of memory or of a pipe.
@@ -38,14 +38,18 @@ enum Inner {
 
 impl AudioSource {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let mut file = File::open(path).map_err(Error::io("open", path))?;
+        Self::open_within(path, pipe::MAX_KEPT)
+    }
+
+    /// Opens a file. Of one that cannot be read twice, such as a named pipe, at most `limit` bytes are kept in memory.
+    fn open_within(path: &Path, limit: u64) -> Result<Self, Error> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
         let meta = file.metadata().map_err(Error::io("read", path))?;
         if meta.is_file() {
             return Ok(Self::new(Inner::File(file), meta.len()));
         }
         // A named pipe cannot be read twice, and reading a folder is an error.
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+        let bytes = pipe::keep(Vec::new(), file, limit).map_err(|error| error.of(Some(path), supported))?;
         Ok(Self::from_bytes(bytes))
     }
 
@@ -191,5 +195,21 @@ impl Pipe {
 impl fmt::Debug for Pipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pipe({} bytes so far)", self.at)
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_no_more_of_a_device_than_the_limit() {
+        let refused = AudioSource::open_within(Path::new("/dev/zero"), 1_000).expect_err("it does not end");
+        assert!(
+            matches!(&refused, Error::Io { path, source, .. }
+                if path == Path::new("/dev/zero") && source.kind() == ErrorKind::FileTooLarge),
+            "{refused:?}"
+        );
     }
 }

@@ -168,19 +168,26 @@ fn follows_the_time_stamps() {
 #[test]
 fn goes_on_at_the_next_cluster() {
     let wanted = samples("hi.wav");
-    let mut bytes = packed(&[], <[u8]>::to_vec, |i| i * 100);
-    // The id of the first block of the third cluster.
+    // A large element at the end, into which a wrong size may lead.
+    let bytes = [packed(&[], <[u8]>::to_vec, |i| i * 100), element(b"\xec", &vec![0; (1 << 24) + 9])].concat();
+    assert_eq!(decode(bytes.clone()).expect("a recording").samples(), wanted);
+    // The id of the first block of the third cluster, and its size.
     let starts: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(CLUSTER)).collect();
     let at = starts[2] + 12 + 11;
     assert_eq!(bytes[at], 0xa3);
-    bytes[at] = 0;
-    let found = kept(bytes.clone()).expect("a recording");
-    assert_eq!(found.samples(), [&wanted[..2 * BLOCK], &wanted[3 * BLOCK..]].concat());
-    assert!(
-        matches!(found.damage(), [damage] if damage.kind == DamageKind::Corrupt && (damage.at_s - 0.2).abs() < 1e-6)
-    );
-    assert_eq!(self::starts(bytes.clone())[..2], [0.0, 0.3]);
-    assert!(matches!(decode(bytes), Err(Error::DamagedAudio { .. })));
+    for wrong in [&b"\0"[..], b"\xa3\x01\xff\xff\xff\xff\xff\xff\xff", b"\xa3\x01\0\0\0\x01\0\0\x01"] {
+        let mut bytes = bytes.clone();
+        bytes[at..at + wrong.len()].copy_from_slice(wrong);
+        let found = kept(bytes.clone()).expect("a recording");
+        assert_eq!(found.samples(), [&wanted[..2 * BLOCK], &wanted[3 * BLOCK..]].concat());
+        assert!(
+            matches!(found.damage(), [damage] if damage.kind == DamageKind::Corrupt && (damage.at_s - 0.2).abs() < 1e-6),
+            "{:?}",
+            found.damage()
+        );
+        assert_eq!(self::starts(bytes.clone())[..2], [0.0, 0.3]);
+        assert!(matches!(decode(bytes), Err(Error::DamagedAudio { .. })));
+    }
 }
 
 #[test]
@@ -234,4 +241,14 @@ fn limits_what_compressed_frames_become() {
     let found = found.expect("a recording");
     assert_eq!(found.len(), 16 << 19);
     assert!(matches!(found.damage(), [damage] if damage.kind == DamageKind::Corrupt), "{:?}", found.damage());
+}
+
+#[test]
+fn undoes_a_few_encodings() {
+    // Nothing was left out.
+    let encoding = element(b"\x62\x40", &element(b"\x50\x34", &element(b"\x42\x54", &[3])));
+    let times = |count: usize| packed(&element(b"\x6d\x80", &encoding.repeat(count)), <[u8]>::to_vec, |i| i * 100);
+    assert_eq!(decode(times(8)).expect("a recording").samples(), samples("hi.wav"));
+    let reason = crate::damage(times(9));
+    assert!(reason.contains("encoded 9 times"), "{reason}");
 }

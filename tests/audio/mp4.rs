@@ -1,5 +1,7 @@
 //! MP4 and `QuickTime`: edits, tracks, kinds of samples, fragments, HE-AAC, and files that were not finished.
 
+use std::time::{Duration, Instant};
+
 use indic_seamless::{
     DamageKind, Error,
     audio::{AudioOptions, Waveform},
@@ -249,6 +251,52 @@ fn follows_the_times_of_fragments() {
     assert!((starts(shifted(&|_| 7 * 16_000))[0] - 7.0).abs() < 0.07);
     let gap = starts(shifted(&|i| if i == 0 { 0 } else { 3 * 16_000 }));
     assert!((3.0..3.6).contains(&gap[1]), "{gap:?}");
+}
+
+#[test]
+fn goes_on_at_the_next_fragment() {
+    let (bytes, whole) = (clip("hi_fragmented.mp4"), samples("hi_fragmented.mp4"));
+    let find = |kind: &[u8; 4], from: usize| {
+        from + bytes[from..].windows(4).position(|window| window == kind).expect("a box") - 4
+    };
+    let first = find(b"mdat", 0);
+    let second = find(b"moof", first);
+    let is_named = |bytes: Vec<u8>, what: &str| {
+        let found = kept(bytes).expect(what);
+        assert!(found.samples() == whole, "{what}: {} of {} samples", found.samples().len(), whole.len());
+        assert!(
+            matches!(found.damage(), [damage] if damage.kind == DamageKind::Corrupt),
+            "{what}: {:?}",
+            found.damage()
+        );
+    };
+    // A size that leads behind the file, into another box, or nowhere. One of `moof` that is smaller loses a part of it.
+    for (at, bits) in [(first, 0..32_usize), (second, 8..32)] {
+        for bit in bits {
+            let mut flipped = bytes.clone();
+            flipped[at + 3 - bit / 8] ^= 1 << (bit % 8);
+            is_named(flipped, &format!("bit {bit} of byte {at}"));
+        }
+    }
+    let mut overwritten = bytes.clone();
+    overwritten[first..first + 8].fill(0xff);
+    is_named(overwritten, "no header");
+    // Larger than any fragment.
+    let mut large = bytes.clone();
+    large[second] = 4;
+    large.resize((1 << 26) + (1 << 14), 0);
+    is_named(large, "a large fragment");
+}
+
+#[test]
+fn looks_for_a_lost_table_in_a_few_places() {
+    // Each of these may be one that reaches to the end.
+    let chain = b"\0\0\0\x10free\xff\xff\xff\xffmoov".repeat(1 << 17);
+    let bytes = [&atom(b"ftyp", &[b"isom\0\0\0\0"])[..], b"\xff\xff\xff\xffmdat", &chain].concat();
+    let start = Instant::now();
+    let reason = crate::damage(bytes);
+    assert!(reason.contains("moov"), "{reason}");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -118,3 +118,15 @@ fn reads_the_first_chunk_of_each_kind() {
     let chunks = &caf(half.len() as i64 + 4, half)[8..];
     assert_eq!(decode([&whole, chunks].concat()).expect("a recording").samples(), samples("hi.wav"));
 }
+
+#[test]
+fn says_that_a_table_of_packets_is_too_large() {
+    let (mut bytes, wanted) = (clip("short_alac.caf"), samples("short_alac.caf"));
+    // The table stands at the end. A number of its packets does not end in what follows.
+    let at = bytes.windows(4).position(|window| window == b"pakt").expect("a table") + 4;
+    bytes[at..at + 8].copy_from_slice(&(1_u64 << 25).to_be_bytes());
+    bytes.resize(at + 8 + (1 << 25), 0x80);
+    let found = kept(bytes).expect("a recording");
+    assert_eq!(found.samples(), wanted);
+    assert!(matches!(found.damage(), [damage] if damage.kind == DamageKind::Corrupt), "{:?}", found.damage());
+}

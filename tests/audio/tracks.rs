@@ -119,3 +119,31 @@ fn other_formats_have_one_track() {
         assert_eq!(listed(2, &clip(name)), "1", "{name}");
     }
 }
+
+#[test]
+fn looks_at_a_thousand_tracks() {
+    let clusters = matroska::clusters(&[(0, matroska::block(1, 0, &[0; 3_200]))]);
+    let matroska = |empty: usize| {
+        let tracks = [b"\xae\x80".repeat(empty), matroska::track(1, &[])].concat();
+        AudioOptions::new().from_bytes(matroska::file(&tracks, &clusters), None)
+    };
+    assert_eq!(matroska(999).expect("track 1,000").samples(), vec![0.0; 1_600]);
+    let refused = matroska(1_000);
+    assert!(matches!(refused, Err(Error::NoAudio { .. })), "{refused:?}");
+
+    let mp4 = |empty: usize| {
+        let tracks = containers::atom(b"trak", &[]).repeat(empty);
+        let bytes = [containers::atom(b"ftyp", &[b"isom\0\0\0\0"]), containers::atom(b"moov", &[&tracks])].concat();
+        AudioOptions::new().from_bytes(bytes, None)
+    };
+    let refused = mp4(1_000);
+    assert!(matches!(refused, Err(Error::NoAudio { .. })), "{refused:?}");
+    let refused = mp4(1_001);
+    assert!(
+        matches!(&refused, Err(Error::DamagedAudio { reason, .. }) if reason.contains("more than 1000 tracks")),
+        "{refused:?}"
+    );
+
+    let ogg: Vec<u8> = (0..1_001).flat_map(|serial| containers::page(serial, 0, 2, 0, &[b"OpusHead"])).collect();
+    assert!(listed(0, &ogg).ends_with(", 1000 (Opus)"));
+}

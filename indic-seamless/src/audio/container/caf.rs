@@ -15,17 +15,22 @@ use super::{
     layout::Layout,
     samples::{self, Samples},
 };
-use crate::audio::{
-    demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
-    edit::{Edit, Span},
-    error::AudioError,
-    fault::Fault,
-    scan::{Reader, Scan},
-    source::AudioSource,
+use crate::{
+    audio::{
+        demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
+        edit::{Edit, Span},
+        error::AudioError,
+        fault::Fault,
+        scan::{Reader, Scan},
+        source::AudioSource,
+    },
+    damage::DamageKind,
 };
 
 /// The largest header of a codec.
 const MAX_COOKIE: u64 = 1 << 20;
+/// The largest table of packets, in bytes: those of two days have less.
+const MAX_TABLE: u64 = 1 << 24;
 
 /// A CAF file.
 pub(super) struct Caf {
@@ -53,7 +58,7 @@ struct Chunks {
     heard: Option<(u64, u32)>,
     sizes: Vec<u8>,
     data: Option<(u64, i64)>,
-    /// A chunk other than that of the samples that is cut short.
+    /// A chunk other than that of the samples that is cut short or too large.
     cut: Option<Fault>,
 }
 
@@ -152,7 +157,12 @@ impl Chunks {
                     let priming = scan.try_bytes()?.map(u32::from_be_bytes);
                     let _remainder = scan.try_bytes::<4>()?;
                     chunks.heard = heard.zip(priming);
-                    chunks.sizes = scan.data(body.saturating_sub(24))?;
+                    let size = body.saturating_sub(24);
+                    chunks.sizes = scan.data(size.min(MAX_TABLE))?;
+                    if size > MAX_TABLE {
+                        let reason = format!("a table of packets of {size} bytes, not at most {MAX_TABLE}");
+                        chunks.cut = Some(Fault::new(DamageKind::Corrupt, reason));
+                    }
                 }
                 _ => {}
             }

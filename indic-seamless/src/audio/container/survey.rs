@@ -1,5 +1,7 @@
 //! [`Survey`]: what a demuxer gives from the start to the end, found out before anything is decoded.
 
+use std::collections::VecDeque;
+
 use crate::audio::{
     demuxer::{DemuxError, Demuxed, Demuxer},
     error::AudioError,
@@ -61,6 +63,13 @@ impl Survey {
                 Err(DemuxError::Other(error)) => return Err(error),
             }
         }
+    }
+}
+
+/// Queues a fault that was found before the first packet, unless there are many: headers may have one in every few bytes.
+pub(super) fn note(queue: &mut VecDeque<Demuxed>, fault: Fault) {
+    if queue.len() < MAX_FAULTS {
+        queue.push_back(Demuxed::Fault(fault));
     }
 }
 

@@ -14,6 +14,7 @@ use symphonia::core::{
 use super::frames::{FlacReader, Step};
 use crate::{
     audio::{
+        container::survey,
         demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
         error::AudioError,
         fault::Fault,
@@ -44,7 +45,7 @@ impl<R: Read + Seek> FlacDemuxer<R> {
         loop {
             match frames.next()? {
                 Step::Info(info) => described = Some(info),
-                Step::Fault(fault) | Step::Rest(fault) => queue.push_back(Demuxed::Fault(fault)),
+                Step::Fault(fault) | Step::Rest(fault) => survey::note(&mut queue, fault),
                 Step::Frame(header, bytes) => {
                     let info = described.filter(|info: &StreamInfo| info.fits(&header)).or(StreamInfo::of(&header));
                     let Some(info) = info else { continue };
@@ -168,5 +169,23 @@ impl SampleClock {
     fn missing(&mut self) -> Option<Fault> {
         let promised = std::mem::take(&mut self.promised);
         (self.position < promised).then(|| Fault::cut("samples", self.position, promised))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn queues_a_few_of_the_faults_before_the_first_frame() {
+        let file = &include_bytes!("../../../../examples/audio/hindi-2.flac")[..];
+        let header = |at: usize| FrameHeader::parse(&file[at..]).map(|header| at..at + header.size);
+        let header = (0..file.len()).find_map(header).expect("a frame");
+        let bytes = [&file[..header.start], &file[header.clone()].repeat(5_000), &file[header.start..]].concat();
+        let flac = FlacDemuxer::new(Cursor::new(bytes), false).expect("a frame");
+        assert_eq!(flac.queue.len(), 1_001);
+        assert!(matches!(flac.queue.back(), Some(Demuxed::Packet(_))));
     }
 }

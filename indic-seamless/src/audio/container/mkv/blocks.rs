@@ -64,8 +64,8 @@ const SKIPPED: [u32; 23] = [
 ];
 /// No number is longer in an element whose body is one.
 const MAX_NUMBER: u64 = 8;
-/// The largest block of which a part is decoded.
-const MAX_CUT: u64 = 1 << 24;
+/// The largest block that is read into memory.
+const MAX_BLOCK: u64 = 1 << 24;
 /// The most bytes that the compressed frames of a block may become.
 const MAX_UNPACKED: usize = 1 << 24;
 
@@ -146,7 +146,13 @@ impl Blocks {
                     *part = span;
                 }
             }
+            SIMPLE_BLOCK | BLOCK if header.size.is_none() => {
+                return self.resynchronise(at, format!("a block without a size at byte {at}"));
+            }
             SIMPLE_BLOCK | BLOCK if self.mine(size)? => {
+                if size > MAX_BLOCK {
+                    return self.resynchronise(at, format!("a block of {size} bytes at byte {at}"));
+                }
                 self.reader.goto(next - size)?;
                 let body = self.reader.data(size)?;
                 self.block(&body, false);
@@ -169,7 +175,7 @@ impl Blocks {
         self.ended = true;
         self.fault = Some(Fault::cut(&format!("bytes of element {:x}", header.id), left, size));
         // What there is of a block of samples can be heard.
-        if matches!(header.id, SIMPLE_BLOCK | BLOCK) && self.sound.layout.is_some() && left < MAX_CUT {
+        if matches!(header.id, SIMPLE_BLOCK | BLOCK) && self.sound.layout.is_some() && left < MAX_BLOCK {
             self.reader.goto(body)?;
             let body = self.reader.data(left)?;
             self.block(&body, true);

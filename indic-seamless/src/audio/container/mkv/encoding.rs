@@ -13,6 +13,8 @@ const COMPRESSION: u32 = 0x5034;
 const ALGORITHM: u32 = 0x4254;
 const SETTINGS: u32 = 0x4255;
 
+/// The most encodings of a track. Each copies all frames.
+const MAX_ENCODINGS: usize = 8;
 /// The largest frame that is decompressed to, in bytes.
 const MAX_FRAME: usize = 1 << 23;
 
@@ -35,8 +37,12 @@ enum Kind {
 
 /// Reads a `ContentEncodings` element. The encoding that is to be undone first comes first.
 pub(super) fn parse(body: &[u8]) -> Result<Vec<Encoding>, AudioError> {
-    let encodings = elements(body).filter(|&(id, _)| id == ENCODING);
-    let mut encodings = encodings.map(|(_, body)| Encoding::parse(body)).collect::<Result<Vec<_>, _>>()?;
+    let encodings = || elements(body).filter(|&(id, _)| id == ENCODING);
+    let count = encodings().count();
+    if count > MAX_ENCODINGS {
+        return Err(AudioError::damaged(format!("its frames are encoded {count} times, not at most {MAX_ENCODINGS}")));
+    }
+    let mut encodings = encodings().map(|(_, body)| Encoding::parse(body)).collect::<Result<Vec<_>, _>>()?;
     encodings.sort_by_key(|encoding| std::cmp::Reverse(encoding.order));
     Ok(encodings)
 }

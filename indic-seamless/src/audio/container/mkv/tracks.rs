@@ -35,6 +35,8 @@ const RATE: u32 = 0xb5;
 const CHANNELS: u32 = 0x9f;
 const BITS: u32 = 0x6264;
 const ENCODINGS: u32 = 0x6d80;
+/// The most tracks that are looked at. Each costs more memory than an empty element has bytes.
+const MAX_TRACKS: usize = 1_000;
 /// The kind of tracks of sound.
 const SOUND: u64 = 2;
 
@@ -169,8 +171,8 @@ impl SoundTrack {
     /// Chooses among the tracks in the body of a `Tracks` element: track `number` of those of sound, counted from 1; without
     /// a number the first that is marked as the default, else the first.
     pub(super) fn choose(tracks: &[u8], number: Option<usize>) -> Result<Self, AudioError> {
-        let entries: Vec<_> =
-            elements(tracks).filter(|&(id, _)| id == TRACK).map(|(_, body)| Entry::parse(body)).collect();
+        let entries = elements(tracks).filter(|&(id, _)| id == TRACK).take(MAX_TRACKS);
+        let entries: Vec<_> = entries.map(|(_, body)| Entry::parse(body)).collect();
         let sound = || entries.iter().filter(|entry| entry.kind == SOUND);
         let default = sound().find(|entry| entry.enabled && entry.default);
         let default = default.or_else(|| sound().find(|entry| entry.enabled)).or_else(|| sound().next());

@@ -40,6 +40,9 @@ const TOP: [&[u8; 4]; 21] = [
     b"ssix", b"styp", b"pdin", b"prft", b"emsg", b"pnot", b"PICT", b"junk", b"bloc",
 ];
 
+/// How many places are looked at that may be a lost `moov` box. Each may cost a walk to the end of the file.
+const MAX_PLACES: usize = 16;
+
 /// An MP4, M4A or `QuickTime` file.
 pub(super) struct Mp4 {
     /// Where the `moov` box is, and the boxes behind it.
@@ -90,6 +93,8 @@ impl Container for Mp4 {
             parts: parts.into(),
             table: Some(Table::default()),
             next_box: self.moov.end,
+            known: self.moov.end,
+            searched: 0,
             runs: Default::default(),
             time: 0,
             cut: false,
@@ -170,7 +175,10 @@ fn find_movie(scan: &mut Scan<'_>, faults: &mut Vec<Fault>) -> Result<(BoxHeader
     // The size of a box before it may be wrong.
     faults.clear();
     scan.goto(0)?;
-    while scan.find(*b"moov")? {
+    for _ in 0..MAX_PLACES {
+        if !scan.find(*b"moov")? {
+            break;
+        }
         let at = scan.pos();
         scan.goto(at.saturating_sub(4))?;
         if let Some(header) = next_box(scan, length)? {

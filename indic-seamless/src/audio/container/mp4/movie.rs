@@ -17,6 +17,8 @@ use crate::audio::{
 const DEPTH: usize = 6;
 /// The most edits that are applied. Real files have fewer; the limit keeps a wrong count from costing time.
 const MAX_EDITS: usize = 64;
+/// The most tracks. Each costs more memory than an empty box has bytes.
+const MAX_TRACKS: usize = 1_000;
 /// The largest description of a codec.
 const MAX_ENTRY: u64 = 1 << 20;
 
@@ -122,6 +124,10 @@ impl Movie {
                 b"trak" | b"edts" | b"mdia" | b"minf" | b"stbl" | b"mvex" if depth < DEPTH => {
                     self.fragmented |= &header.kind == b"mvex";
                     if &header.kind == b"trak" {
+                        // What follows would be taken for a part of the last track.
+                        if self.tracks.len() == MAX_TRACKS {
+                            return Err(AudioError::damaged(format!("more than {MAX_TRACKS} tracks")));
+                        }
                         self.tracks.push(Track::default());
                     }
                     self.boxes(reader, header.end, depth + 1)?;
@@ -130,7 +136,7 @@ impl Movie {
                     let body = reader.data((header.end - header.body).min(32))?;
                     self.scale = scale(&body).into();
                 }
-                b"trex" => {
+                b"trex" if self.defaults.len() < MAX_TRACKS => {
                     let body = reader.data((header.end - header.body).min(24))?;
                     let mut numbers = Numbers(&body);
                     numbers.skip(4);

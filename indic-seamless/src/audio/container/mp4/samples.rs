@@ -10,7 +10,7 @@ use symphonia::core::{
 
 use super::{
     TOP,
-    boxes::next_box,
+    boxes::{BoxHeader, next_box},
     movie::{Movie, Part},
     table::{Run, Sample, Table, runs},
 };
@@ -30,6 +30,8 @@ use crate::{
 /// How much in front of a part is decoded and not heard, in seconds: decoders need some packets until they are right. It is what
 /// ffmpeg takes.
 const LEAD_IN_S: u64 = 1;
+/// The largest `moof` box that is read into memory. Those of real files have a few kilobytes.
+const MAX_FRAGMENT: u64 = 1 << 26;
 
 /// Takes samples out of the table of the movie, then out of its fragments.
 pub(super) struct Mp4Samples {
@@ -45,6 +47,10 @@ pub(super) struct Mp4Samples {
     pub(super) table: Option<Table>,
     /// Where the next box is that may be a fragment.
     pub(super) next_box: u64,
+    /// The body of the last box of a known kind. Its size may be wrong.
+    pub(super) known: u64,
+    /// Up to where fragments were looked for in boxes whose size was wrong: once, so that it costs no more than the file is long.
+    pub(super) searched: u64,
     pub(super) runs: VecDeque<Run>,
     /// When the next fragment starts, if it does not say so.
     pub(super) time: u64,
@@ -98,31 +104,67 @@ impl Mp4Samples {
         let length = reader.length();
         reader.goto(self.next_box)?;
         while let Some(header) = next_box(reader, length)? {
-            if let Some(size) = header.cut.filter(|_| TOP.contains(&&header.kind) && &header.kind != b"mdat") {
-                self.fault = Some(Fault::cut(&format!("bytes of box {}", header.name()), length - header.at, size));
+            let known = TOP.contains(&&header.kind);
+            if known {
+                self.known = header.body;
             }
             if &header.kind == b"moof" {
-                let body = reader.data(header.end - header.body)?;
-                self.next_box = header.end;
-                self.runs = runs(header, &body, self.track.id, &self.movie.defaults, &mut self.time).into();
-                return Ok(true);
+                return self.fragment(header).map(|()| true);
+            }
+            if let Some(size) = header.cut {
+                // Whether samples are missing from the data, their table says.
+                if known && &header.kind != b"mdat" {
+                    self.fault = Some(Fault::cut(&format!("bytes of box {}", header.name()), length - header.at, size));
+                }
+                break;
             }
             reader.goto(header.end)?;
         }
         // Faults behind the last fragment are found once.
-        let before = std::mem::replace(&mut self.next_box, length);
-        if (1..8).contains(&reader.left()) {
-            self.fault = Some(Fault::cut("bytes of a box header", reader.left(), 8));
-            return Ok(false);
+        self.next_box = length;
+        match reader.left() {
+            0 => return Ok(false),
+            left @ 1..8 => {
+                self.fault = Some(Fault::cut("bytes of a box header", left, 8));
+                return Ok(false);
+            }
+            _ => {}
         }
-        // Behind bytes that are no box there may be more fragments.
+        // Behind bytes that are no box there may be more fragments, and in the box before them if its size is wrong.
+        if self.known >= self.searched && self.known < reader.pos() {
+            self.searched = reader.pos();
+            reader.goto(self.known)?;
+        }
         if !reader.find(*b"moof")? {
             return Ok(false);
         }
         let at = reader.pos().saturating_sub(4);
         self.fault = Some(Fault::new(DamageKind::Corrupt, format!("no box before byte {at}")));
         self.next_box = at;
-        Ok(at > before)
+        Ok(true)
+    }
+
+    /// Reads the fragment with this header.
+    fn fragment(&mut self, header: BoxHeader) -> Result<(), AudioError> {
+        let reader = &mut self.reader;
+        let mut end = header.end;
+        let size = header.cut.unwrap_or(header.end - header.at);
+        if header.cut.is_some() || size > MAX_FRAGMENT {
+            let found = reader.find(*b"moof")?;
+            self.fault = Some(if found || header.cut.is_none() {
+                Fault::new(DamageKind::Corrupt, format!("box moof of {size} bytes at byte {}", header.at))
+            } else {
+                Fault::cut("bytes of box moof", reader.length() - header.at, size)
+            });
+            if found {
+                end = reader.pos().saturating_sub(4).max(header.body);
+            }
+            reader.goto(header.body)?;
+        }
+        let body = reader.data((end - header.body).min(MAX_FRAGMENT))?;
+        self.next_box = end;
+        self.runs = runs(header, &body, self.track.id, &self.movie.defaults, &mut self.time).into();
+        Ok(())
     }
 
     /// What is heard of a sample, and its time stamp. `None` where it is of no use: outside of the part that is heard, and not

@@ -118,8 +118,9 @@ impl Run {
 /// afterwards when it ends.
 pub(super) fn runs(fragment: BoxHeader, body: &[u8], track: u32, defaults: &[Defaults], time: &mut u64) -> Vec<Run> {
     let mut runs = Vec::new();
+    let defaults = defaults.iter().find(|default| default.track == track).copied().unwrap_or_default();
     for (_, traf) in Numbers(body).boxes().filter(|(kind, _)| kind == b"traf") {
-        let mut default = defaults.iter().find(|default| default.track == track).copied().unwrap_or_default();
+        let mut default = defaults;
         let mut base = fragment.at;
         let mut next = base;
         let mut mine = false;

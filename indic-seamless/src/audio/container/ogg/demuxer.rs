@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     audio::{
+        container::survey,
         demuxer::{AudioTrack, DemuxError, Demuxed, Demuxer},
         error::AudioError,
         fault::Fault,
@@ -79,7 +80,7 @@ impl<R: Read + Seek> OggDemuxer<R> {
                 Step::Fault(found) => {
                     fault.get_or_insert_with(|| found.clone());
                     ogg.skipped = true;
-                    ogg.queue.push_back(Demuxed::Fault(found));
+                    survey::note(&mut ogg.queue, found);
                 }
                 Step::End => return Err(ogg.nothing(fault)),
             }
@@ -123,7 +124,7 @@ impl<R: Read + Seek> OggDemuxer<R> {
         } else {
             if !known && self.announced {
                 let what = format!("page {} is of a stream whose start is missing", page.sequence);
-                self.queue.push_back(Demuxed::Fault(Fault::new(DamageKind::Gap, what)));
+                survey::note(&mut self.queue, Fault::new(DamageKind::Gap, what));
             }
             self.sounds.follow(page, !self.announced);
         }
@@ -133,7 +134,7 @@ impl<R: Read + Seek> OggDemuxer<R> {
         if !page.first {
             if page.sum == stream.sum && page.sequence == stream.sequence {
                 let what = format!("page {} is there twice", page.sequence);
-                self.queue.push_back(Demuxed::Fault(Fault::new(DamageKind::Corrupt, what)));
+                survey::note(&mut self.queue, Fault::new(DamageKind::Corrupt, what));
                 return;
             }
             let step = page.sequence.wrapping_sub(stream.sequence);
@@ -141,7 +142,7 @@ impl<R: Read + Seek> OggDemuxer<R> {
             lost = step > 1 && ahead;
             if lost && !skipped {
                 let what = format!("page {} follows page {}", page.sequence, stream.sequence);
-                self.queue.push_back(Demuxed::Fault(Fault::new(DamageKind::Gap, what)));
+                survey::note(&mut self.queue, Fault::new(DamageKind::Gap, what));
             }
             if ahead {
                 stream.sequence = page.sequence;
@@ -248,5 +249,37 @@ impl<R: Read + Seek + Send + Sync> Demuxer for OggDemuxer<R> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use symphonia::core::{checksum::Crc32, io::Monitor};
+
+    use super::*;
+
+    /// A page with one short packet.
+    fn page(sequence: u8, flags: u8, packet: &[u8]) -> Vec<u8> {
+        let fields = [1, 0, 0, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 1, packet.len() as u8];
+        let mut page = [&b"OggS\0"[..], &[flags], &[0; 8], &fields, packet].concat();
+        let mut sum = Crc32::new(0);
+        sum.process_buf_bytes(&page);
+        page[22..26].copy_from_slice(&sum.crc().to_le_bytes());
+        page
+    }
+
+    #[test]
+    fn queues_a_few_of_the_faults_in_headers() {
+        let bytes = [
+            page(0, 2, b"OpusHead\x01\x01\0\0\0\0\0\0\0\0\0"),
+            b"OggS".repeat(5_000),
+            page(1, 0, b"OpusTags"),
+            page(2, 0, &[0xf8, 0xff, 0xfe]),
+        ];
+        let ogg = OggDemuxer::new(Cursor::new(bytes.concat()), None).expect("a packet");
+        assert_eq!(ogg.queue.len(), 1_001);
+        assert!(matches!(ogg.queue.back(), Some(Demuxed::Packet(_))));
     }
 }

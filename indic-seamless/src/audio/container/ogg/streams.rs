@@ -6,6 +6,9 @@ use crate::audio::{
     error::AudioError,
 };
 
+/// The most streams that are described. Each page is compared with all of them.
+const MAX_STREAMS: usize = 1_000;
+
 /// The streams of sound in a link of a chain, and which of them is wanted.
 #[derive(Debug)]
 pub(super) struct SoundStreams {
@@ -39,7 +42,7 @@ impl SoundStreams {
         let at_start = std::mem::replace(&mut self.at_start, true);
         let Some(codec) = mapping.map(Mapping::name).or(foreign) else { return false };
         self.count = if beside || at_start { self.count + 1 } else { 1 };
-        if in_first {
+        if in_first && self.streams.len() < MAX_STREAMS {
             let default = mapping.is_some() && self.streams.iter().all(|stream| stream.foreign.is_some());
             let label = TrackLabel { codec: codec.to_owned(), language: None, default };
             self.streams.push(SoundStream { serial: page.serial, foreign, label });

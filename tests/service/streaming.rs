@@ -2,10 +2,11 @@
 
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
+use indic_seamless::service::Settings;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::{CLIP, HINDI, ask, form, minutes, post, router, streamed};
+use crate::{CLIP, HINDI, activity::metric, ask, busy, form, minutes, post, router, streamed, with};
 
 #[tokio::test]
 async fn events_come_by_segment() {
@@ -75,4 +76,15 @@ async fn who_does_not_want_events_gets_none() {
         let answer = ask(&router, request).await;
         assert_eq!((answer.status, answer.header(header::CONTENT_TYPE)), (StatusCode::OK, content_type), "{accept}");
     }
+}
+
+#[tokio::test]
+async fn a_stream_is_under_way_until_its_end() {
+    let router = with(Settings::default()).await;
+    // The request for the metrics is under way, too.
+    assert_eq!(metric(&router, "in_flight").await, 1.0);
+    let events = busy(&router).await;
+    assert_eq!(metric(&router, "in_flight").await, 2.0);
+    drop(events);
+    assert_eq!(metric(&router, "in_flight").await, 1.0);
 }

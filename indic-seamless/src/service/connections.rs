@@ -53,10 +53,14 @@ pub(super) struct Connection {
 pub(super) struct UnderWay(Arc<Connection>);
 
 /// The body of an answer, with which a request ends.
-#[derive(Debug)]
-struct Answer {
+struct Answer<G> {
     body: Body,
-    _under_way: UnderWay,
+    _guard: G,
+}
+
+/// The body, which holds `guard` until it is written, or its client has gone.
+pub(super) fn until_written<G: Send + Unpin + 'static>(body: Body, guard: G) -> Body {
+    Body::new(Answer { body, _guard: guard })
 }
 
 impl Connections {
@@ -120,20 +124,13 @@ impl Drop for Connection {
     }
 }
 
-impl UnderWay {
-    /// The body of the answer, with which the request ends.
-    pub(super) fn until_written(self, body: Body) -> Body {
-        Body::new(Answer { body, _under_way: self })
-    }
-}
-
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.enter(Phase::Idle);
     }
 }
 
-impl HttpBody for Answer {
+impl<G: Unpin> HttpBody for Answer<G> {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -13,7 +13,7 @@ use axum::{
 use tracing::{Instrument, Span, debug_span, field::Empty};
 use uuid::Uuid;
 
-use super::{Shared, openai, problem::Problem, traceparent::trace_id};
+use super::{Shared, connections::until_written, metrics::Metrics, openai, problem::Problem, traceparent::trace_id};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -48,11 +48,7 @@ pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Requ
     let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let uri = request.uri().clone();
     request.extensions_mut().insert(id.clone());
-    shared.metrics.in_flight.inc();
-    // Also when the client disconnects, which drops this future.
-    let _in_flight = Defer(|| {
-        shared.metrics.in_flight.dec();
-    });
+    let in_flight = InFlight::new(shared.metrics.clone());
     let span = span(method, &path, &id);
     let mut response = next.run(request).instrument(span.clone()).await;
     let problem = response.extensions_mut().remove::<Problem>();
@@ -87,7 +83,8 @@ pub(crate) async fn observe(State(shared): State<Arc<Shared>>, mut request: Requ
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, value);
     }
-    response
+    // A streamed answer is still to be made.
+    response.map(|body| until_written(body, in_flight))
 }
 
 /// The request in a trace, by the [names of OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/http/http-spans/). Nothing
@@ -127,10 +124,18 @@ pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response<Body> {
     Problem::internal().into_response()
 }
 
-struct Defer<F: FnMut()>(F);
+/// A request that is counted until its answer is written, or its client has gone.
+struct InFlight(Arc<Metrics>);
 
-impl<F: FnMut()> Drop for Defer<F> {
+impl InFlight {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        metrics.in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight {
     fn drop(&mut self) {
-        (self.0)();
+        self.0.in_flight.dec();
     }
 }

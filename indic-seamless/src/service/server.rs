@@ -14,7 +14,7 @@ use tower::ServiceExt;
 
 use super::{
     Service,
-    connections::{Connection, Connections},
+    connections::{Connection, Connections, until_written},
     patient::Patient,
     settings::Settings,
 };
@@ -207,7 +207,7 @@ fn one(
         request.extensions_mut().insert(ConnectInfo(address));
         async move {
             let response = router.oneshot(request).await?;
-            Ok::<_, Infallible>(response.map(|body| under_way.until_written(body)))
+            Ok::<_, Infallible>(response.map(|body| until_written(body, under_way)))
         }
     });
     let served = http.serve_connection(TokioIo::new(stream), service).with_upgrades();

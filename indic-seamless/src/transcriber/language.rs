@@ -86,7 +86,8 @@ impl Transcriber {
         self.guess(&Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?, cancel)
     }
 
-    fn guess(&self, audio: &Waveform, cancel: &CancelToken) -> Result<Vec<LanguageScore>> {
+    /// [`detect_language`](Self::detect_language) that `cancel` stops.
+    pub(crate) fn guess(&self, audio: &Waveform, cancel: &CancelToken) -> Result<Vec<LanguageScore>> {
         let clip = first_clip(audio, &Segmentation::default())?;
         let most = (SegmentationOptions::default().max_s * f64::from(Waveform::SAMPLE_RATE)) as usize;
         let start = || &audio.samples()[..audio.len().min(most)];

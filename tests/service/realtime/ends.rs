@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use indic_seamless::{
     Transcriber,
     service::{Service, Settings},
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{COMPLETED, Client, PATH, append, pcm, service, spoken, transcripts};
+use super::{COMPLETED, Client, LONG, PATH, append, pcm, service, spoken, transcripts};
 use crate::{HINDI, LOG, activity::metric, listening::Listening};
 
 /// A service with one place for recordings, which its first clip keeps until the sender is dropped.
@@ -92,6 +92,39 @@ async fn audio_that_comes_faster_than_it_is_transcribed_waits_with_its_sender() 
     let heard_s = metric(&service.router, "live_audio_seconds_total").await;
     assert!((100.0..300.0).contains(&heard_s), "{heard_s}");
     drop(go_on);
+}
+
+#[tokio::test]
+async fn pings_wait_with_who_reads_no_answers() {
+    let service = service().await;
+    let mut client = Client::connect(&service).await;
+    for payload in ["one", "two"] {
+        client.0.send(Message::Ping(payload.into())).await.expect("sent");
+    }
+    // Each is answered, once.
+    for payload in ["one", "two"] {
+        let answer = timeout(LONG, client.0.next()).await.expect("in time").expect("an answer").expect("a message");
+        assert_eq!(answer, Message::Pong(payload.into()));
+    }
+    let ping = Message::Ping(vec![0; 125].into());
+    let mut sent = 0;
+    // As many as fit into the buffers on the way.
+    while let Ok(fed) = timeout(Duration::from_secs(2), client.0.feed(ping.clone())).await {
+        fed.expect("the socket is open");
+        sent += 1;
+        assert!(sent < 1_000_000, "the service takes everything");
+    }
+}
+
+#[tokio::test]
+async fn who_ends_a_socket_is_answered() {
+    let service = service().await;
+    let mut client = Client::connect(&service).await;
+    client.0.close(None).await.expect("closed");
+    let answer = timeout(LONG, client.0.next()).await.expect("in time");
+    assert!(matches!(answer, Some(Ok(Message::Close(_)))), "{answer:?}");
+    let end = timeout(LONG, client.0.next()).await.expect("in time");
+    assert!(end.is_none(), "{end:?}");
 }
 
 #[tokio::test]

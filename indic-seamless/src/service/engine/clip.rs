@@ -120,7 +120,61 @@ fn transcribe(
     clip.audio_start = 0.0;
     let language = language.find(|| {
         let samples = Waveform::from_samples(clip.samples.clone(), Waveform::SAMPLE_RATE)?;
-        transcriber.detect_language(&samples)
+        transcriber.guess(&samples, &options.cancel)
     })?;
     transcriber.transcribe_clips([clip], language, options)
+}
+
+#[cfg(all(test, feature = "demo"))]
+mod tests {
+    use std::{
+        sync::{
+            Mutex,
+            mpsc::{Receiver, Sender, channel},
+        },
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::{
+        generation::{LogitsContext, LogitsProcessor},
+        language::Language,
+    };
+
+    /// How long the computing thread is held at most.
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Tells that a search has begun, and holds the computing thread until the other sender is dropped.
+    struct Holds(Sender<()>, Mutex<Receiver<()>>);
+
+    impl LogitsProcessor for Holds {
+        fn process(&self, _: &LogitsContext<'_>, _: &mut [f32]) {
+            // The test may have ended.
+            let _ = self.0.send(());
+            let _ = self.1.lock().expect("no panic").recv_timeout(LONG);
+        }
+    }
+
+    #[test]
+    fn the_deadline_ends_a_guess_of_the_language() {
+        let transcriber = Transcriber::demo().expect("the demo model");
+        let clip = Clip::whole(0.0, (0..16_000).map(|i| 0.1 * (i as f32 * 0.05).sin()).collect());
+        let ((begun, begins), (go_on, wait)) = (channel(), channel());
+        let holds: Arc<dyn LogitsProcessor> = Arc::new(Holds(begun, Mutex::new(wait)));
+        let other = TranscribeOptions { processors: vec![holds], ..TranscribeOptions::default() };
+        thread::scope(|scope| {
+            scope.spawn(|| transcriber.transcribe_clips([clip.clone()], Language::HINDI, other));
+            begins.recv().expect("a search");
+            let (started, patience) = (Instant::now(), Duration::from_millis(100));
+            let cancel = CancelToken::new().with_deadline(started + patience);
+            let options = TranscribeOptions { cancel, ..TranscribeOptions::default() };
+            let spoken = TextLanguage::Spoken(Vec::new());
+            let stopped = transcribe(&transcriber, clip.clone(), spoken, options);
+            let took = started.elapsed();
+            drop(go_on);
+            assert!(matches!(stopped, Err(Error::Stopped { reason: StopReason::Deadline, .. })), "{stopped:?}");
+            assert!(took < LONG / 2, "{took:?}");
+        });
+    }
 }

@@ -139,9 +139,20 @@ impl Live {
                         let error = EventError::new("invalid_frame", detail);
                         feed.tell(&error.event());
                     }
-                    // The library answers them.
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    Some(Ok(Message::Close(_))) | None => return End::Left,
+                    Some(Ok(Message::Ping(payload))) => {
+                        // The library reads on while its answers are not read, and keeps them all. This one takes the place of
+                        // its own.
+                        if let Err(end) = self.write(Message::Pong(payload)).await {
+                            return end;
+                        }
+                    }
+                    Some(Ok(Message::Pong(_))) => {}
+                    Some(Ok(Message::Close(_))) => {
+                        // The library has an answer to it, which it sends when more is read. The client may have gone.
+                        let _ = timeout(FAREWELL, socket.recv()).await;
+                        return End::Left;
+                    }
+                    None => return End::Left,
                     Some(Err(error)) => return broken(&error),
                 },
                 () = sleep_until((active + patience).into()), if feed.is_done() => {
@@ -159,13 +170,17 @@ impl Live {
     /// Sends what there is to tell.
     async fn send(&mut self) -> Result<(), End> {
         for event in self.feed.outbox() {
-            match timeout(self.shared.settings.write_timeout, self.socket.send(Message::text(event))).await {
-                Ok(Ok(())) => {}
-                // It has gone, or reads nothing.
-                Ok(Err(_)) | Err(_) => return Err(End::Left),
-            }
+            self.write(Message::text(event)).await?;
         }
         Ok(())
+    }
+
+    async fn write(&mut self, message: Message) -> Result<(), End> {
+        match timeout(self.shared.settings.write_timeout, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            // It has gone, or reads nothing.
+            Ok(Err(_)) | Err(_) => Err(End::Left),
+        }
     }
 
     /// Does what an event asks for, or tells what is wrong with it.

@@ -18,6 +18,8 @@ use super::{
 
 /// Bytes in a second that a client must send on average, once the time for a pause is over.
 const LEAST_RATE: f64 = 1024.0;
+/// The most bytes that are reserved for a body before they come: some systems count what is reserved as used.
+const MOST_RESERVED: usize = 1 << 20;
 /// How long the rest of a refused body is read, so that the client reads the answer.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -62,9 +64,9 @@ impl<'a> Incoming<'a> {
         self.shared.budget.has(declared).map_err(|full| self.shared.full(&full))
     }
 
-    /// A buffer for the body, which takes no memory before it is filled.
+    /// A buffer for the body. It grows with what comes, whatever is declared.
     pub(super) fn buffer(&self) -> Vec<u8> {
-        Vec::with_capacity(self.declared.unwrap_or_default().min(self.shared.settings.max_body_bytes))
+        Vec::with_capacity(self.declared.unwrap_or_default().min(MOST_RESERVED))
     }
 
     /// The next part; `None` at the end.
@@ -172,5 +174,25 @@ impl Shared {
     pub(super) fn full(&self, full: &Full) -> Problem {
         self.metrics.refused("memory");
         Problem::busy(format!("the bodies of waiting requests may take {} bytes; try again soon", full.limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+    use crate::service::{Service, Settings, engine::ended};
+
+    #[test]
+    fn what_is_declared_is_not_reserved() {
+        let service = Service::start(Settings::default(), || Err(ended())).expect("a service");
+        for (declared, most) in [("50000000", 2 * MOST_RESERVED), ("1000", 2000)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static(declared));
+            let body = Incoming::new(Body::empty(), &headers, &service.0);
+            assert!(body.check().is_ok(), "{declared}");
+            assert!((1000..most).contains(&body.buffer().capacity()), "{declared}");
+        }
     }
 }

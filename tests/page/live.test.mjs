@@ -105,4 +105,12 @@ visit('a key goes out with the protocols of the socket', { ...microphone, expect
   assert.deepEqual(protocols, ['realtime', 'openai-insecure-api-key.secret']);
   assert.match((await opened).url(), /^ws:.*\/v1\/realtime\?intent=transcription$/);
   await page.getByText('Listening…').waitFor();
+  // Another one is for later: the language stays as it is.
+  const language = page.locator('#language');
+  await language.evaluate(select => { window.option = select.selectedOptions[0]; });
+  await page.locator('#key').fill('another');
+  await page.locator('#key').dispatchEvent('change');
+  await page.waitForTimeout(500);
+  assert.ok(await language.isDisabled());
+  assert.ok(await language.evaluate(select => select.selectedOptions[0] === window.option));
 });

@@ -102,7 +102,9 @@ async fn every_endpoint_is_described() {
     assert_eq!(description["openapi"], "3.1.0");
     let paths = description["paths"].as_object().expect("paths");
     for (path, methods) in paths {
-        for method in methods.as_object().expect("methods").keys() {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let open = ["/", "/health", "/ready"].contains(&path.as_str());
+            assert_ne!(operation["responses"]["401"].is_object(), open, "{method} {path}");
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
             let path = path.replace("{model}", "whisper-1");
             let request = Request::builder().method(&method).uri(&path).body(Body::empty()).expect("a request");
@@ -123,7 +125,11 @@ async fn every_endpoint_is_described() {
     }
     assert_eq!(description["components"]["securitySchemes"]["key"]["name"], "x-api-key");
     assert_eq!(description["security"], json!([{}, { "key": [] }, { "bearer": [] }]));
-    let content = &description["paths"]["/speech-to-text"]["post"]["responses"]["200"]["content"];
+    let speech = &description["paths"]["/speech-to-text"]["post"];
+    for kind in ["multipart/form-data", "application/json", "application/octet-stream", "audio/*", "video/*"] {
+        assert!(speech["requestBody"]["content"][kind].is_object(), "{kind}");
+    }
+    let content = &speech["responses"]["200"]["content"];
     for format in OutputFormat::ALL {
         assert!(content[format.media_type()].is_object(), "{format} in {content}");
     }

@@ -116,7 +116,15 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Result<Response,
 }
 
 /// The limits, so that clients can check before they send too much.
-#[utoipa::path(get, path = "/limits", tag = "service", responses((status = 200, description = "The limits", body = Limits)))]
+#[utoipa::path(
+    get,
+    path = "/limits",
+    tag = "service",
+    responses(
+        (status = 200, description = "The limits", body = Limits),
+        (status = 401, description = "The service asks for an API key", body = ProblemBody)
+    )
+)]
 pub(crate) async fn limits(State(shared): State<Arc<Shared>>) -> Json<Limits> {
     let settings = &shared.settings;
     Json(Limits {
@@ -135,7 +143,11 @@ pub(crate) async fn limits(State(shared): State<Arc<Shared>>) -> Json<Limits> {
     get,
     path = "/supported-languages",
     tag = "service",
-    responses((status = 200, description = "The languages", body = Languages), (status = 503, description = "The model is not loaded", body = ProblemBody))
+    responses(
+        (status = 200, description = "The languages", body = Languages),
+        (status = 401, description = "The service asks for an API key", body = ProblemBody),
+        (status = 503, description = "The model is not loaded", body = ProblemBody)
+    )
 )]
 pub(crate) async fn supported_languages(State(shared): State<Arc<Shared>>) -> Result<Json<Languages>, Problem> {
     let languages = names(&shared.engine.loaded()?.languages);
@@ -143,7 +155,15 @@ pub(crate) async fn supported_languages(State(shared): State<Arc<Shared>>) -> Re
 }
 
 /// Counters and histograms, for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text")))]
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "service",
+    responses(
+        (status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text"),
+        (status = 401, description = "The service asks for an API key", body = ProblemBody)
+    )
+)]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.metrics.text(shared.now())).into_response()
 }
@@ -171,7 +191,8 @@ pub(crate) async fn method_not_allowed() -> Problem {
         (SpeechForm = "multipart/form-data"),
         (SpeechJson = "application/json"),
         (SpeechBytes = "application/octet-stream"),
-        (SpeechBytes = "audio/*")
+        (SpeechBytes = "audio/*"),
+        (SpeechBytes = "video/*")
     )),
     responses(
         (status = 200, description = "The text", content(

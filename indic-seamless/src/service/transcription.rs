@@ -119,7 +119,7 @@ impl Transcription {
                     // The engine may still deliver segments that it finished in time.
                     while let Ok(Some(update)) = tokio::time::timeout(GRACE, self.running.updates.recv()).await {
                         match update {
-                            Update::Segment(segment) => self.partial.push(&segment),
+                            Update::Segment(mut segment) => self.note(&mut segment),
                             Update::Done(_) => break,
                             Update::Progress(_) => {}
                         }
@@ -135,15 +135,20 @@ impl Transcription {
                 Ok(Some(Update::Done(Err(_)))) if self.mangled => return Err(mangled_body()),
                 Ok(Some(Update::Done(result))) => return Ok(Next::Done(Box::new(result?))),
                 Ok(Some(Update::Segment(mut segment))) => {
-                    if !self.words {
-                        segment.words.clear();
-                    }
-                    self.partial.push(&segment);
+                    self.note(&mut segment);
                     return Ok(Next::Segment(Box::new(segment)));
                 }
                 Ok(Some(Update::Progress(_))) => {}
             }
         }
+    }
+
+    /// Adds a segment to the partial result, and takes off what the client did not ask for.
+    fn note(&mut self, segment: &mut Segment) {
+        if !self.words {
+            segment.words.clear();
+        }
+        self.partial.push(segment);
     }
 
     /// Waits for the end.
@@ -153,5 +158,59 @@ impl Transcription {
                 return Ok(*transcript);
             }
         }
+    }
+}
+
+#[cfg(all(test, feature = "demo"))]
+mod tests {
+    use serde_json::json;
+    use tokio::{sync::mpsc, time::sleep};
+
+    use super::*;
+    use crate::{
+        language::Language,
+        scheduler::Priority,
+        script::ScriptChoice,
+        service::{
+            Service, Settings,
+            engine::{TextLanguage, ended},
+        },
+        transcriber::{Segmentation, Transcriber},
+        transcript::Word,
+    };
+
+    #[tokio::test]
+    async fn segments_after_the_deadline_have_no_words_that_were_not_asked_for() {
+        let service = Service::start(Settings::default(), Transcriber::demo).expect("a service");
+        service.ready().await.expect("loaded");
+        let (engine, deadline) = (&service.0.engine, Instant::now());
+        let wanted = Wanted {
+            language: TextLanguage::Known(Language::HINDI),
+            beams: None,
+            words: true,
+            segmentation: Segmentation::default(),
+            priority: Priority::Interactive,
+            script: ScriptChoice::Any,
+            deadline,
+        };
+        let (id, slot) = (Arc::<str>::from("a request"), engine.slot().expect("a place"));
+        let mut running = engine.submit(&id, || Err(ended()), (), wanted, slot).expect("queued");
+        let (sender, updates) = mpsc::unbounded_channel();
+        running.updates = updates;
+        let (partial, _span) = (Partial::default(), Span::none());
+        let mut late =
+            Transcription { running, id, deadline, words: false, mangled: false, partial, _client: None, _span };
+        let tell = async {
+            sleep(GRACE / 10).await;
+            let words = vec![Word { text: "late".to_owned(), start: 0.0, end: 0.5, confidence: 1.0 }];
+            let segment = Segment { end: 0.5, text: "late".to_owned(), words, ..Segment::default() };
+            sender.send(Update::Segment(segment)).expect("a listener");
+            drop(sender);
+        };
+        let (next, ()) = tokio::join!(late.next(), tell);
+        let problem = next.err().expect("the deadline has passed");
+        let body = serde_json::to_value(problem.body("")).expect("JSON");
+        assert_eq!((&body["code"], &body["partial"]["transcription"]), (&json!("deadline"), &json!("late")), "{body}");
+        assert_eq!(body["partial"]["segments"][0].get("words"), None, "{body}");
     }
 }

@@ -28,7 +28,10 @@ async fn paths_and_methods() {
         assert_eq!(answer.header(header::ALLOW), "POST");
     }
     ask(&router, post("/v1/models", "application/json", "{}")).await.error(405, INVALID, None, "method_not_allowed");
-    get(&router, "/v1/models/whisper-2").await.error(404, INVALID, Some("model"), "model_not_found");
+    for name in ["whisper-2", "%ff"] {
+        let answer = get(&router, &format!("/v1/models/{name}")).await;
+        answer.error(404, INVALID, Some("model"), "model_not_found");
+    }
     // Elsewhere errors have the other shape, also those of paths that look similar.
     get(&router, "/v2/models").await.problem(404, "not_found");
     get(&router, "/v1").await.problem(404, "not_found");

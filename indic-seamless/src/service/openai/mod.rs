@@ -90,7 +90,8 @@ pub(super) async fn transcriptions(State(shared): State<Arc<Shared>>, request: R
             (String = "application/x-subrip"),
             (String = "text/vtt")
         )),
-        (status = 400, description = "An invalid field, form or recording", body = ErrorBody)
+        (status = 400, description = "An invalid field, form or recording", body = ErrorBody),
+        (status = 401, description = "The service asks for an API key", body = ErrorBody)
     )
 )]
 pub(super) async fn translations(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {

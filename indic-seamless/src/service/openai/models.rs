@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::StatusCode,
 };
 use serde::Serialize;
@@ -53,8 +53,13 @@ pub(super) fn check(name: &str, shared: &Shared) -> Result<(), Problem> {
     if name == id || Some(name) == id.rsplit('/').next() || OPENAI.contains(&name) {
         return Ok(());
     }
-    let detail = format!("the model {:?} does not exist, wanted {id:?}, or a name such as whisper-1", quoted(name));
-    Err(Problem::new(StatusCode::NOT_FOUND, "model_not_found", detail).of("model"))
+    Err(unknown(&format!("{:?}", quoted(name)), shared))
+}
+
+fn unknown(name: &str, shared: &Shared) -> Problem {
+    let id = shared.settings.model_id.as_str();
+    let detail = format!("the model {name} does not exist, wanted {id:?}, or a name such as whisper-1");
+    Problem::new(StatusCode::NOT_FOUND, "model_not_found", detail).of("model")
 }
 
 impl Model {
@@ -67,7 +72,15 @@ impl Model {
 }
 
 /// The models: the one of this service.
-#[utoipa::path(get, path = "/v1/models", tag = "openai", responses((status = 200, description = "The models", body = Models)))]
+#[utoipa::path(
+    get,
+    path = "/v1/models",
+    tag = "openai",
+    responses(
+        (status = 200, description = "The models", body = Models),
+        (status = 401, description = "The service asks for an API key", body = super::ErrorBody)
+    )
+)]
 pub(crate) async fn models(State(shared): State<Arc<Shared>>) -> Json<Models> {
     Json(Models { object: "list", data: [Model::of(&shared)] })
 }
@@ -80,10 +93,15 @@ pub(crate) async fn models(State(shared): State<Arc<Shared>>) -> Json<Models> {
     params(("model" = String, Path, description = "The name")),
     responses(
         (status = 200, description = "The model", body = Model),
+        (status = 401, description = "The service asks for an API key", body = super::ErrorBody),
         (status = 404, description = "No such model", body = super::ErrorBody)
     )
 )]
-pub(crate) async fn model(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<Json<Model>, Problem> {
+pub(crate) async fn model(
+    State(shared): State<Arc<Shared>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Json<Model>, Problem> {
+    let Path(name) = name.map_err(|_| unknown("of a name that is not UTF-8", &shared))?;
     check(&name, &shared)?;
     Ok(Json(Model::of(&shared)))
 }

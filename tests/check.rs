@@ -6,7 +6,7 @@ use std::{fs, path::Path, process::Output};
 
 use common::{Golden, golden_dir, program, spoil::Copy};
 use indic_seamless::{
-    Precision,
+    Error, Precision,
     checkpoint::{
         Checkpoint,
         check::{CheckOptions, CheckProblem, CheckProblemKind, CheckReport},
@@ -163,6 +163,19 @@ fn broken_files_are_named() {
     // Its tensors are not listed one by one.
     names("no shard", &copy.remove(shard), &[(CheckProblemKind::MissingFile, shard, "", "nothing")]);
 
+    let index = "model.safetensors.index.json";
+    let copy = Copy::of("tiny-bf16-sharded").write(index, "{\"weight_map\": {\"vocoder.weight\": \"a\"}}");
+    names("no tensors", &copy, &[(CheckProblemKind::InvalidFile, index, "", "no tensor of speech-to-text")]);
+    // A tensor that is there twice: the last shard has another shape.
+    let (copy, last) = (Copy::of("tiny-bf16-sharded"), "model-9.safetensors");
+    let mut content: Value = serde_json::from_slice(&fs::read(copy.path(index)).expect("read")).expect("JSON");
+    content["weight_map"]["text_decoder.unused"] = last.into();
+    let header = json!({ NORM: { "dtype": "F32", "shape": [1], "data_offsets": [0, 4] } }).to_string();
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 4]].concat();
+    let copy = copy.write(index, content.to_string()).write(last, bytes);
+    assert!(matches!(copy.load(), Err(Error::TensorShape { found, .. }) if found == [1]));
+    names("twice", &copy, &[(CheckProblemKind::TensorShape, last, NORM, "[1]")]);
+
     let report = check(Path::new("/no/such/folder"));
     assert_eq!(report.problems[0].kind, CheckProblemKind::MissingFile);
     assert_eq!(run(&["/no/such/folder"]).0, 1);
@@ -178,6 +191,8 @@ fn contradictions_are_named() {
     names("layers", &copy, &[(CheckProblemKind::Config, CONFIG, "decoder_layers", "2000000000")]);
     let copy = Copy::of("tiny").set(GENERATION, "forced_eos_token_id", json!([3, 1102]));
     names("forced eos", &copy, &[(CheckProblemKind::TokenId, GENERATION, "forced_eos_token_id", "1102")]);
+    let copy = Copy::of("tiny").set(CONFIG, "max_position_embeddings", 40).set(GENERATION, "max_new_tokens", 39);
+    names("positions", &copy, &[(CheckProblemKind::Config, GENERATION, "max_new_tokens", "39")]);
     let copy = Copy::of("tiny").set(GENERATION, "num_beams", 0);
     names("beams", &copy, &[(CheckProblemKind::Config, GENERATION, "num_beams", "0")]);
     let copy = Copy::of("tiny").set("preprocessor_config.json", "sampling_rate", 8000);

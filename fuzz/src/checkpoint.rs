@@ -31,7 +31,10 @@ pub(crate) fn load(files: &Files, precision: Precision) -> bool {
     let report = CheckOptions::new().precision(precision).files("fuzz", listed(files), &mut |_, _| {});
     drop(report.to_string());
     let loaded = open(files).and_then(|checkpoint| checkpoint.load(precision, &Device::flex(), &mut |_, _| {}));
-    assert!(loaded.is_err() || report.is_ok(), "it loads, but the check says\n{report}");
+    let error = loaded.as_ref().err();
+    // Loading does not read the bytes of quantised weights, so it does not find -128 among them.
+    let is_right = report.problems.iter().all(|problem| problem.found.starts_with("-128 "));
+    assert_eq!(error.is_none(), is_right, "loading it ends with {error:?}, but the check says\n{report}");
     loaded.is_ok()
 }
 

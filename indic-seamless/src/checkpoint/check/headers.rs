@@ -98,16 +98,20 @@ impl WeightFiles {
             return Err(source.missing(format!("{WEIGHTS} or {INDEX}")));
         }
         let path = source.path(INDEX);
-        let mut names = BTreeSet::new();
+        let (mut names, mut elsewhere) = (BTreeSet::new(), false);
         for (tensor, shard) in ShardIndex::parse(&source.read(INDEX)?, &path)?.tensors() {
             if !is_plain(&shard) {
                 report.problem(INDEX, &wrong_shard(&path, &tensor, &shard));
+                elsewhere = true;
                 continue;
             }
             if is_needed(&tensor) {
                 names.insert(shard.clone());
             }
             self.index.insert(tensor, shard);
+        }
+        if names.is_empty() && !elsewhere {
+            return Err(Error::InvalidFile { path, reason: "it has no tensor of speech-to-text".to_owned() });
         }
         Ok(names.into_iter().collect())
     }
@@ -124,9 +128,9 @@ impl WeightFiles {
         index.into_iter().chain(self.files.iter().map(|file| file.name.clone())).chain(unreadable)
     }
 
-    /// The file that has a tensor.
+    /// The file that has a tensor; of several the last one, as loading takes it.
     pub(super) fn get(&self, name: &str) -> Option<(&WeightFile, &Stored)> {
-        self.files.iter().find_map(|file| Some((file, file.tensors.get(name)?)))
+        self.files.iter().rev().find_map(|file| Some((file, file.tensors.get(name)?)))
     }
 
     /// The file that should have a missing tensor; `None` if that file cannot be read, which is a problem of its own.

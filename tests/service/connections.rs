@@ -57,6 +57,33 @@ async fn silent_connections_end_and_useful_ones_are_kept() {
 }
 
 #[tokio::test]
+async fn idle_connections_are_kept_as_long_as_is_set_and_no_longer() {
+    // More than a new connection may be silent, which is the least.
+    let service = Listening::start(Settings { keep_alive: Duration::from_secs(18), ..Settings::default() }).await;
+    let mut idle = service.connect().await;
+    idle.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    assert!(received(&mut idle).await.starts_with("HTTP/1.1 200 "));
+    let begun = Instant::now();
+    let ended = timeout(Duration::from_secs(30), idle.read(&mut [0; 16])).await.expect("in time");
+    let kept = begun.elapsed();
+    assert!(!matches!(ended, Ok(1..)) && kept > Duration::from_secs(17), "{ended:?} after {kept:?}");
+}
+
+#[tokio::test]
+async fn heads_of_requests_are_limited() {
+    let service = Listening::start(Settings::default()).await;
+    for (length, status) in [(60_000, "200"), (70_000, "431")] {
+        let mut client = service.connect().await;
+        let request = format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(length));
+        // The service may close before it has read all of it.
+        let _ = client.write_all(request.as_bytes()).await;
+        let answer = received(&mut client).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{length}: {answer}");
+    }
+    assert!(service.get("/health").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
 async fn who_reads_nothing_is_given_up() {
     let service = Listening::start(Settings { write_timeout: Duration::from_millis(300), ..Settings::default() }).await;
     let mut client = service.connect().await;

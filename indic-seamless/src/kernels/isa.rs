@@ -207,7 +207,20 @@ pub(super) fn prefetch<T>(values: &[T]) {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::discriminant;
+
     use super::*;
+
+    #[test]
+    fn the_kernels_in_use_are_those_that_are_asked_for() {
+        let asked = Isa::checked().expect("a set of this machine");
+        if let Ok(name) = std::env::var(ISA_VARIABLE) {
+            assert_eq!(asked.name(), name);
+            assert!(asked != Isa::Portable || matches!(arch(), Arch::Scalar));
+        }
+        let kernels = asked.detect().expect("kernels");
+        assert_eq!(discriminant(&Kernels::current()), discriminant(&kernels));
+    }
 
     #[test]
     fn instruction_sets_are_chosen_by_name() {

@@ -134,34 +134,39 @@ impl Settings {
     /// # Ok::<(), indic_seamless::Error>(())
     /// ```
     pub fn with_env(self) -> Result<Self> {
-        let max_body_bytes = number("INDIC_SEAMLESS_MAX_BODY_BYTES")?.unwrap_or(self.max_body_bytes);
+        self.with(Variables(&|name| env::var(name).ok()))
+    }
+
+    /// These settings, changed by variables.
+    fn with(self, variables: Variables<'_>) -> Result<Self> {
+        let max_body_bytes = variables.number("INDIC_SEAMLESS_MAX_BODY_BYTES")?.unwrap_or(self.max_body_bytes);
         let default_waiting = self.max_waiting_bytes.max(max_body_bytes.saturating_mul(2));
         Ok(Self {
             max_body_bytes,
-            max_audio: seconds("INDIC_SEAMLESS_MAX_AUDIO_S")?.unwrap_or(self.max_audio),
-            max_waiting_bytes: number("INDIC_SEAMLESS_MAX_WAITING_BYTES")?.unwrap_or(default_waiting),
-            recordings: number("INDIC_SEAMLESS_RECORDINGS")?.unwrap_or(self.recordings),
-            queue: number("INDIC_SEAMLESS_QUEUE")?.unwrap_or(self.queue),
-            sockets: number("INDIC_SEAMLESS_SOCKETS")?.unwrap_or(self.sockets),
-            per_client: number("INDIC_SEAMLESS_PER_CLIENT")?.unwrap_or(self.per_client),
-            trusted_proxy_header: text("INDIC_SEAMLESS_TRUSTED_PROXY_HEADER").or(self.trusted_proxy_header),
-            api_keys: match text("INDIC_SEAMLESS_API_KEYS") {
+            max_audio: variables.seconds("INDIC_SEAMLESS_MAX_AUDIO_S")?.unwrap_or(self.max_audio),
+            max_waiting_bytes: variables.number("INDIC_SEAMLESS_MAX_WAITING_BYTES")?.unwrap_or(default_waiting),
+            recordings: variables.number("INDIC_SEAMLESS_RECORDINGS")?.unwrap_or(self.recordings),
+            queue: variables.number("INDIC_SEAMLESS_QUEUE")?.unwrap_or(self.queue),
+            sockets: variables.number("INDIC_SEAMLESS_SOCKETS")?.unwrap_or(self.sockets),
+            per_client: variables.number("INDIC_SEAMLESS_PER_CLIENT")?.unwrap_or(self.per_client),
+            trusted_proxy_header: variables.text("INDIC_SEAMLESS_TRUSTED_PROXY_HEADER").or(self.trusted_proxy_header),
+            api_keys: match variables.text("INDIC_SEAMLESS_API_KEYS") {
                 Some(path) => Some(ApiKeys::from_file(path)?),
                 None => self.api_keys,
             },
-            default_language: match text(DEFAULT_LANGUAGE) {
+            default_language: match variables.text(DEFAULT_LANGUAGE) {
                 Some(text) => default_language(&text)?,
                 None => self.default_language,
             },
-            model_id: text("INDIC_SEAMLESS_MODEL_ID").unwrap_or(self.model_id),
-            deadline: seconds("INDIC_SEAMLESS_DEADLINE_S")?.unwrap_or(self.deadline),
-            body_timeout: seconds("INDIC_SEAMLESS_BODY_TIMEOUT_S")?.unwrap_or(self.body_timeout),
-            write_timeout: seconds("INDIC_SEAMLESS_WRITE_TIMEOUT_S")?.unwrap_or(self.write_timeout),
-            keep_alive: seconds("INDIC_SEAMLESS_KEEP_ALIVE_S")?.unwrap_or(self.keep_alive),
-            drain: seconds_or_none("INDIC_SEAMLESS_DRAIN_S")?.unwrap_or(self.drain),
-            grace: seconds_or_none("INDIC_SEAMLESS_GRACE_S")?.unwrap_or(self.grace),
-            cors_origins: text("INDIC_SEAMLESS_CORS_ORIGINS").map_or(self.cors_origins, |text| list(&text)),
-            root_path: text("INDIC_SEAMLESS_ROOT_PATH").map_or(self.root_path, |text| root_path(&text)),
+            model_id: variables.text("INDIC_SEAMLESS_MODEL_ID").unwrap_or(self.model_id),
+            deadline: variables.seconds("INDIC_SEAMLESS_DEADLINE_S")?.unwrap_or(self.deadline),
+            body_timeout: variables.seconds("INDIC_SEAMLESS_BODY_TIMEOUT_S")?.unwrap_or(self.body_timeout),
+            write_timeout: variables.seconds("INDIC_SEAMLESS_WRITE_TIMEOUT_S")?.unwrap_or(self.write_timeout),
+            keep_alive: variables.seconds("INDIC_SEAMLESS_KEEP_ALIVE_S")?.unwrap_or(self.keep_alive),
+            drain: variables.seconds_or_none("INDIC_SEAMLESS_DRAIN_S")?.unwrap_or(self.drain),
+            grace: variables.seconds_or_none("INDIC_SEAMLESS_GRACE_S")?.unwrap_or(self.grace),
+            cors_origins: variables.text("INDIC_SEAMLESS_CORS_ORIGINS").map_or(self.cors_origins, |text| list(&text)),
+            root_path: variables.text("INDIC_SEAMLESS_ROOT_PATH").map_or(self.root_path, |text| root_path(&text)),
         })
     }
 
@@ -197,30 +202,36 @@ fn default_language(text: &str) -> Result<Option<Language>> {
     text.parse().map(Some).map_err(|_| invalid(DEFAULT_LANGUAGE, text, "a language, or auto"))
 }
 
-fn text(name: &str) -> Option<String> {
-    env::var(name).ok()
-}
-
 fn invalid(option: &'static str, found: &str, wanted: &str) -> Error {
     Error::InvalidOption { option, found: found.to_owned(), wanted: wanted.to_owned() }
 }
 
-fn number<T: FromStr>(name: &'static str) -> Result<Option<T>> {
-    let Some(text) = text(name) else { return Ok(None) };
-    text.trim().parse().map(Some).map_err(|_| invalid(name, &text, "a whole number"))
-}
+/// Environment variables by name.
+#[derive(Clone, Copy)]
+struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
 
-fn seconds(name: &'static str) -> Result<Option<Duration>> {
-    match seconds_or_none(name)? {
-        Some(Duration::ZERO) => Err(invalid(name, "0", "a number of seconds above 0")),
-        duration => Ok(duration),
+impl Variables<'_> {
+    fn text(self, name: &str) -> Option<String> {
+        (self.0)(name)
     }
-}
 
-fn seconds_or_none(name: &'static str) -> Result<Option<Duration>> {
-    let Some(seconds) = number::<f64>(name)? else { return Ok(None) };
-    let duration = Duration::try_from_secs_f64(seconds);
-    duration.map(Some).map_err(|_| invalid(name, &seconds.to_string(), "a number of seconds"))
+    fn number<T: FromStr>(self, name: &'static str) -> Result<Option<T>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        text.trim().parse().map(Some).map_err(|_| invalid(name, &text, "a whole number"))
+    }
+
+    fn seconds(self, name: &'static str) -> Result<Option<Duration>> {
+        match self.seconds_or_none(name)? {
+            Some(Duration::ZERO) => Err(invalid(name, "0", "a number of seconds above 0")),
+            duration => Ok(duration),
+        }
+    }
+
+    fn seconds_or_none(self, name: &'static str) -> Result<Option<Duration>> {
+        let Some(seconds) = self.number::<f64>(name)? else { return Ok(None) };
+        let duration = Duration::try_from_secs_f64(seconds);
+        duration.map(Some).map_err(|_| invalid(name, &seconds.to_string(), "a number of seconds"))
+    }
 }
 
 fn list(text: &str) -> Vec<String> {
@@ -237,7 +248,62 @@ fn root_path(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::RefCell, collections::BTreeSet};
+
     use super::*;
+
+    #[test]
+    fn each_variable_changes_its_setting_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("keys.txt");
+        std::fs::write(&file, format!("mobile app:{}\n", "0".repeat(64))).expect("written");
+        let (file, keys) = (file.to_str().expect("UTF-8"), ApiKeys::from_file(&file).expect("keys"));
+        let (default, s) = (Settings::default, Duration::from_secs);
+        let header = Some("x-real-ip".to_owned());
+        let origins = vec!["https://a.example".to_owned(), "https://b.example".to_owned()];
+        let rows = [
+            ("INDIC_SEAMLESS_API_KEYS", file, Settings { api_keys: Some(keys), ..default() }),
+            ("INDIC_SEAMLESS_BODY_TIMEOUT_S", "1.5", Settings { body_timeout: s(3) / 2, ..default() }),
+            (
+                "INDIC_SEAMLESS_CORS_ORIGINS",
+                "https://a.example,https://b.example",
+                Settings { cors_origins: origins, ..default() },
+            ),
+            ("INDIC_SEAMLESS_DEADLINE_S", "29", Settings { deadline: s(29), ..default() }),
+            (DEFAULT_LANGUAGE, "hin", Settings { default_language: Some(Language::HINDI), ..default() }),
+            ("INDIC_SEAMLESS_DRAIN_S", "5", Settings { drain: s(5), ..default() }),
+            ("INDIC_SEAMLESS_GRACE_S", "0", Settings { grace: s(0), ..default() }),
+            ("INDIC_SEAMLESS_KEEP_ALIVE_S", "620", Settings { keep_alive: s(620), ..default() }),
+            ("INDIC_SEAMLESS_MAX_AUDIO_S", "60", Settings { max_audio: s(60), ..default() }),
+            ("INDIC_SEAMLESS_MAX_BODY_BYTES", "1000", Settings { max_body_bytes: 1000, ..default() }),
+            ("INDIC_SEAMLESS_MAX_WAITING_BYTES", "2000", Settings { max_waiting_bytes: 2000, ..default() }),
+            ("INDIC_SEAMLESS_MODEL_ID", "a/model", Settings { model_id: "a/model".to_owned(), ..default() }),
+            ("INDIC_SEAMLESS_PER_CLIENT", "4", Settings { per_client: 4, ..default() }),
+            ("INDIC_SEAMLESS_QUEUE", "0", Settings { queue: 0, ..default() }),
+            ("INDIC_SEAMLESS_RECORDINGS", "3", Settings { recordings: 3, ..default() }),
+            ("INDIC_SEAMLESS_ROOT_PATH", "/prod", Settings { root_path: "/prod".to_owned(), ..default() }),
+            ("INDIC_SEAMLESS_SOCKETS", "2", Settings { sockets: 2, ..default() }),
+            (
+                "INDIC_SEAMLESS_TRUSTED_PROXY_HEADER",
+                "x-real-ip",
+                Settings { trusted_proxy_header: header, ..default() },
+            ),
+            ("INDIC_SEAMLESS_WRITE_TIMEOUT_S", "7", Settings { write_timeout: s(7), ..default() }),
+        ];
+        let asked = RefCell::new(BTreeSet::new());
+        let none = |name: &str| {
+            asked.borrow_mut().insert(name.to_owned());
+            None::<String>
+        };
+        assert_eq!(default().with(Variables(&none)).expect("settings"), default());
+        let names: BTreeSet<String> = rows.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        assert_eq!(asked.into_inner(), names, "a variable without a row, or a row without a variable");
+        for (name, value, wanted) in rows {
+            assert_ne!(wanted, default(), "{name}");
+            let one = |asked: &str| (asked == name).then(|| value.to_owned());
+            assert_eq!(default().with(Variables(&one)).expect(name), wanted, "{name}");
+        }
+    }
 
     #[test]
     fn lists_and_paths_are_forgiving() {

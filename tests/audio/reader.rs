@@ -4,7 +4,7 @@ use std::{fs, io::Cursor, path::PathBuf, time::Duration};
 
 use indic_seamless::{
     Damage, DamageKind, Error,
-    audio::{AudioOptions, DamagePolicy, PipeFormat},
+    audio::{AudioOptions, DamagePolicy, Piece, PipeFormat},
 };
 
 use crate::{CLIPS, DATA_SIZE, assert_pieces, clip, common, folder, kept, pieces, samples, wav};
@@ -129,18 +129,27 @@ fn reads_a_file_only_while_it_is_decoded() {
     header[DATA_SIZE].copy_from_slice(&(size as u32).to_le_bytes());
     fs::write(&path, &header).expect("a file");
     let file = fs::File::options().write(true).open(&path).expect("a file");
-    file.set_len(header.len() as u64 + size).expect("a sparse file");
-
-    let options = AudioOptions::new().max_duration(Duration::MAX).damage(DamagePolicy::Refuse);
-    let mut reader = is_send(options.reader(&path).expect("a recording"));
-    assert_eq!(reader.duration_hint(), Some(Duration::from_secs(3 * 3_600)));
-    for _ in 0..10 {
-        assert_eq!(reader.next().expect("a piece").expect("samples").len(), 16_000);
-    }
-    // What was not read by now is gone.
-    file.set_len(header.len() as u64 + 15 * 8_000).expect("a shorter file");
-    let (found, error) = pieces(Ok(reader));
+    let cut = |damage: DamagePolicy| {
+        file.set_len(header.len() as u64 + size).expect("a sparse file");
+        let options = AudioOptions::new().max_duration(Duration::MAX).damage(damage);
+        let mut reader = is_send(options.reader(&path).expect("a recording"));
+        assert_eq!(reader.duration_hint(), Some(Duration::from_secs(3 * 3_600)));
+        for _ in 0..10 {
+            assert_eq!(reader.next().expect("a piece").expect("samples").len(), 16_000);
+        }
+        // What was not read by now is gone.
+        file.set_len(header.len() as u64 + 15 * 8_000).expect("a shorter file");
+        reader
+    };
+    let (found, error) = pieces(Ok(cut(DamagePolicy::Refuse)));
     assert!(found.len() <= 5, "{}", found.len());
     let wanted = format!("cut short: {} of {size} bytes of samples are there", 15 * 8_000);
     assert!(matches!(&error, Some(Error::DamagedAudio { reason, .. }) if reason.starts_with(&wanted)), "{error:?}");
+
+    // What is there is kept, up to the cut.
+    let kept: Vec<Piece> = cut(DamagePolicy::Keep).map(|piece| piece.expect("a piece")).collect();
+    assert_eq!(kept.iter().map(|piece| piece.len()).sum::<usize>(), 5 * 16_000);
+    let damage: Vec<&Damage> = kept.iter().flat_map(|piece| &piece.damage).collect();
+    let is_cut = |damage: &Damage| damage.kind == DamageKind::CutShort && (damage.at_s - 15.0).abs() < 0.1;
+    assert!(damage.len() == 1 && is_cut(damage[0]), "{damage:?}");
 }

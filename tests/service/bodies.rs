@@ -139,17 +139,26 @@ async fn json_that_is_not_what_it_should_be_ends_at_once() {
 async fn json_does_not_stop_other_requests() {
     let router = router().await;
     let body = json!({ "audio": STANDARD.encode(vec![7; 30_000_000]) }).to_string();
-    let request = post("/speech-to-text", "application/json", in_chunks(body.as_bytes(), 1 << 16));
-    let begun = Instant::now();
-    let parsing = tokio::spawn(router.clone().oneshot(request));
-    // This test has one thread for all that is not blocking.
-    let mut slowest = Duration::ZERO;
-    while !parsing.is_finished() {
-        let asked = Instant::now();
-        tokio::task::yield_now().await;
-        slowest = slowest.max(asked.elapsed());
+    let mut tries = Vec::new();
+    // A busy machine may stop this thread for a while, but hardly each time.
+    for _ in 0..3 {
+        let request = post("/speech-to-text", "application/json", in_chunks(body.as_bytes(), 1 << 16));
+        let begun = Instant::now();
+        let parsing = tokio::spawn(router.clone().oneshot(request));
+        // This test has one thread for all that is not blocking.
+        let mut slowest = Duration::ZERO;
+        while !parsing.is_finished() {
+            let asked = Instant::now();
+            tokio::task::yield_now().await;
+            slowest = slowest.max(asked.elapsed());
+        }
+        let took = begun.elapsed();
+        if slowest * 3 < took {
+            return;
+        }
+        tries.push((slowest, took));
     }
-    assert!(slowest * 3 < begun.elapsed(), "{slowest:?} of {:?}", begun.elapsed());
+    panic!("other requests wait: {tries:?}");
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! Places in the queue: who has one, when, and until when.
 
-use std::time::Duration;
-
 use axum::http::{StatusCode, header};
 use indic_seamless::service::Settings;
-use tokio::time::sleep;
 use tower::ServiceExt;
 
-use crate::{CLIP, ask, busy, form, get, post, stalled, with};
+use crate::{
+    CLIP,
+    activity::{metric, until},
+    ask, busy, form, get, post, stalled, with,
+};
+
+/// How many requests wait for their turn.
+const WAITING: &str = "waiting{priority=\"interactive\"}";
 
 #[tokio::test]
 async fn a_full_queue() {
@@ -52,13 +56,14 @@ async fn who_leaves_while_waiting_frees_the_place_at_once() {
     let router = with(Settings { recordings: 1, queue: 1, ..Settings::default() }).await;
     let events = busy(&router).await;
     let waiting = tokio::spawn(router.clone().oneshot(form(CLIP, &[])));
-    sleep(Duration::from_millis(200)).await;
+    until(&router, WAITING, false).await;
     ask(&router, form(CLIP, &[])).await.problem(503, "busy");
     waiting.abort();
     let _ = waiting.await;
+    assert_eq!(metric(&router, WAITING).await, 0.0);
     let for_next = router.clone();
     let next = tokio::spawn(async move { ask(&for_next, form(CLIP, &[])).await });
-    sleep(Duration::from_millis(200)).await;
+    until(&router, WAITING, false).await;
     assert!(!next.is_finished(), "it has a place, and waits");
     drop(events);
     assert_eq!(next.await.expect("no panic").status, StatusCode::OK);

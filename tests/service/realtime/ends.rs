@@ -52,10 +52,10 @@ async fn an_event_that_is_too_long() {
 
 #[tokio::test]
 async fn a_socket_without_events() {
-    let service = Listening::start(Settings { keep_alive: Duration::from_millis(300), ..Settings::default() }).await;
+    let service = Listening::start(Settings { keep_alive: Duration::from_secs(2), ..Settings::default() }).await;
     let mut client = Client::connect(&service).await;
-    for _ in 0..4 {
-        sleep(Duration::from_millis(150)).await;
+    for _ in 0..6 {
+        sleep(Duration::from_millis(500)).await;
         client.send(append(&pcm(&[0.0; 240]))).await;
     }
     let (code, reason, events) = client.ended().await;

@@ -191,10 +191,19 @@ fn contradictions_are_named() {
     names("layers", &copy, &[(CheckProblemKind::Config, CONFIG, "decoder_layers", "2000000000")]);
     let copy = Copy::of("tiny").set(GENERATION, "forced_eos_token_id", json!([3, 1102]));
     names("forced eos", &copy, &[(CheckProblemKind::TokenId, GENERATION, "forced_eos_token_id", "1102")]);
-    let copy = Copy::of("tiny").set(CONFIG, "max_position_embeddings", 40).set(GENERATION, "max_new_tokens", 39);
-    names("positions", &copy, &[(CheckProblemKind::Config, GENERATION, "max_new_tokens", "39")]);
     let copy = Copy::of("tiny").set(GENERATION, "num_beams", 0);
     names("beams", &copy, &[(CheckProblemKind::Config, GENERATION, "num_beams", "0")]);
+    // As many tokens as config.json has positions for, and no more.
+    let positions = |positions: u64, tokens: u64| {
+        let copy = Copy::of("tiny").set(CONFIG, "max_position_embeddings", positions);
+        copy.set(GENERATION, "max_new_tokens", tokens)
+    };
+    let copy = positions(200, 256);
+    names("few positions", &copy, &[(CheckProblemKind::Config, GENERATION, "max_new_tokens", "256")]);
+    Checkpoint::open(copy.dir()).expect_err("few positions");
+    let copy = positions(8192, 5000);
+    assert_eq!(check(copy.dir()).problems, []);
+    Checkpoint::open(copy.dir()).expect("many positions");
     let copy = Copy::of("tiny").set("preprocessor_config.json", "sampling_rate", 8000);
     names("rate", &copy, &[(CheckProblemKind::Config, "preprocessor_config.json", "sampling_rate", "8000")]);
 

@@ -4,7 +4,11 @@
 mod backends;
 mod common;
 
-use std::path::Path;
+use std::{
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use common::values;
 use indic_seamless::{
@@ -216,6 +220,34 @@ fn quantising_overwrites_nothing_and_leaves_nothing_behind() {
         source.quantize(parent.path().join("new"), Precision::Int8, &mut |_, _| {}).expect_err("tensors are missing");
     assert!(matches!(&error, Error::MissingTensor { name, .. } if name.contains("layers.2.")), "{error}");
     assert_eq!(std::fs::read_dir(parent.path()).expect("folder").count(), 1, "only what was there");
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_quantised_is_an_error() {
+    let tiny = common::all().into_iter().find(|golden| golden.name() == "tiny").expect("tiny");
+    let (from, parent) = (tiny.with_config(&[]), tempfile::tempdir().expect("folder"));
+    let weights = from.path().join("model.safetensors");
+    let change = |_: u64, _: u64| {
+        let mut file = std::fs::File::options().write(true).open(&weights).expect("open");
+        file.seek(SeekFrom::End(-1)).expect("seek");
+        file.write_all(&[1]).expect("write");
+        // A clock that ticks every few milliseconds may stamp the file as it was.
+        file.set_modified(SystemTime::now() + Duration::from_secs(1)).expect("time");
+    };
+    let is_named = |error: Error| match error {
+        Error::FileChanged { path, .. } => path == weights,
+        other => panic!("{other}"),
+    };
+    for precision in [Precision::Int8, Precision::Int4] {
+        let source = Checkpoint::open(from.path()).expect("checkpoint");
+        let error = source.quantize(parent.path().join("new"), precision, &mut &change).expect_err("changed");
+        assert!(is_named(error));
+        assert_eq!(std::fs::read_dir(parent.path()).expect("folder").count(), 0);
+        // Nor is a model made of it.
+        let source = Checkpoint::open(from.path()).expect("checkpoint");
+        let device = Backend::Flex.device().expect("device");
+        assert!(is_named(source.load(precision, &device, &mut &change).expect_err("changed")));
+    }
 }
 
 /// Bytes of another program's making mean something else.

@@ -95,11 +95,14 @@ impl FileBytes {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be read.
+    /// [`Error::FileChanged`] if the file was written to since it was opened, [`Error::Io`] if it cannot be read.
     pub(super) fn read(&self, range: Range<usize>) -> Result<Cow<'_, [u8]>> {
-        let Some(Mapped { file, path, .. }) = &self.mapped else { return Ok(Cow::Borrowed(&self.bytes[range])) };
+        let Some(mapped) = &self.mapped else { return Ok(Cow::Borrowed(&self.bytes[range])) };
         let mut bytes = vec![0; range.len()];
-        read_exact_at(file, &mut bytes, range.start as u64).map_err(Error::io("read", path))?;
+        let read = read_exact_at(&mapped.file, &mut bytes, range.start as u64);
+        // Only now, since it may have been written to before it was read.
+        mapped.check_stamp()?;
+        read.map_err(Error::io("read", &mapped.path))?;
         Ok(Cow::Owned(bytes))
     }
 
@@ -108,18 +111,26 @@ impl FileBytes {
     /// [`Error::FileChanged`] if the model reads from a mapping whose file was written to since it was opened, and [`Error::Io`]
     /// if a part of it could not be read.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        let (true, Some(Mapped { file, path, stamp, pages })) = (self.in_use.load(Ordering::Relaxed), &self.mapped)
-        else {
-            return Ok(());
-        };
-        let now = Stamp::of(&file.metadata().map_err(Error::io("read", path))?);
-        if now != *stamp {
-            return Err(Error::FileChanged { path: path.clone(), found: now.to_string(), wanted: stamp.to_string() });
-        }
-        if pages.is_some_and(Mapping::has_lost) {
-            return Err(Error::io("read", path)(io::Error::other("a part of the mapped file was lost")));
+        let (true, Some(mapped)) = (self.in_use.load(Ordering::Relaxed), &self.mapped) else { return Ok(()) };
+        mapped.check_stamp()?;
+        if mapped.pages.is_some_and(Mapping::has_lost) {
+            return Err(Error::io("read", &mapped.path)(io::Error::other("a part of the mapped file was lost")));
         }
         Ok(())
+    }
+}
+
+impl Mapped {
+    /// # Errors
+    ///
+    /// [`Error::FileChanged`] if the file was written to since it was opened.
+    fn check_stamp(&self) -> Result<()> {
+        let Self { file, path, stamp, .. } = self;
+        let now = Stamp::of(&file.metadata().map_err(Error::io("read", path))?);
+        if now == *stamp {
+            return Ok(());
+        }
+        Err(Error::FileChanged { path: path.clone(), found: now.to_string(), wanted: stamp.to_string() })
     }
 }
 
@@ -226,14 +237,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_has_become_shorter_is_an_error() {
+    fn a_file_that_is_written_to_is_an_error() {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("weights");
-        std::fs::write(&path, b"0123456789").expect("written");
-        let file = FileBytes::open(&path, WeightAccess::Map).expect("opened");
-        std::fs::write(&path, b"01234").expect("written");
-        let error = file.read(3..7).expect_err("too short");
-        assert!(error.to_string().contains("weights"), "{error}");
+        let old = UNIX_EPOCH + std::time::Duration::from_secs(1);
+        for new in ["01234", "0123456789+", "abcdefghij"] {
+            std::fs::write(&path, "0123456789").expect("written");
+            File::options().write(true).open(&path).and_then(|file| file.set_modified(old)).expect("as if it were old");
+            let file = FileBytes::open(&path, WeightAccess::Map).expect("opened");
+            assert_eq!(*file.read(3..7).expect("read"), *b"3456");
+            std::fs::write(&path, new).expect("written");
+            let error = file.read(3..7).expect_err("changed");
+            assert!(matches!(&error, Error::FileChanged { path, .. } if path.ends_with("weights")), "{error}");
+        }
     }
 
     #[test]

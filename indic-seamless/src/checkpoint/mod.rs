@@ -196,7 +196,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// The first tensor that is missing or has the wrong shape or type.
+    /// The first tensor that is missing or has the wrong shape or type; [`Error::FileChanged`] if a file is written to meanwhile.
     pub fn load(&self, precision: Precision, device: &Device, progress: OnProgress<'_>) -> Result<SpeechToText> {
         if self.source.reads_ahead() {
             self.weights.read_ahead();

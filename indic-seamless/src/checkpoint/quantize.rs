@@ -51,7 +51,8 @@ impl Checkpoint {
     /// # Errors
     ///
     /// [`Error::InvalidOption`] for other precisions, [`Error::AlreadyExists`] if `dir` exists, [`Error::NoSpace`] if the disk is
-    /// too full, the first tensor that is missing or wrong, [`Error::Io`]. After an error `dir` does not exist.
+    /// too full, the first tensor that is missing or wrong, [`Error::FileChanged`] if a file of this checkpoint is written to
+    /// meanwhile, [`Error::Io`]. After an error `dir` does not exist.
     pub fn quantize(&self, dir: impl AsRef<Path>, precision: Precision, progress: OnProgress<'_>) -> Result<()> {
         let scheme = match precision {
             Precision::Int8 => Packing::Int8.scheme(),
@@ -90,6 +91,8 @@ impl Checkpoint {
             return Err(Error::InvalidFile { path, reason: "what was read back is not what was written".to_owned() });
         }
         plan.check(&Self::open(partial.path())?)?;
+        // Some tensors were not read but used in place.
+        self.check_unchanged()?;
         partial.finish(&dir)
     }
 

@@ -60,10 +60,8 @@ impl Configs {
 
     fn generation(&mut self, source: &Source, vocabulary: Option<usize>, report: &mut CheckReport) {
         let path = source.path(GENERATION);
-        let ModelConfig { max_position_embeddings, max_new_tokens, .. } = self.model.clone().unwrap_or_default();
         // Finds wrong types and ranges. All token ids are compared with the vocabulary below.
-        let vocab_size = usize::MAX;
-        let any = ModelConfig { vocab_size, max_position_embeddings, max_new_tokens, ..ModelConfig::default() };
+        let any = ModelConfig { vocab_size: usize::MAX, ..self.model.clone().unwrap_or_default() };
         let read = source.read(GENERATION).and_then(|json| CheckpointGeneration::from_json(&json, &path, &any));
         let CheckpointGeneration { config, languages, ignored } = match read {
             Ok(generation) => generation,

@@ -53,8 +53,7 @@ impl Transfer<'_> {
             if !is_whole(&blob, file.size) {
                 let partial = self.partial(&file.etag).map_err(disk)?;
                 self.checked(file, &partial, report)?;
-                sync_file(&partial).map_err(disk)?;
-                fs::rename(&partial, &blob).or_else(|error| if blob.exists() { Ok(()) } else { Err(disk(error)) })?;
+                finish(&partial, &blob, file.size).map_err(disk)?;
             }
             self.cache.remove_partial(&file.etag);
         }
@@ -248,6 +247,12 @@ fn range(answer: &Answer) -> Option<(u64, Option<u64>)> {
     Some((range.split_once('-')?.0.trim().parse().ok()?, total.trim().parse().ok()))
 }
 
+/// Gives a file its name, when all of it is on the disk. Where locks do not work, another program may have been faster.
+fn finish(partial: &Path, blob: &Path, size: Option<u64>) -> io::Result<()> {
+    let named = sync_file(partial).and_then(|()| fs::rename(partial, blob));
+    named.or_else(|error| if is_whole(blob, size) { Ok(()) } else { Err(error) })
+}
+
 fn is_whole(blob: &Path, size: Option<u64>) -> bool {
     blob.metadata().is_ok_and(|file| size.is_none_or(|size| file.len() == size))
 }
@@ -316,4 +321,24 @@ fn hash(path: &Path, pieces: &Receiver<Piece>, spent: &Sender<Vec<u8>>) -> io::R
         }
     }
     Ok(hash.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_another_program_has_finished_is_complete() {
+        let dir = tempfile::tempdir().expect("folder");
+        let (partial, blob) = (dir.path().join("a.incomplete"), dir.path().join("a"));
+        fs::write(&partial, "weights").expect("written");
+        finish(&partial, &blob, Some(7)).expect("named");
+        // The other program, on a file system without locks.
+        for size in [Some(7), None] {
+            finish(&partial, &blob, size).expect("there already");
+        }
+        assert_eq!(fs::read(&blob).expect("read"), b"weights");
+        finish(&partial, &blob, Some(8)).expect_err("only a part");
+        finish(&partial, &dir.path().join("b"), None).expect_err("nothing there");
+    }
 }

@@ -20,7 +20,7 @@ class Transcribe:
 
     def __call__(self, batch: pandas.DataFrame) -> pandas.DataFrame:
         results = {}
-        for lang, rows in batch.groupby("lang"):
+        for lang, rows in batch.groupby(batch["lang"].fillna("")):
             results |= zip(rows.index, self.transcriber.transcribe_many(rows["audio"], language=lang))
         done = [results[row] for row in batch.index]
         # A recording that cannot be transcribed does not stop the others.

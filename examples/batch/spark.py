@@ -19,7 +19,7 @@ def transcribe(batches: Iterable[pandas.DataFrame], model: str) -> Iterator[pand
     transcriber = Transcriber.from_pretrained(model, threads=CORES)
     for batch in batches:
         results = {}
-        for lang, rows in batch.groupby("lang"):
+        for lang, rows in batch.groupby(batch["lang"].fillna("")):
             results |= zip(rows.index, transcriber.transcribe_many(rows["audio"], language=lang))
         done = [results[row] for row in batch.index]
         # A recording that cannot be transcribed does not stop the others.

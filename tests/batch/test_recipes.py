@@ -33,6 +33,12 @@ class Recipes(Batches):
             broken.write_text(recipe.read_text().replace(right, typo))
             self.assertNotEqual(subprocess.run([*check, broken], capture_output=True).returncode, 0, recipe)
 
+    def test_the_job_of_kubernetes_is_where_its_weights_are(self) -> None:
+        job = template("../examples/batch/kubernetes-indexed-job.yaml")
+        namespace = template("kubernetes-volume/kustomization.yaml")["namespace"]
+        self.assertEqual(job["metadata"]["namespace"], namespace)
+        self.assertIn(f"kubectl wait --namespace {namespace} ", (RECIPES / "kubernetes-indexed-job.yaml").read_text())
+
     def run_tasks(self, arguments: list[str], tasks: int, variables: dict[str, str]) -> None:
         """Runs all tasks as the engine would, on the demo model and in Hindi; `{}` stands for the number of a task."""
         self.put("may.jsonl", rows(2 * tasks + 1))

@@ -37,6 +37,9 @@ def setUpModule():
             clip.symlink_to(path)
             file.write(json.dumps({"id": f"clip-{number}", "audio": str(clip), "lang": language}) + "\n")
             wanted[f"clip-{number}"] = texts[path, language]
+        # It is refused, and not left out.
+        file.write(json.dumps({"id": "no-language", "audio": str(clip)}) + "\n")
+        wanted["no-language"] = ""
 
 
 def descendants(parent):
@@ -66,9 +69,9 @@ class Engine:
 
     def check(self, out):
         rows = self.result(out)
-        self.assertEqual(len(rows), CLIPS)
+        self.assertEqual(len(rows), CLIPS + 1)
         self.assertEqual({row["id"]: row["text"] for row in rows}, wanted)
-        self.assertEqual({row.get("error") or "" for row in rows}, {""})
+        self.assertEqual([row["id"] for row in rows if row.get("error")], ["no-language"])
 
     def finish(self, process):
         self.assertEqual(process.wait(TIMEOUT_S), 0, self.log.read_text()[-4000:])

@@ -85,6 +85,25 @@ class Deadlines(unittest.TestCase):
         drain, grace = (int(str(set_to[f"INDIC_SEAMLESS_{name}_S"])) for name in ("DRAIN", "GRACE"))
         self.assertTrue(drain + grace < stop <= 120)
 
+    def test_https_can_be_turned_on_and_off(self) -> None:
+        resources = template("ecs.yaml")["Resources"]
+        listeners = {
+            name: resource
+            for name, resource in resources.items()
+            if resource["Type"] == "AWS::ElasticLoadBalancingV2::Listener"
+        }
+        # A listener that takes the port of another one, which is removed only afterwards, is refused.
+        ports = {name: listener["Properties"]["Port"] for name, listener in listeners.items()}
+        self.assertEqual(ports, {"Listener": 80, "HttpsListener": 443})
+        self.assertEqual([name for name, listener in listeners.items() if "Condition" in listener], ["HttpsListener"])
+        (action,) = listeners["Listener"]["Properties"]["DefaultActions"]
+        condition, redirect, forward = action["If"]
+        self.assertEqual((condition, redirect["Type"], forward["Type"]), ("Https", "redirect", "forward"))
+        self.assertEqual(listeners["HttpsListener"]["Properties"]["DefaultActions"], [forward])
+        # The service is made after the listener that forwards to it.
+        (tag,) = resources["Service"]["Properties"]["Tags"]
+        self.assertEqual(tag["Value"], {"If": ["Https", {"Ref": "HttpsListener"}, {"Ref": "Listener"}]})
+
 
 class Pages(unittest.TestCase):
     def test_a_page_may_upload_recordings_and_read_results(self) -> None:

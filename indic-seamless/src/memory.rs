@@ -1,20 +1,49 @@
 //! What the machine has left.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Component, Path},
+};
 
-/// Bytes that the process can still take: what the system has free, or what its control group may have if that is less.
+/// Where control groups are mounted.
+const GROUPS: &str = "/sys/fs/cgroup";
+
+/// Bytes that the process can still take: what the system has free, or what its control groups may have if that is less.
 /// `None` where it cannot be known, as on other systems than Linux.
 pub(crate) fn available() -> Option<u64> {
-    let groups = [
-        ("memory.max", "memory.current", "memory.stat", ""),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_"),
-    ];
-    let groups = groups.iter().filter_map(|(limit, used, statistics, prefix)| {
-        let read = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok();
-        left(&read(limit)?, &read(used)?, &read(statistics)?, prefix)
-    });
     let free = free(&fs::read_to_string("/proc/meminfo").ok()?)?;
-    Some(groups.fold(free, u64::min))
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    Some(left_in_groups(Path::new(GROUPS), &groups).map_or(free, |left| left.min(free)))
+}
+
+/// What the control groups of the process may still take, by the content of `/proc/self/cgroup`; `None` without a limit. That of a
+/// group also holds for the groups in it. In a container the root may be the process's own group, whose name is then one that only
+/// the host knows.
+fn left_in_groups(root: &Path, groups: &str) -> Option<u64> {
+    // Version 2 names no controllers, and version 1 has a tree for each.
+    let versions = [
+        ("", root.to_owned(), ["memory.max", "memory.current"], ""),
+        ("memory", root.join("memory"), ["memory.limit_in_bytes", "memory.usage_in_bytes"], "total_"),
+    ];
+    let left = versions.iter().filter_map(|(controller, root, [limit, used], prefix)| {
+        let own = Path::new(own_group(groups, controller).unwrap_or_default());
+        let with_ancestors = own.ancestors().filter_map(|group| {
+            let read = |name: &str| fs::read_to_string(root.join(group).join(name)).ok();
+            left(&read(limit)?, &read(used)?, &read("memory.stat")?, prefix)
+        });
+        with_ancestors.min()
+    });
+    left.min()
+}
+
+/// The path of the process's group below the root; `None` if it is not below it.
+fn own_group<'a>(groups: &'a str, controller: &str) -> Option<&'a str> {
+    let path = groups.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        controllers.split(',').any(|one| one == controller).then_some(path)
+    })?;
+    let path = path.trim_start_matches('/');
+    Path::new(path).components().all(|part| matches!(part, Component::Normal(_))).then_some(path)
 }
 
 /// What the system has free, by the content of `/proc/meminfo`.
@@ -53,5 +82,41 @@ mod tests {
         assert_eq!(left("1000\n", "950\n", "total_inactive_file 100\ninactive_file 7\n", "total_"), Some(150));
         assert_eq!(left("100\n", "1950\n", "", ""), Some(0));
         assert_eq!(left("max\n", "950\n", statistics, ""), None);
+    }
+
+    #[test]
+    fn the_groups_of_the_process_and_those_above_are_asked() {
+        let root = tempfile::tempdir().expect("folder");
+        let group = |path: &str, limit: (&str, &str), used: (&str, u64)| {
+            let dir = root.path().join(path);
+            fs::create_dir_all(&dir).expect("group");
+            fs::write(dir.join(limit.0), limit.1).expect("limit");
+            fs::write(dir.join(used.0), used.1.to_string()).expect("use");
+            fs::write(dir.join("memory.stat"), "inactive_file 10\ntotal_inactive_file 20\n").expect("statistics");
+        };
+        let left = |groups: &str| left_in_groups(root.path(), groups);
+        assert_eq!(left("0::/slurm/job/step\n"), None);
+
+        // The root of version 2 has no such files.
+        let version_2 = |path, limit, used| group(path, ("memory.max", limit), ("memory.current", used));
+        version_2("slurm/job", "1000\n", 410);
+        version_2("slurm/job/step", "max\n", 410);
+        assert_eq!(left("0::/slurm/job/step\n"), Some(600));
+        assert_eq!(left("1:name=systemd:/\n0::/slurm/job\n"), Some(600));
+        version_2("slurm", "5000", 4910);
+        assert_eq!(left("0::/slurm/job/step\n"), Some(100));
+        assert_eq!(left("0::/other\n"), None);
+        // In a container the root is the own group.
+        version_2("", "3000", 2010);
+        for groups in ["0::/\n", "0::/../../docker/1\n", "0::/docker/1\n", ""] {
+            assert_eq!(left(groups), Some(1000), "{groups}");
+        }
+
+        let version_1 =
+            |path, limit, used| group(path, ("memory.limit_in_bytes", limit), ("memory.usage_in_bytes", used));
+        version_1("memory", "9223372036854771712\n", 5000);
+        version_1("memory/slurm/job", "70\n", 40);
+        assert_eq!(left("9:cpu,memory:/slurm/job\n2:cpu:/other\n"), Some(50));
+        assert_eq!(left("9:cpu:/slurm/job\n"), Some(1000));
     }
 }

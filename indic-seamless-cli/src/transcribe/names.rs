@@ -40,19 +40,29 @@ impl Name<'_> {
 ///
 /// It is the recording's name without extension, below the folders that the recording has in the folder that was given. Where
 /// several recordings would have the same name, they get the folders above as far as these differ, or else keep their
-/// extensions.
+/// extensions. On macOS and Windows names that differ in case only are the same.
 ///
 /// # Errors
 ///
 /// [`Error::InvalidOption`] if there are still two of the same name, such as `../a.wav` and `a.wav`.
 pub(super) fn names(inputs: &[Input]) -> Result<Vec<PathBuf>> {
+    // Most disks there take `A` and `a` for one file.
+    told_apart(inputs, cfg!(any(target_os = "macos", windows)))
+}
+
+/// [`names`], of which none differ in case only if `case_is_ignored`.
+fn told_apart(inputs: &[Input], case_is_ignored: bool) -> Result<Vec<PathBuf>> {
     let mut names: Vec<Name> =
         inputs.iter().map(|input| Name { file: &input.file, depth: input.depth, extension: false }).collect();
     loop {
         let paths: Vec<PathBuf> = names.iter().map(Name::path).collect();
-        let mut groups: BTreeMap<&Path, Vec<&mut Name>> = BTreeMap::new();
+        let key = |path: &PathBuf| match path.to_str() {
+            Some(text) if case_is_ignored => PathBuf::from(text.to_lowercase()),
+            _ => path.clone(),
+        };
+        let mut groups: BTreeMap<PathBuf, Vec<&mut Name>> = BTreeMap::new();
         for (path, name) in paths.iter().zip(&mut names) {
-            groups.entry(path).or_default().push(name);
+            groups.entry(key(path)).or_default().push(name);
         }
         groups.retain(|_, group| group.len() > 1);
         let mut changed = false;
@@ -91,9 +101,14 @@ mod tests {
     use super::*;
 
     fn of(inputs: &[(&str, usize)]) -> Vec<String> {
+        of_disk(inputs, false)
+    }
+
+    fn of_disk(inputs: &[(&str, usize)], case_is_ignored: bool) -> Vec<String> {
         let inputs: Vec<Input> =
             inputs.iter().map(|(file, depth)| Input { file: PathBuf::from(file), depth: *depth }).collect();
-        names(&inputs).expect("names").into_iter().map(|path| path.display().to_string()).collect()
+        let names = told_apart(&inputs, case_is_ignored).expect("names");
+        names.into_iter().map(|path| path.display().to_string()).collect()
     }
 
     #[test]
@@ -114,6 +129,15 @@ mod tests {
         // A new name may be that of another recording.
         assert_eq!(of(&[("d1/a.wav", 1), ("d2/a.wav", 1), ("z/d1/a.wav", 2)]), ["d1/a.wav", "d2/a", "z/d1/a"]);
         assert_eq!(of(&[("stdin.wav", 1), ("-", 1)]), ["stdin.wav", "stdin"]);
+    }
+
+    #[test]
+    fn names_that_differ_in_case_are_equal_where_the_disk_takes_them_for_one() {
+        let (calls, folders) = ([("A.wav", 1), ("a.mp3", 1)], [("D1/Call.wav", 1), ("d2/call.wav", 1)]);
+        assert_eq!(of_disk(&calls, true), ["A.wav", "a.mp3"]);
+        assert_eq!(of_disk(&folders, true), ["D1/Call", "d2/call"]);
+        assert_eq!(of_disk(&calls, false), ["A", "a"]);
+        assert_eq!(of_disk(&folders, false), ["Call", "call"]);
     }
 
     #[test]

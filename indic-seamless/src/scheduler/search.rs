@@ -34,6 +34,8 @@ pub(super) struct Search {
     pub(super) times: Times,
     /// What its clip asked for when the search was begun.
     pub(super) asks: Asks,
+    /// Since when its clip had waited by then.
+    pub(super) waited_since: Instant,
 }
 
 /// Why a search ended early.
@@ -60,6 +62,7 @@ impl Search {
         encoded: Encoded,
         mut times: Times,
         asks: Asks,
+        waited_since: Instant,
     ) -> Result<Self, Box<(Job, Error)>> {
         let started = Instant::now();
         let spec = &job.spec;
@@ -73,7 +76,7 @@ impl Search {
             Err(error) => return Err(Box::new((job, error))),
         };
         times.generation += started.elapsed();
-        Ok(Self { job, steps, state, head, encoded, times, asks })
+        Ok(Self { job, steps, state, head, encoded, times, asks, waited_since })
     }
 
     /// What it asks for now.

@@ -56,6 +56,7 @@ pub(super) struct Worker<'a> {
 /// A clip that waits for the encoder.
 struct Waiting {
     job: Job,
+    /// Since when. A search that gives its memory up has waited since it was submitted.
     since: Instant,
     /// What it has taken so far.
     times: Times,
@@ -78,6 +79,8 @@ struct Underway<'a> {
     asks: Asks,
     /// When it was begun.
     since: Instant,
+    /// Since when it had waited by then.
+    waited_since: Instant,
 }
 
 impl<'a> Worker<'a> {
@@ -216,12 +219,12 @@ impl<'a> Worker<'a> {
         let waiting = self.waiting.remove(place);
         let since = Instant::now();
         let asks = self.asks(&waiting, since);
-        let Waiting { mut job, mut times, .. } = waiting;
+        let Waiting { mut job, since: waited_since, mut times, .. } = waiting;
         self.at_work = Some((job.events.clone(), job.number));
         job.account.serve(job.seconds());
         if let Source::Encoded(encoded) = &job.source {
             let encoded = Encoded::clone(encoded);
-            return self.search(job, encoded, times, asks);
+            return self.search(job, encoded, times, asks, waited_since);
         }
         let seconds = job.seconds();
         job.trace.enter(|recording| tracing::debug_span!(parent: recording, "encoder", clip.seconds = seconds));
@@ -233,7 +236,7 @@ impl<'a> Worker<'a> {
                 let start = || Ok(model.start_encoding(&features, &mut inspect));
                 match timed(&mut times.encoder, || guard(&model.device(), start)) {
                     Ok(ControlFlow::Continue(encoding)) => {
-                        self.encoding.push(Underway { job, encoding, times, asks, since });
+                        self.encoding.push(Underway { job, encoding, times, asks, since, waited_since });
                     }
                     Ok(ControlFlow::Break(())) => stop(&mut job),
                     Err(error) => job.tell(News::Failed(error)),
@@ -251,7 +254,7 @@ impl<'a> Worker<'a> {
 
     /// Passes a layer of the encoder.
     fn encode(&mut self, place: usize) {
-        let Underway { mut job, encoding, mut times, asks, since } = self.encoding.remove(place);
+        let Underway { mut job, encoding, mut times, asks, since, waited_since } = self.encoding.remove(place);
         self.at_work = Some((job.events.clone(), job.number));
         if let Err(error) = self.loaded.checkpoint.check_unchanged() {
             return job.tell(News::Failed(error));
@@ -260,10 +263,10 @@ impl<'a> Worker<'a> {
         let advance = || Ok(encoding.advance(&mut inspect));
         match timed(&mut times.encoder, || guard(&self.loaded.model.device(), advance)) {
             Ok(ControlFlow::Continue(Advanced::Layer(encoding))) => {
-                self.encoding.push(Underway { job, encoding, times, asks, since });
+                self.encoding.push(Underway { job, encoding, times, asks, since, waited_since });
             }
             Ok(ControlFlow::Continue(Advanced::Done(encoded))) => {
-                self.search(job, encoded, times, asks.after(since.elapsed()));
+                self.search(job, encoded, times, asks.after(since.elapsed()), waited_since);
             }
             Ok(ControlFlow::Break(())) => stop(&mut job),
             Err(error) => job.tell(News::Failed(error)),
@@ -271,13 +274,13 @@ impl<'a> Worker<'a> {
     }
 
     /// Lets a search join the others.
-    fn search(&mut self, mut job: Job, encoded: Encoded, times: Times, asks: Asks) {
+    fn search(&mut self, mut job: Job, encoded: Encoded, times: Times, asks: Asks, waited_since: Instant) {
         job.trace.enter(|recording| tracing::debug_span!(parent: recording, "decoder"));
         let head = match job.spec.script.map(|script| self.heads.get(self.loaded, script)).transpose() {
             Ok(head) => head,
             Err(error) => return job.tell(News::Failed(error)),
         };
-        match Search::begin(&self.loaded.model, job, head, encoded, times, asks) {
+        match Search::begin(&self.loaded.model, job, head, encoded, times, asks, waited_since) {
             Ok(search) if search.steps.ended() => self.finish(search),
             Ok(search) => self.searches.push(search),
             Err(failed) => {
@@ -324,11 +327,11 @@ impl<'a> Worker<'a> {
             // Whoever hears of tokens would hear of them twice.
             let may = |place: usize| !self.searches[place].job.tells_tokens;
             let Some(place) = policy::gives_way(&asks, self.most_bytes, may) else { return asks };
-            let Search { mut job, encoded, times, .. } = self.searches.remove(place);
+            let Search { mut job, encoded, times, waited_since: since, .. } = self.searches.remove(place);
             job.source = Source::Encoded(Box::new(encoded));
             let had = asks[place].bytes + asks[place].growth;
             self.activity.restarts += 1;
-            self.waiting.push(Waiting { times, had, ..Waiting::new(job) });
+            self.waiting.push(Waiting { job, since, times, had });
         }
     }
 

@@ -77,3 +77,24 @@ fn calls_and_clips_take_turns() {
     assert_eq!(calls.try_iter().count(), 2);
     assert!(!worker.advance());
 }
+
+#[test]
+fn a_search_that_gives_way_has_waited_since_it_was_submitted() {
+    let (loaded, inbox, told) = (loaded(), Inbox::default(), Told::default());
+    let mut worker = Worker::new(&loaded, policy::BYTES, &inbox, &told);
+    worker.waiting.extend([clip(&loaded, Priority::Batch), clip(&loaded, Priority::Batch)]);
+    let submitted: Vec<Instant> = worker.waiting.iter().map(|waiting| waiting.since).collect();
+    while worker.searches.len() < 2 {
+        assert!(worker.advance());
+    }
+    worker.most_bytes = 0;
+    worker.make_room();
+    assert_eq!((worker.searches.len(), worker.waiting.len()), (1, 1));
+    assert!(submitted.contains(&worker.waiting[0].since));
+    // It is begun again, and so is what it has waited since.
+    worker.searches.clear();
+    while worker.searches.is_empty() {
+        assert!(worker.advance());
+    }
+    assert!(submitted.contains(&worker.searches[0].waited_since));
+}

@@ -152,7 +152,7 @@ fn work(args: Args) -> Result<u8, WorkerError> {
     );
     ended?;
     Ok(match &*tally {
-        Tally { refused: true, .. } => 1,
+        Tally { refused: true, .. } | Tally { passing: GIVE_UP.., forbidden: true, .. } => 1,
         Tally { passing: GIVE_UP.., .. } => TRY_AGAIN,
         Tally { left: 1.., .. } if until_empty => TRY_AGAIN,
         Tally { failed: 1.., .. } if until_empty => 1,
@@ -231,9 +231,11 @@ struct Tally {
     failed: usize,
     /// Messages that come again.
     left: usize,
-    /// Failures in a row that may pass.
+    /// Failures in a row that say nothing about the recordings.
     passing: usize,
-    /// Whether recordings may not be read, or results not be written.
+    /// Whether the last of these was of a recording that may not be read.
+    forbidden: bool,
+    /// Whether results may not be written.
     refused: bool,
 }
 
@@ -244,7 +246,7 @@ impl Tally {
     }
 }
 
-/// Whether something may not be read, as by a worker without the right to: it could not read the next recordings either.
+/// Whether a recording may not be read. That may be the fault of the worker, and says nothing about the recording.
 fn is_forbidden(error: &Error) -> bool {
     matches!(error.cause(), Error::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
 }
@@ -315,18 +317,14 @@ impl Bench {
             Ended::NotBegun => return false,
             Ended::Failed(error, text) => (error, text),
         };
-        if is_forbidden(&error) {
-            eprintln!("error: {text}: the message is left in the queue");
-            self.tally().refused = true;
-            return false;
-        }
         eprintln!("error: {text}");
-        let is_recorded = !may_pass(&error) && self.record(row, &text);
+        let forbidden = is_forbidden(&error);
+        let is_recorded = !forbidden && !may_pass(&error) && self.record(row, &text);
         let mut tally = self.tally();
         if is_recorded {
             (tally.failed, tally.passing) = (tally.failed + 1, 0);
         } else {
-            tally.passing += 1;
+            (tally.passing, tally.forbidden) = (tally.passing + 1, forbidden);
         }
         is_recorded
     }

@@ -72,7 +72,8 @@ async fn idle_connections_are_kept_as_long_as_is_set_and_no_longer() {
 #[tokio::test]
 async fn heads_of_requests_are_limited() {
     let service = Listening::start(Settings::default()).await;
-    for (length, status) in [(60_000, "200"), (70_000, "431")] {
+    // The limit is looked at between two reads, which may bring as much again.
+    for (length, status) in [(60_000, "200"), (200_000, "431")] {
         let mut client = service.connect().await;
         let request = format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(length));
         // The service may close before it has read all of it.

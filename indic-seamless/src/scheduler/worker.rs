@@ -75,12 +75,16 @@ struct Underway<'a> {
     job: Job,
     encoding: Encoding<'a>,
     times: Times,
-    /// What it asked for when it was begun.
+    /// What it asks for, as if it had not waited.
     asks: Asks,
-    /// When it was begun.
-    since: Instant,
-    /// Since when it had waited by then.
+    /// Since when it waits.
     waited_since: Instant,
+}
+
+impl Underway<'_> {
+    fn asks_at(&self, now: Instant) -> Asks {
+        self.asks.after(now.duration_since(self.waited_since))
+    }
 }
 
 impl<'a> Worker<'a> {
@@ -186,8 +190,7 @@ impl<'a> Worker<'a> {
 
     fn next(&self, now: Instant) -> Next {
         let waiting: Vec<Asks> = self.waiting.iter().map(|waiting| self.asks(waiting, now)).collect();
-        let asks_now = |underway: &Underway<'_>| underway.asks.after(now.duration_since(underway.since));
-        let encoding: Vec<Asks> = self.encoding.iter().map(asks_now).collect();
+        let encoding: Vec<Asks> = self.encoding.iter().map(|underway| underway.asks_at(now)).collect();
         // What was kept for a search is its own until it ends.
         let kept = |search: &Search| Asks { bytes: search.asks.bytes.max(search.asks_now().bytes), ..search.asks };
         let searching: Vec<Asks> = self.searches.iter().map(kept).collect();
@@ -217,8 +220,7 @@ impl<'a> Worker<'a> {
     /// Takes a waiting clip up.
     fn begin(&mut self, place: usize) {
         let waiting = self.waiting.remove(place);
-        let since = Instant::now();
-        let asks = self.asks(&waiting, since);
+        let asks = self.asks(&waiting, waiting.since);
         let Waiting { mut job, since: waited_since, mut times, .. } = waiting;
         self.at_work = Some((job.events.clone(), job.number));
         job.account.serve(job.seconds());
@@ -236,7 +238,7 @@ impl<'a> Worker<'a> {
                 let start = || Ok(model.start_encoding(&features, &mut inspect));
                 match timed(&mut times.encoder, || guard(&model.device(), start)) {
                     Ok(ControlFlow::Continue(encoding)) => {
-                        self.encoding.push(Underway { job, encoding, times, asks, since, waited_since });
+                        self.encoding.push(Underway { job, encoding, times, asks, waited_since });
                     }
                     Ok(ControlFlow::Break(())) => stop(&mut job),
                     Err(error) => job.tell(News::Failed(error)),
@@ -254,7 +256,7 @@ impl<'a> Worker<'a> {
 
     /// Passes a layer of the encoder.
     fn encode(&mut self, place: usize) {
-        let Underway { mut job, encoding, mut times, asks, since, waited_since } = self.encoding.remove(place);
+        let Underway { mut job, encoding, mut times, asks, waited_since } = self.encoding.remove(place);
         self.at_work = Some((job.events.clone(), job.number));
         if let Err(error) = self.loaded.checkpoint.check_unchanged() {
             return job.tell(News::Failed(error));
@@ -263,23 +265,22 @@ impl<'a> Worker<'a> {
         let advance = || Ok(encoding.advance(&mut inspect));
         match timed(&mut times.encoder, || guard(&self.loaded.model.device(), advance)) {
             Ok(ControlFlow::Continue(Advanced::Layer(encoding))) => {
-                self.encoding.push(Underway { job, encoding, times, asks, since, waited_since });
+                self.encoding.push(Underway { job, encoding, times, asks, waited_since });
             }
-            Ok(ControlFlow::Continue(Advanced::Done(encoded))) => {
-                self.search(job, encoded, times, asks.after(since.elapsed()), waited_since);
-            }
+            Ok(ControlFlow::Continue(Advanced::Done(encoded))) => self.search(job, encoded, times, asks, waited_since),
             Ok(ControlFlow::Break(())) => stop(&mut job),
             Err(error) => job.tell(News::Failed(error)),
         }
     }
 
-    /// Lets a search join the others.
+    /// Lets a search join the others. `asks` is what its clip asks for, as if it had not waited.
     fn search(&mut self, mut job: Job, encoded: Encoded, times: Times, asks: Asks, waited_since: Instant) {
         job.trace.enter(|recording| tracing::debug_span!(parent: recording, "decoder"));
         let head = match job.spec.script.map(|script| self.heads.get(self.loaded, script)).transpose() {
             Ok(head) => head,
             Err(error) => return job.tell(News::Failed(error)),
         };
+        let asks = asks.after(waited_since.elapsed());
         match Search::begin(&self.loaded.model, job, head, encoded, times, asks, waited_since) {
             Ok(search) if search.steps.ended() => self.finish(search),
             Ok(search) => self.searches.push(search),

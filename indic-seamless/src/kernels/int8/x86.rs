@@ -82,7 +82,7 @@ pub(super) unsafe fn avx2<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; 
 
 /// Products of unsigned and signed bytes are added in pairs with saturation at 16 bits: `|x| · sign(x)·w` stays below it,
 /// since no byte is -128. With the roles exchanged, weights of -128 would do no harm, but each vector of weights would need an
-/// absolute value of its own: a fifth more instructions.
+/// absolute value of its own.
 ///
 /// # Safety
 ///

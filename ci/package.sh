@@ -9,9 +9,7 @@ cd "$(dirname "$0")/.."
 
 root=$PWD
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
-rm -f "$CARGO_TARGET_DIR"/package/*.crate
-# What is built below are the packages themselves, so that `cargo package` need not build them, too.
-cargo package --workspace --exclude indic-seamless-python --exclude indic-seamless-fuzz --no-verify --allow-dirty --quiet
+crates=$(ci/crates.sh --allow-dirty)
 
 work=$CARGO_TARGET_DIR/package/unpacked
 rm -rf "$work"
@@ -20,7 +18,7 @@ fail() { echo "error: $*" >&2; exit 1; }
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 members=()
-for crate in "$CARGO_TARGET_DIR"/package/*.crate; do
+for crate in $crates; do
     name=$(basename "$crate" .crate)
     bytes=$(wc -c <"$crate")
     echo "$name: $bytes bytes"

@@ -99,9 +99,7 @@ failed=
 for build in "${builds[@]}"; do wait "$build" || failed=1; done
 [ -z "$failed" ] || fail "not everything was built"
 
-rm -f target/package/*.crate
-cargo package --workspace --exclude indic-seamless-python --exclude indic-seamless-fuzz --no-verify --quiet ${DRY_RUN:+--allow-dirty}
-cp target/package/*.crate "$out"
+ci/crates.sh ${DRY_RUN:+--allow-dirty} | xargs cp --target-directory "$out"
 
 python3 -B ci/parts.py "$out"
 

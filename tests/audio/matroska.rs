@@ -1,9 +1,12 @@
 //! Matroska and `WebM`: sizes that are not known, compressed frames, several tracks, times, and damage.
 
+use std::time::Duration;
+
 use indic_seamless::{
     DamageKind, Error,
     audio::{AudioOptions, Waveform},
 };
+use miniz_oxide::deflate::compress_to_vec_zlib;
 
 use crate::{clip, containers::element, decode, kept, samples};
 
@@ -162,6 +165,15 @@ fn follows_the_time_stamps() {
     assert_eq!(starts(packed(&[], <[u8]>::to_vec, |i| 5_000 + i * 100))[0], 5.0);
     let gap = packed(&[], <[u8]>::to_vec, |i| i * 100 + if i < 4 { 0 } else { 9_000 });
     assert_eq!(starts(gap.clone()), [0.0, 9.4, 10.4]);
+    // A part between the samples, and one behind them.
+    let part = |options: AudioOptions| match options.from_bytes(gap.clone(), None) {
+        Err(Error::NoAudio { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+    let options = AudioOptions::new().start(Duration::from_secs(5));
+    assert_eq!(part(options.duration(Duration::from_secs(2))), "it has no sample from 5 s to 7 s");
+    let options = AudioOptions::new().start(Duration::from_secs(99));
+    assert_eq!(part(options), "it ends before 99 s, where it was to start");
     assert_eq!(decode(gap).expect("a recording").samples(), samples("hi.wav"));
 }
 
@@ -232,14 +244,12 @@ fn reads_laced_frames() {
 
 #[test]
 fn limits_what_compressed_frames_become() {
-    // 256 empty frames, in front of each of which a mebibyte was left out.
-    let start = element(b"\x42\x55", &vec![0; 1 << 20]);
-    let headers = element(b"\x50\x34", &[element(b"\x42\x54", &[3]), start].concat());
-    let mut laced = vec![0x81, 0, 0, 2, 255];
-    laced.extend([0; 255]);
-    let found = kept(file(&track(1, &encodings(&headers)), &clusters(&[(0, element(b"\xa3", &laced))])));
-    let found = found.expect("a recording");
-    assert_eq!(found.len(), 16 << 19);
+    // Three frames of one size, which become six mebibytes each.
+    let compressed = encodings(&element(b"\x50\x34", &element(b"\x42\x54", &[0])));
+    let frames = compress_to_vec_zlib(&vec![0; 6 << 20], 6).repeat(3);
+    let laced = element(b"\xa3", &[&[0x81, 0, 0, 4, 2], &frames[..]].concat());
+    let found = kept(file(&track(1, &compressed), &clusters(&[(0, laced)]))).expect("a recording");
+    assert_eq!(found.len(), 6 << 20);
     assert!(matches!(found.damage(), [damage] if damage.kind == DamageKind::Corrupt), "{:?}", found.damage());
 }
 
@@ -251,4 +261,27 @@ fn undoes_a_few_encodings() {
     assert_eq!(decode(times(8)).expect("a recording").samples(), samples("hi.wav"));
     let reason = crate::damage(times(9));
     assert!(reason.contains("encoded 9 times"), "{reason}");
+}
+
+#[test]
+fn small_frames_stay_small() {
+    // The one of the highest order is undone first.
+    let encoding = |order: u8, algorithm: u8, settings: &[u8]| {
+        let compression = [element(b"\x42\x54", &[algorithm]), element(b"\x42\x55", settings)].concat();
+        element(b"\x62\x40", &[element(b"\x50\x31", &[order]), element(b"\x50\x34", &compression)].concat())
+    };
+    let zlib = |data: &[u8]| compress_to_vec_zlib(data, 1);
+    let encoded =
+        |first: Vec<u8>, second: Vec<u8>| packed(&element(b"\x6d\x80", &[first, second].concat()), zlib, |i| i * 100);
+    let found = decode(encoded(encoding(1, 0, &[]), encoding(0, 3, &[7, 0]))).expect("a recording");
+    assert_eq!((found.samples()[0], &found.samples()[1..9]), (7.0 / 32_768.0, &samples("hi.wav")[..8]));
+    for (first, second, wanted) in [
+        (encoding(1, 0, &[]), encoding(0, 3, &[0; 2_000]), "2000 bytes are left out of each frame"),
+        (encoding(1, 3, &[0; 600]), encoding(0, 3, &[0; 600]), "1200 bytes are left out of each frame"),
+        (encoding(1, 0, &[]), encoding(0, 0, &[]), "encoded once more"),
+        (encoding(1, 3, &[0x78]), encoding(0, 0, &[]), "encoded once more"),
+    ] {
+        let reason = crate::damage(encoded(first, second));
+        assert!(reason.contains(wanted), "{wanted}: {reason}");
+    }
 }

@@ -289,6 +289,24 @@ fn goes_on_at_the_next_fragment() {
 }
 
 #[test]
+fn names_what_is_missing_of_the_last_fragment() {
+    let bytes = clip("hi_fragmented.mp4");
+    let last = |kind: &[u8; 4]| bytes.windows(4).rposition(|window| window == kind).expect("a box") - 4;
+    let (run, data) = (last(b"trun"), last(b"mdat") + 8);
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
+    assert_eq!(number(run + 8), 0x301, "an offset, durations and sizes");
+    // Only the first sample of the fragment is left, behind whose duration its size stands.
+    let mut one = bytes.clone();
+    one[run + 12..run + 16].copy_from_slice(&numbers(&[1]));
+    let end = data + number(run + 24) as usize;
+    for length in [data, data + 1, data + 7, data + 8, end - 1] {
+        let found = kept(&one[..length]).expect("a recording");
+        let wanted = format!("cut short: {length} of {end} bytes are there");
+        assert!(matches!(found.damage(), [damage] if damage.reason == wanted), "{wanted}: {:?}", found.damage());
+    }
+}
+
+#[test]
 fn looks_for_a_lost_table_in_a_few_places() {
     // Each of these may be one that reaches to the end.
     let chain = b"\0\0\0\x10free\xff\xff\xff\xffmoov".repeat(1 << 17);

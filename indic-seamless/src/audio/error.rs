@@ -74,9 +74,13 @@ impl AudioError {
 
     /// A recording of which a part, in seconds, holds no sample.
     pub(super) fn nothing_in(part: &Range<f64>) -> Self {
-        Self::NoAudio(match part.is_empty() {
-            true => format!("a part of {} s is wanted", part.end - part.start),
-            false => format!("it ends before {} s, where it was to start", part.start),
+        Self::NoAudio(if part.is_empty() {
+            format!("a part of {} s is wanted", part.end - part.start)
+        } else if part.end.is_finite() {
+            // It may go on behind the part: what is read ends with it.
+            format!("it has no sample from {} s to {} s", part.start, part.end)
+        } else {
+            format!("it ends before {} s, where it was to start", part.start)
         })
     }
 

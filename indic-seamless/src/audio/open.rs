@@ -51,7 +51,8 @@ impl AudioOptions {
     /// - [`Error::UnsupportedAudio`] for an unsupported container or codec,
     /// - [`Error::DamagedAudio`] where nothing of it can be decoded, or where it is damaged or cut short and
     ///   [`DamagePolicy::Refuse`](super::DamagePolicy::Refuse) is set,
-    /// - [`Error::NoAudio`] where it has no audio track, channel or sample,
+    /// - [`Error::NoAudio`] where it has no audio track, channel or sample, where it has no sample in the part by
+    ///   [`AudioOptions::start`] and [`AudioOptions::duration`], or for a part of 0 s,
     /// - [`Error::NoSuchChannel`] where it has too few channels for [`Channel::Only`](super::Channel::Only),
     /// - [`Error::NoSuchTrack`] where it does not have the [`AudioOptions::track`],
     /// - [`Error::AudioTooLong`] where it is longer than [`AudioOptions::max_duration`],
@@ -75,7 +76,8 @@ impl AudioOptions {
     ///
     /// # Errors
     ///
-    /// - [`Error::NoAudio`] without a channel or a sample, or where they end before [`AudioOptions::start`],
+    /// - [`Error::NoAudio`] without a channel or a sample, where there is none in the part by [`AudioOptions::start`] and
+    ///   [`AudioOptions::duration`], or for a part of 0 s,
     /// - [`Error::InvalidOption`] for a rate outside 1 kHz to 768 kHz, or where the number of samples is not a
     ///   multiple of the number of channels,
     /// - [`Error::NoSuchChannel`], [`Error::NoSuchTrack`], [`Error::AudioTooLong`], [`Error::TooManySamples`] and

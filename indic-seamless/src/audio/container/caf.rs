@@ -29,7 +29,7 @@ use crate::{
 
 /// The largest header of a codec.
 const MAX_COOKIE: u64 = 1 << 20;
-/// The largest table of packets, in bytes: those of two days have less.
+/// The largest table of packets, in bytes: those of a day and a half have less.
 const MAX_TABLE: u64 = 1 << 24;
 
 /// A CAF file.

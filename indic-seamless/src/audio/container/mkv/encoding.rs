@@ -15,6 +15,9 @@ const SETTINGS: u32 = 0x4255;
 
 /// The most encodings of a track. Each copies all frames.
 const MAX_ENCODINGS: usize = 8;
+/// The most bytes that may be left out at the start of all frames. Real files leave out a few; each frame, however small, gets
+/// them.
+const MAX_STRIPPED: usize = 1 << 10;
 /// The largest frame that is decompressed to, in bytes.
 const MAX_FRAME: usize = 1 << 23;
 
@@ -44,6 +47,16 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Encoding>, AudioError> {
     }
     let mut encodings = encodings().map(|(_, body)| Encoding::parse(body)).collect::<Result<Vec<_>, _>>()?;
     encodings.sort_by_key(|encoding| std::cmp::Reverse(encoding.order));
+    let stripped: usize = encodings.iter().map(Encoding::stripped).sum();
+    if stripped > MAX_STRIPPED {
+        let reason = format!("{stripped} bytes are left out of each frame, not at most {MAX_STRIPPED}");
+        return Err(AudioError::damaged(reason));
+    }
+    // Only bytes of the file are decompressed, so that a small frame stays one: a few bytes, decompressed twice or put behind
+    // those that were left out, could become millions.
+    if encodings.iter().skip(1).any(|encoding| matches!(encoding.kind, Kind::Zlib)) {
+        return Err(AudioError::damaged("its compressed frames are encoded once more"));
+    }
     Ok(encodings)
 }
 
@@ -79,6 +92,14 @@ impl Encoding {
             other => return Err(AudioError::foreign(&format!("a Matroska track compressed by method {other}"))),
         };
         Ok(Self { order, frames: scope & 1 != 0, private: scope & 2 != 0, kind })
+    }
+
+    /// How many bytes are left out of each frame.
+    fn stripped(&self) -> usize {
+        match &self.kind {
+            Kind::Zlib => 0,
+            Kind::Stripped(start) => start.len(),
+        }
     }
 
     fn undo(&self, bytes: &[u8]) -> Result<Vec<u8>, AudioError> {

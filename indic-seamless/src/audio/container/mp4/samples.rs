@@ -102,6 +102,7 @@ impl Mp4Samples {
     fn next_fragment(&mut self) -> Result<bool, AudioError> {
         let reader = &mut self.reader;
         let length = reader.length();
+        let mut cut = false;
         reader.goto(self.next_box)?;
         while let Some(header) = next_box(reader, length)? {
             let known = TOP.contains(&&header.kind);
@@ -116,6 +117,7 @@ impl Mp4Samples {
                 if known && &header.kind != b"mdat" {
                     self.fault = Some(Fault::cut(&format!("bytes of box {}", header.name()), length - header.at, size));
                 }
+                cut = true;
                 break;
             }
             reader.goto(header.end)?;
@@ -124,7 +126,7 @@ impl Mp4Samples {
         self.next_box = length;
         match reader.left() {
             0 => return Ok(false),
-            left @ 1..8 => {
+            left @ 1..8 if !cut => {
                 self.fault = Some(Fault::cut("bytes of a box header", left, 8));
                 return Ok(false);
             }

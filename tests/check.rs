@@ -166,6 +166,19 @@ fn broken_files_are_named() {
     let index = "model.safetensors.index.json";
     let copy = Copy::of("tiny-bf16-sharded").write(index, "{\"weight_map\": {\"vocoder.weight\": \"a\"}}");
     names("no tensors", &copy, &[(CheckProblemKind::InvalidFile, index, "", "no tensor of speech-to-text")]);
+    // A name that leads out of the folder, for a tensor that is not needed, and for one that is.
+    let outside = |tensor: &str| {
+        let copy = Copy::of("tiny-bf16-sharded");
+        let mut content: Value = serde_json::from_slice(&fs::read(copy.path(index)).expect("read")).expect("JSON");
+        content["weight_map"][tensor] = "../4".into();
+        copy.write(index, content.to_string())
+    };
+    let copy = outside("text_encoder.e");
+    copy.load().expect("loads");
+    assert_eq!(check(copy.dir()).problems, []);
+    let copy = outside("text_decoder.unused");
+    assert!(matches!(copy.load(), Err(Error::InvalidFile { .. })));
+    names("outside", &copy, &[(CheckProblemKind::InvalidFile, index, "", "\"../4\" for text_decoder.unused")]);
     // A tensor that is there twice: the last shard has another shape.
     let (copy, last) = (Copy::of("tiny-bf16-sharded"), "model-9.safetensors");
     let mut content: Value = serde_json::from_slice(&fs::read(copy.path(index)).expect("read")).expect("JSON");

@@ -100,12 +100,16 @@ impl WeightFiles {
         let path = source.path(INDEX);
         let (mut names, mut elsewhere) = (BTreeSet::new(), false);
         for (tensor, shard) in ShardIndex::parse(&source.read(INDEX)?, &path)?.tensors() {
+            let needed = is_needed(&tensor);
             if !is_plain(&shard) {
-                report.problem(INDEX, &wrong_shard(&path, &tensor, &shard));
-                elsewhere = true;
+                // Loading does not look for what is not needed.
+                if needed {
+                    report.problem(INDEX, &wrong_shard(&path, &tensor, &shard));
+                    elsewhere = true;
+                }
                 continue;
             }
-            if is_needed(&tensor) {
+            if needed {
                 names.insert(shard.clone());
             }
             self.index.insert(tensor, shard);

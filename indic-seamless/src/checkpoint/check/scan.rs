@@ -1,4 +1,4 @@
-//! Reads files once, in pieces: for their SHA-256, and to find values that no kernel multiplies rightly.
+//! Reads files once, in pieces: for their SHA-256, and to find values that not every kernel multiplies rightly.
 
 use std::{borrow::Cow, ops::Range};
 

@@ -74,7 +74,9 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => (is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512vnni"))
+                && is_x86_feature_detected!("avx512vnni")
+                // For the kernels that have no version of their own.
+                && is_x86_feature_detected!("avx2"))
             .then_some(Kernels::Avx512Vnni(Proof(()))),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2").then_some(Kernels::Avx2(Proof(()))),

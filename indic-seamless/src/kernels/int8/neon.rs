@@ -59,7 +59,7 @@ fn product_of_pairs(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t
 ///
 /// # Safety
 ///
-/// The machine must have the dot-product extension.
+/// The machine must have the dot-product extension, each row a group for each step of the panel.
 #[target_feature(enable = "neon,dotprod")]
 pub(super) unsafe fn dot_product<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     // SAFETY: as for this function.
@@ -74,14 +74,14 @@ pub(super) unsafe fn dot_product<const R: usize>(tile: &Tile<'_, R>, sums: &mut 
 
 /// # Safety
 ///
-/// The machine must have the dot-product extension.
+/// The machine must have the dot-product extension, each row a group for each step of the panel.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn dot_stretches<const R: usize, const V: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     sums.as_flattened_mut().fill(0);
     let groups = tile.panel.len() / STEP;
     for start in (0..groups).step_by(STRETCH) {
         for column in (0..PANEL).step_by(V * LANES) {
-            // SAFETY: as for this function; the groups are those of the panel.
+            // SAFETY: as for this function; the groups are those of the panel, and so of each row.
             unsafe { dot_columns::<R, V>(tile, start..groups.min(start + STRETCH), column, sums) };
         }
     }
@@ -91,7 +91,7 @@ unsafe fn dot_stretches<const R: usize, const V: usize>(tile: &Tile<'_, R>, sums
 ///
 /// # Safety
 ///
-/// The machine must have the dot-product extension, the panel the groups and the columns.
+/// The machine must have the dot-product extension, the panel the groups and the columns, each row the groups.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn dot_columns<const R: usize, const V: usize>(
     tile: &Tile<'_, R>,
@@ -100,13 +100,15 @@ unsafe fn dot_columns<const R: usize, const V: usize>(
     sums: &mut [[i32; PANEL]; R],
 ) {
     debug_assert!(
-        groups.end * STEP <= tile.panel.len() && column + V * LANES <= PANEL,
-        "groups and columns of the panel"
+        groups.end * STEP <= tile.panel.len()
+            && tile.rows.iter().all(|row| groups.end * GROUP <= row.len())
+            && column + V * LANES <= PANEL,
+        "groups and columns of the panel, groups of the rows"
     );
     let rows = tile.rows.map(<[i8]>::as_ptr);
     let mut totals = [[vdupq_n_s32(0); V]; R];
     let mut group = groups.start;
-    // SAFETY: as for this function. A row has as many groups as the panel.
+    // SAFETY: as for this function.
     unsafe {
         let panel = tile.panel.as_ptr().add(column * GROUP);
         while group + LANES <= groups.end {
@@ -166,7 +168,7 @@ type TwoRows = [[i8; 2 * GROUP]; 2];
 ///
 /// # Safety
 ///
-/// The machine must have the dot-product extension and i8mm.
+/// The machine must have the dot-product extension and i8mm, each row a group for each step of the panel.
 #[target_feature(enable = "neon,dotprod,i8mm")]
 pub(super) unsafe fn matrix_product<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     // SAFETY: as for this function.

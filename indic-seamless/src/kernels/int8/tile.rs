@@ -61,7 +61,7 @@ fn tile_of<const R: usize>(
     let Some(sums) = sums.first_chunk_mut::<R>() else { unreachable!("R is at most ROWS") };
     // What the kernels rely on.
     debug_assert!(depth.len().is_multiple_of(GROUP) && tile.rows.iter().all(|row| row.len() == depth.len()));
-    // SAFETY: the variants of `Kernels` hold evidence that the machine has their instructions.
+    // SAFETY: the variants of `Kernels` hold evidence that the machine has their instructions; rows and panel have as many groups.
     #[allow(unsafe_code, reason = "code for instructions that the compiler does not take for granted")]
     match kernels {
         #[cfg(target_arch = "x86_64")]

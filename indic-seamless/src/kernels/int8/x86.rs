@@ -27,11 +27,12 @@ unsafe fn group(row: *const i8, group: usize) -> i32 {
 ///
 /// # Safety
 ///
-/// The machine must have AVX-512 F, BW and VNNI.
+/// The machine must have AVX-512 F, BW and VNNI, each row a group for each step of the panel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(super) unsafe fn avx512_vnni<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     const VECTORS: usize = PANEL / 16;
     let groups = tile.panel.len() / STEP;
+    debug_assert!(tile.rows.iter().all(|row| groups <= row.len() / GROUP), "a group for each step");
     let rows = tile.rows.map(<[i8]>::as_ptr);
     let offset = _mm512_set1_epi8(i8::MIN);
     let mut totals = [[_mm512_setzero_si512(); VECTORS]; R];
@@ -39,7 +40,7 @@ pub(super) unsafe fn avx512_vnni<const R: usize>(tile: &Tile<'_, R>, sums: &mut 
         *totals = [_mm512_set1_epi32(-128 * sum); VECTORS];
     }
     for g in 0..groups {
-        // SAFETY: the panel has `groups` steps and each row as many groups; a prefetch may point anywhere.
+        // SAFETY: as for this function; a prefetch may point anywhere.
         unsafe {
             let panel = tile.panel.as_ptr().add(g * STEP);
             let mut weights = [offset; VECTORS];
@@ -68,7 +69,7 @@ pub(super) unsafe fn avx512_vnni<const R: usize>(tile: &Tile<'_, R>, sums: &mut 
 ///
 /// # Safety
 ///
-/// The machine must have AVX2.
+/// The machine must have AVX2, each row a group for each step of the panel.
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn avx2<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     // SAFETY: as for this function.
@@ -90,6 +91,7 @@ pub(super) unsafe fn avx2<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; 
 #[target_feature(enable = "avx2")]
 unsafe fn avx2_row(row: &[i8], panel: &[i8], sums: &mut [i32; PANEL]) {
     const VECTORS: usize = PANEL / 8;
+    debug_assert!(panel.len() / STEP <= row.len() / GROUP, "a group for each step");
     let ones = _mm256_set1_epi16(1);
     let mut totals = [_mm256_setzero_si256(); VECTORS];
     for (g, panel) in panel.chunks_exact(STEP).enumerate() {

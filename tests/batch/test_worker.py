@@ -101,6 +101,21 @@ class Workers(Batches):
         self.assertRegex(errors, r"s3://speech/forbidden/\d+.wav: .*403")
         self.assertEqual((self.objects(self.output), sum(self.waiting())), ({}, 12))
 
+    def test_one_recording_that_may_not_be_read_does_not_end_the_worker_however_often_it_comes(self) -> None:
+        self.put("forbidden/0.wav", (AUDIO / "hindi-1.wav").read_bytes())
+        self.send(*({"audio": "s3://speech/forbidden/0.wav", "id": f"{number:03}"} for number in range(12)))
+        with forbidding(self.endpoint, "/speech/forbidden/") as endpoint:
+            # One at a time: the worker knows of each before it takes the next one.
+            arguments = self.arguments("--recordings", "1", "--visibility", "600")
+            process = self.start(*arguments, AWS_ENDPOINT_URL_S3=endpoint)
+            self.until(lambda: self.waiting() == (0, 12), process)
+            self.send({"audio": "s3://speech/a.wav", "id": "good"})
+            self.until(lambda: "good.hin.txt" in self.objects(self.output), process)
+            process.send_signal(signal.SIGTERM)
+            errors = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertEqual(self.objects(self.output), {"good.hin.txt": HINDI})
+
     def test_without_a_folder_for_copies_a_worker_does_not_begin(self) -> None:
         self.send(*({"audio": "s3://speech/a.wav", "id": f"{number:03}"} for number in range(3)))
         no_folder = {"TMPDIR": "/no/such/folder", "INDIC_SEAMLESS_MODEL": "/no/such/model"}
@@ -176,7 +191,18 @@ class Workers(Batches):
         self.assertLess(time.monotonic() - began, 30)
         # At once, and not after ten minutes.
         self.assertEqual(self.waiting(), (1, 0))
+        self.assertIn("1 messages left in the queue", errors)
         self.assertEqual(self.objects(self.output), {"short.hin.txt": HINDI})
+
+    def test_a_worker_that_ends_before_its_queue_is_empty_asks_for_another_run(self) -> None:
+        for number in range(40):
+            self.send({"audio": "s3://speech/a.wav", "id": f"{number:03}"})
+        process = self.start(*self.arguments("--until-empty", "--recordings", "1"))
+        self.until(lambda: self.objects(self.output), process)
+        process.send_signal(signal.SIGTERM)
+        errors = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, 75, errors)
+        self.assertEqual(self.waiting(), (40 - len(self.objects(self.output)), 0))
 
     def test_a_queue_out_of_reach_is_found_before_the_model(self) -> None:
         no_model = {"INDIC_SEAMLESS_MODEL": "/no/such/model"}

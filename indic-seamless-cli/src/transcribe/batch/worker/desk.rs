@@ -97,13 +97,14 @@ impl Desk {
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Gives all messages that are still held back to the queue at once.
-    pub(super) fn give_back_all(&self) {
+    /// Gives all messages that are still held back to the queue at once; returns how many there were.
+    pub(super) fn give_back_all(&self) -> usize {
         let held: Vec<String> = self.lock().drain().collect();
-        for receipt in held {
+        for receipt in &held {
             // If that fails, it comes later.
-            let _ = self.runtime.block_on(self.queue.hide(&receipt, Duration::ZERO));
+            let _ = self.runtime.block_on(self.queue.hide(receipt, Duration::ZERO));
         }
+        held.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<String>> {

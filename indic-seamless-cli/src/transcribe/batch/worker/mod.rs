@@ -2,6 +2,7 @@
 
 mod desk;
 pub(super) mod messages;
+mod tally;
 
 use std::{
     io::ErrorKind,
@@ -23,7 +24,7 @@ use indic_seamless::{
 use indic_seamless_aws::sqs::{Message, Queue, QueueError};
 use serde::Serialize;
 
-use self::desk::Desk;
+use self::{desk::Desk, tally::Tally};
 use super::{
     TRY_AGAIN,
     buckets::{Buckets, runtime},
@@ -144,25 +145,19 @@ fn work(args: Args) -> Result<u8, WorkerError> {
     desk.close(GRACE);
     // It ends soon. Else it might hide what is given back.
     let _ = keeper.join();
-    desk.give_back_all();
-    let tally = bench.tally();
+    let given_back = desk.give_back_all();
+    let mut tally = bench.tally();
+    tally.left += given_back;
     let Tally { transcribed, skipped, failed, left, .. } = *tally;
     eprintln!(
         "{transcribed} transcribed, {skipped} skipped because their results exist, {failed} failed, {left} messages left in the queue"
     );
-    ended?;
-    Ok(match &*tally {
-        Tally { refused: true, .. } | Tally { passing: GIVE_UP.., forbidden: true, .. } => 1,
-        Tally { passing: GIVE_UP.., .. } => TRY_AGAIN,
-        Tally { left: 1.., .. } if until_empty => TRY_AGAIN,
-        Tally { failed: 1.., .. } if until_empty => 1,
-        _ => 0,
-    })
+    Ok(tally.code(until_empty, ended?))
 }
 
 /// Takes messages and has them worked on, until it is asked to end, nothing can be done any more, or the queue is empty if that
-/// is the end.
-fn serve(desk: &Arc<Desk>, bench: &Arc<Bench>, deferred: &Deferred, until_empty: bool) -> Result<(), WorkerError> {
+/// is the end. Returns whether it was empty.
+fn serve(desk: &Arc<Desk>, bench: &Arc<Bench>, deferred: &Deferred, until_empty: bool) -> Result<bool, WorkerError> {
     let recordings = bench.work.options.recordings.map_or(EngineOptions::default().recordings, NonZeroUsize::get);
     let engine = EngineOptions { recordings, ..EngineOptions::default() };
     let engine = Engine::with_options(Arc::clone(&bench.work.transcriber), engine);
@@ -186,11 +181,12 @@ fn serve(desk: &Arc<Desk>, bench: &Arc<Bench>, deferred: &Deferred, until_empty:
         };
         (failures, pause) = (0, Duration::from_secs(1));
         if messages.is_empty() && until_empty && desk.held() == 0 {
-            break;
+            return Ok(true);
         }
         for message in messages {
             if deferred.is_over() {
                 desk.give_back(&message);
+                bench.tally().left += 1;
                 continue;
             }
             let held = Held { desk: Arc::clone(desk), message };
@@ -198,7 +194,7 @@ fn serve(desk: &Arc<Desk>, bench: &Arc<Bench>, deferred: &Deferred, until_empty:
             engine.submit_work(Priority::Batch, &CancelToken::new(), move |_| bench.message(&held))?;
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 fn sleep(pause: Duration, deferred: &Deferred) {
@@ -222,31 +218,7 @@ impl Drop for Held {
     }
 }
 
-/// What has become of the messages.
-#[derive(Debug, Default)]
-struct Tally {
-    transcribed: usize,
-    skipped: usize,
-    /// Recordings that can never be transcribed.
-    failed: usize,
-    /// Messages that come again.
-    left: usize,
-    /// Failures in a row that say nothing about the recordings.
-    passing: usize,
-    /// Whether the last of these was of a recording that may not be read.
-    forbidden: bool,
-    /// Whether results may not be written.
-    refused: bool,
-}
-
-impl Tally {
-    /// Whether the next messages would only fail, too.
-    fn is_hopeless(&self) -> bool {
-        self.refused || self.passing >= GIVE_UP
-    }
-}
-
-/// Whether a recording may not be read. That may be the fault of the worker, and says nothing about the recording.
+/// Whether a recording may not be read.
 fn is_forbidden(error: &Error) -> bool {
     matches!(error.cause(), Error::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
 }
@@ -293,8 +265,7 @@ impl Bench {
         let options = &self.work.options;
         let ended = match self.stores.lacking(std::slice::from_ref(row), options) {
             Ok(lacking) if lacking.iter().all(Vec::is_empty) => {
-                let mut tally = self.tally();
-                (tally.skipped, tally.passing) = (tally.skipped + 1, 0);
+                self.tally().add_skipped();
                 return true;
             }
             Ok(lacking) => {
@@ -305,13 +276,12 @@ impl Bench {
         };
         let (error, text) = match ended {
             Ended::Written(_) => {
-                let mut tally = self.tally();
-                (tally.transcribed, tally.passing) = (tally.transcribed + 1, 0);
+                self.tally().add_transcribed();
                 return true;
             }
             Ended::Refused(error) => {
                 eprintln!("error: {error}: no result may be written");
-                self.tally().refused = true;
+                self.tally().refuse();
                 return false;
             }
             Ended::NotBegun => return false,
@@ -322,9 +292,11 @@ impl Bench {
         let is_recorded = !forbidden && !may_pass(&error) && self.record(row, &text);
         let mut tally = self.tally();
         if is_recorded {
-            (tally.failed, tally.passing) = (tally.failed + 1, 0);
+            tally.add_failed();
+        } else if forbidden {
+            tally.add_unreadable(row.audio.to_string());
         } else {
-            (tally.passing, tally.forbidden) = (tally.passing + 1, forbidden);
+            tally.add_passing();
         }
         is_recorded
     }

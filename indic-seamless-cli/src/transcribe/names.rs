@@ -9,6 +9,9 @@ use indic_seamless::{Error, Result};
 
 use super::inputs::{Input, tail};
 
+/// Whether names that differ in case only are one file: most disks of macOS and Windows take `A` and `a` for one.
+pub(super) const CASE_IS_IGNORED: bool = cfg!(any(target_os = "macos", windows));
+
 /// How a result is named.
 struct Name<'a> {
     file: &'a Path,
@@ -46,8 +49,7 @@ impl Name<'_> {
 ///
 /// [`Error::InvalidOption`] if there are still two of the same name, such as `../a.wav` and `a.wav`.
 pub(super) fn names(inputs: &[Input]) -> Result<Vec<PathBuf>> {
-    // Most disks there take `A` and `a` for one file.
-    told_apart(inputs, cfg!(any(target_os = "macos", windows)))
+    told_apart(inputs, CASE_IS_IGNORED)
 }
 
 /// [`names`], of which none differ in case only if `case_is_ignored`.
@@ -67,13 +69,13 @@ fn told_apart(inputs: &[Input], case_is_ignored: bool) -> Result<Vec<PathBuf>> {
         groups.retain(|_, group| group.len() > 1);
         let mut changed = false;
         groups.values_mut().for_each(|group| changed |= tell_apart(group));
-        match groups.first_key_value() {
+        match groups.values().next() {
             None => return Ok(paths),
-            Some((path, group)) if !changed => {
+            Some(group) if !changed => {
                 let files: Vec<_> = group.iter().map(|name| name.file.display().to_string()).collect();
                 return Err(Error::InvalidOption {
                     option: "output",
-                    found: format!("{} for all of {}", path.display(), files.join(", ")),
+                    found: format!("{} for all of {}", group[0].path().display(), files.join(", ")),
                     wanted: "recordings of different names".to_owned(),
                 });
             }
@@ -142,8 +144,12 @@ mod tests {
 
     #[test]
     fn names_that_stay_the_same_are_an_error_that_has_the_files() {
-        let input = |file: &str| Input { file: PathBuf::from(file), depth: 1 };
-        let error = names(&[input("../a.wav"), input("a.wav"), input("b.wav")]).expect_err("the same").to_string();
-        assert!(error.contains("../a.wav, a.wav"), "{error}");
+        let says = |files: &[&str], case_is_ignored: bool, wanted: &str| {
+            let inputs: Vec<Input> = files.iter().map(|file| Input { file: PathBuf::from(file), depth: 1 }).collect();
+            let error = told_apart(&inputs, case_is_ignored).expect_err("the same").to_string();
+            assert!(error.contains(wanted), "{error}");
+        };
+        says(&["../a.wav", "a.wav", "b.wav"], false, "a.wav for all of ../a.wav, a.wav");
+        says(&["../A.wav", "a.wav"], true, "A.wav for all of ../A.wav, a.wav");
     }
 }

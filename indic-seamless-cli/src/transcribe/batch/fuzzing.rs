@@ -16,7 +16,7 @@ use crate::transcribe::options::TextLanguage;
 /// If two rows have the same result.
 pub fn manifest(name: &str, bytes: &[u8]) -> Result<usize, String> {
     let base = Base::Folder("lists".into());
-    let rows = manifest::rows(name, bytes, &base, TextLanguage::Spoken).map_err(|error| error.to_string())?;
+    let rows = manifest::rows(name, bytes, &base, TextLanguage::Spoken, false).map_err(|error| error.to_string())?;
     let results: BTreeSet<String> = results(&rows).collect();
     assert_eq!(results.len(), rows.len(), "results of {name}");
     Ok(rows.len())

@@ -100,12 +100,18 @@ impl Problems {
 }
 
 /// The rows of a manifest. `name` says where it is from, and by its ending which format it has; paths go on from `base`, and rows
-/// without a language have `lang`.
+/// without a language have `lang`. If `case_is_ignored`, results whose names differ in case only are the same.
 ///
 /// # Errors
 ///
 /// [`ManifestError`] with all problems of the first kind, up to a bound.
-pub(super) fn rows(name: &str, bytes: &[u8], base: &Base, lang: TextLanguage) -> Result<Vec<Row>, ManifestError> {
+pub(super) fn rows(
+    name: &str,
+    bytes: &[u8],
+    base: &Base,
+    lang: TextLanguage,
+    case_is_ignored: bool,
+) -> Result<Vec<Row>, ManifestError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let mut problems = Problems::default();
     let mut rows = Vec::new();
@@ -125,14 +131,12 @@ pub(super) fn rows(name: &str, bytes: &[u8], base: &Base, lang: TextLanguage) ->
     let mut lines: HashMap<String, u64> = HashMap::with_capacity(rows.len());
     for row in &rows {
         let result = row.result(lang);
-        match lines.get(&result) {
-            Some(first) => problems.add(Problem::new(
-                row.line,
-                Kind::Results,
-                format!("the result {result}, which is that of line {first},"),
-                "another id",
-            )),
-            None => drop(lines.insert(result, row.line)),
+        let key = if case_is_ignored { result.to_lowercase() } else { result.clone() };
+        if let Some(first) = lines.get(&key) {
+            let found = format!("the result {result}, which is that of line {first},");
+            problems.add(Problem::new(row.line, Kind::Results, found, "another id"));
+        } else {
+            lines.insert(key, row.line);
         }
     }
     let Problems { first, count } = problems;
@@ -275,8 +279,8 @@ mod tests {
     use super::*;
 
     fn read(name: &str, text: &str) -> Result<Vec<Row>, String> {
-        let base = Base::Folder("lists".into());
-        rows(name, text.as_bytes(), &base, TextLanguage::Known(Language::HINDI)).map_err(|error| error.to_string())
+        let (base, lang) = (Base::Folder("lists".into()), TextLanguage::Known(Language::HINDI));
+        rows(name, text.as_bytes(), &base, lang, false).map_err(|error| error.to_string())
     }
 
     fn ids(name: &str, text: &str) -> Vec<(u64, String)> {
@@ -367,7 +371,8 @@ mod tests {
             assert!(error.ends_with(twice), "{error}");
         }
         let latin = [b"audio\n", &b"\xe9.wav\n"[..]].concat();
-        let error = rows("m.csv", &latin, &Base::Folder("".into()), TextLanguage::Spoken).unwrap_err().to_string();
+        let error =
+            rows("m.csv", &latin, &Base::Folder("".into()), TextLanguage::Spoken, false).unwrap_err().to_string();
         assert!(error.contains("line 2: cell 1 not in UTF-8 found"), "{error}");
     }
 
@@ -385,5 +390,9 @@ mod tests {
         // Another language is another result, and so is another part with an id of its own.
         assert_eq!(read("m.csv", "audio,lang\na.wav,hin\na.wav,tam\n").unwrap().len(), 2);
         assert_eq!(read("m.csv", "audio,start,id\na.wav,0,1\na.wav,5,2\n").unwrap().len(), 2);
+        let text = b"audio\nA.wav\na.wav\n";
+        let cases = |ignored| rows("m.csv", text, &Base::Folder("".into()), TextLanguage::Spoken, ignored);
+        assert_eq!(cases(false).unwrap().len(), 2);
+        assert!(cases(true).unwrap_err().to_string().contains("the result a.auto, which is that of line 2,"));
     }
 }

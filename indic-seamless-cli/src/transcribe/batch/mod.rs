@@ -41,6 +41,7 @@ use self::{
 };
 use super::{
     args::Args,
+    names::CASE_IS_IGNORED,
     options::{Channels, Options},
     results::Recordings,
 };
@@ -89,7 +90,8 @@ fn transcribe(args: Args) -> Result<Summary, BatchError> {
     let shard = args.shard.map_or(Ok(Shard::ALL), |shard| shard.resolve(|name| env::var(name).ok()))?;
     let segmentation = args.options.cutting.segmentation()?;
     let buckets = Arc::new(Buckets::new()?);
-    let all = read(&name, &args.options, &buckets)?;
+    let in_s3 = matches!(target.to_str().map(Location::parse), Some(Ok(Location::Object(_))));
+    let all = read(&name, &args.options, CASE_IS_IGNORED && !in_s3, &buckets)?;
     let output = Output::open(&target, args.overwrite, &buckets)?;
     if args.overwrite {
         spare_recordings(&all, &output, &args.options)?;
@@ -106,8 +108,8 @@ fn transcribe(args: Args) -> Result<Summary, BatchError> {
     Ok(summary)
 }
 
-/// Reads and checks the manifest.
-fn read(name: &str, options: &Options, buckets: &Buckets) -> Result<Vec<Row>, BatchError> {
+/// Reads and checks the manifest, of which no results differ in case only if `case_is_ignored`.
+fn read(name: &str, options: &Options, case_is_ignored: bool, buckets: &Buckets) -> Result<Vec<Row>, BatchError> {
     let (bytes, base) = if name == "-" {
         (bounded(name, io::stdin())?, Base::Folder("".into()))
     } else {
@@ -124,7 +126,7 @@ fn read(name: &str, options: &Options, buckets: &Buckets) -> Result<Vec<Row>, Ba
         };
         (bytes.map_err(BatchError::NoManifest)?, Base::of(&location))
     };
-    let rows = manifest::rows(name, &bytes, &base, options.lang)?;
+    let rows = manifest::rows(name, &bytes, &base, options.lang, case_is_ignored)?;
     if options.channels == Channels::Split
         && let Some(row) = rows.iter().find(|row| row.channel.is_some())
     {

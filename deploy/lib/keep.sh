@@ -32,13 +32,22 @@ restore() {
 # Buckets that the stack made: its own, and by their tag those that earlier cleanups kept. Of all regions there is one list, and
 # in another one a stack may have the same name.
 our_buckets() {
-    local name own where
+    local names name own tag where
     own=$(output BucketName) || exit
     [ -z "$own" ] || printf '%s\n' "$own"
-    for name in $(aws s3api list-buckets --query "Buckets[?starts_with(Name, '$stack-')].Name" --output text); do
+    names=$(aws s3api list-buckets --query "Buckets[?starts_with(Name, '$stack-')].Name" --output text) || exit
+    for name in $names; do
         [ "$name" != None ] && [ "$name" != "$own" ] || continue
-        [ "$(aws s3api get-bucket-tagging --bucket "$name" --output text \
-            --query "TagSet[?Key=='indic-seamless-stack'].Value" 2>/dev/null)" = "$stack" ] || continue
+        if ! tag=$(aws s3api get-bucket-tagging --bucket "$name" --output text \
+            --query "TagSet[?Key=='indic-seamless-stack'].Value" 2>&1); then
+            case $tag in
+                *NoSuchTagSet* | *NoSuchBucket*) ;;
+                *AccessDenied*) say "note: bucket $name is left alone, as its tags may not be read" ;;
+                *) die "$tag" ;;
+            esac
+            continue
+        fi
+        [ "$tag" = "$stack" ] || continue
         where=$(aws s3api get-bucket-location --bucket "$name" --query LocationConstraint --output text) || exit
         case $where in
             None) where=us-east-1 ;;
@@ -50,11 +59,15 @@ our_buckets() {
 }
 
 our_repository() {
-    local arn
-    arn=$(aws ecr describe-repositories --repository-names "$stack" --query 'repositories[0].repositoryArn' --output text \
-        2>/dev/null) || return 0
-    [ "$(aws ecr list-tags-for-resource --resource-arn "$arn" --output text \
-        --query "tags[?Key=='indic-seamless-stack'].Value")" != "$stack" ] || printf '%s' "$stack"
+    local arn tag
+    if ! arn=$(aws ecr describe-repositories --repository-names "$stack" --query 'repositories[0].repositoryArn' --output text \
+        2>&1); then
+        case $arn in *RepositoryNotFoundException*) return 0 ;; esac
+        die "$arn"
+    fi
+    tag=$(aws ecr list-tags-for-resource --resource-arn "$arn" --output text \
+        --query "tags[?Key=='indic-seamless-stack'].Value") || exit
+    [ "$tag" != "$stack" ] || printf '%s' "$stack"
 }
 
 cleanup() {

@@ -6,8 +6,8 @@ load helper
 setup() {
     export HOME=$BATS_TEST_TMPDIR XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
     mkdir "$BATS_TEST_TMPDIR/bin"
-    # An AWS that notes what it is asked. It has the stack whose parameters are in $HOME/stack, if there is that file. It cannot
-    # answer what is in $HOME/outage.
+    # An AWS that notes what it is asked. It has the stack whose parameters are in $HOME/stack, if there is that file, and the
+    # repository if there is $HOME/repository. It cannot answer what is in $HOME/outage.
     cat >"$BATS_TEST_TMPDIR/bin/aws" <<'END'
 #!/bin/sh
 printf '%s\n' "$AWS_REGION: $* " >>"$HOME/aws.log"
@@ -28,12 +28,18 @@ case "$*" in
     *get-caller-identity*) echo 123456789012 ;;
     *get-login-password*) echo password ;;
     "configure get region") exit 1 ;;
-    *list-buckets*) printf 'gone-test-1\tgone-test-2\tgone-test-3\tgone-test-4\n' ;;
-    *"get-bucket-tagging --bucket gone-test-4"*) exit 254 ;;
+    *list-buckets*) printf 'gone-test-1\tgone-test-2\tgone-test-3\tgone-test-4\tgone-test-5\n' ;;
+    *"get-bucket-tagging --bucket gone-test-4"*) echo "An error occurred (NoSuchTagSet)" >&2; exit 254 ;;
+    *"get-bucket-tagging --bucket gone-test-5"*) echo "An error occurred (AccessDenied)" >&2; exit 254 ;;
     *get-bucket-tagging*) echo gone-test ;;
     *"get-bucket-location --bucket gone-test-1"*) echo None ;;
     *"get-bucket-location --bucket gone-test-2"*) echo EU ;;
     *"get-bucket-location --bucket gone-test-3"*) echo ap-south-1 ;;
+    *describe-repositories*)
+        [ -f "$HOME/repository" ] || { echo "An error occurred (RepositoryNotFoundException)" >&2; exit 254; }
+        echo arn:aws:ecr:us-east-1:123456789012:repository/gone-test
+        ;;
+    *list-tags-for-resource*) echo gone-test ;;
     *"cloudformation deploy"*) exit 1 ;;
 esac
 END
@@ -337,15 +343,19 @@ END
         [ "$status" = 0 ] || fail "$output"
         [ "$(grep -c " s3 rb " "$HOME/aws.log")" = 1 ] || fail "$(cat "$HOME/aws.log")"
         contains " s3 rb --force s3://gone-test-${region#*:} " "$(cat "$HOME/aws.log")"
+        contains "bucket gone-test-5 is left alone" "$output"
     done
 }
 
 @test "cleanup that cannot find out what there is deletes nothing" {
-    for outage in "Stacks[0].StackStatus" "Outputs[?OutputKey=='BucketName']" "get-bucket-location --bucket gone-test-3"; do
+    touch "$HOME/stack" "$HOME/repository"
+    for outage in "Stacks[0].StackStatus" "Outputs[?OutputKey=='BucketName']" list-buckets describe-repositories \
+        "get-bucket-tagging --bucket gone-test-3" "get-bucket-location --bucket gone-test-3" list-tags-for-resource; do
         echo "$outage" >"$HOME/outage"
         run "$deploy" --stack-name gone-test --yes cleanup --all
-        [ "$status" != 0 ]
+        [ "$status" != 0 ] || fail "$outage: $output"
         contains "Rate exceeded" "$output"
         lacks " s3 rb " "$(cat "$HOME/aws.log")"
+        lacks " delete-" "$(cat "$HOME/aws.log")"
     done
 }

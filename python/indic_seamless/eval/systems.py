@@ -151,7 +151,7 @@ class Transformers:
 
     @staticmethod
     def _samples(clip: Clip) -> Any:
-        """Mono at 16 kHz; the mean of the channels, as this package takes it."""
+        """Mono at 16 kHz; the mean of the channels, as this package takes it. Of a damaged recording it may be a part."""
         audio = _audio(clip)
         read = need("soundfile").read
         samples, rate = read(io.BytesIO(audio) if isinstance(audio, bytes) else audio, dtype="float32", always_2d=True)

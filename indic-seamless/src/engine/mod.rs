@@ -77,8 +77,8 @@ pub enum Update {
 /// Transcribes many recordings at a time on one model.
 ///
 /// It opens recordings when it is their turn, so that what waits is small: a path or compressed bytes. Interactive recordings
-/// go before [batches](Priority::Batch), then who came first. Batches that have waited for ten minutes take turns with interactive
-/// recordings. Clones share the model and the queue.
+/// go before [batches](Priority::Batch), then who came first. Batches that have waited for ten minutes take turns with the
+/// interactive recordings that wait, and are then treated as such. Clones share the model and the queue.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Shared>);
 
@@ -103,13 +103,8 @@ struct Task {
     priority: Priority,
     cancel: CancelToken,
     since: Instant,
-    run: Box<dyn FnOnce(&Transcriber) + Send>,
-}
-
-impl Task {
-    fn new(priority: Priority, cancel: &CancelToken, run: impl FnOnce(&Transcriber) + Send + 'static) -> Self {
-        Self { priority, cancel: cancel.clone(), since: Instant::now(), run: Box::new(run) }
-    }
+    /// The work, which is told the priority that it has when its turn comes.
+    run: Box<dyn FnOnce(&Transcriber, Priority) + Send>,
 }
 
 impl std::fmt::Debug for Task {
@@ -179,13 +174,14 @@ impl Engine {
         let (priority, cancel) = (options.priority, options.cancel_token());
         let stop = cancel.clone();
         let span = Span::current();
-        let run = move |transcriber: &Transcriber| {
+        let run = move |transcriber: &Transcriber, priority: Priority| {
+            let options = TranscribeOptions { priority, ..options };
             let done = span.in_scope(|| transcribe(transcriber, open, options, &stop, &mut update));
             // Whoever hears of the end may end the trace.
             drop(span);
             update(Update::Done(done));
         };
-        self.put(Task::new(priority, &cancel, run))?;
+        self.put(Task { priority, cancel: cancel.clone(), since: Instant::now(), run: Box::new(run) })?;
         Ok(cancel)
     }
 
@@ -238,12 +234,12 @@ impl Engine {
         work: impl FnOnce(&Transcriber) + Send + 'static,
     ) -> Result<()> {
         let stop = cancel.clone();
-        let run = move |transcriber: &Transcriber| {
+        let run = move |transcriber: &Transcriber, _: Priority| {
             if !stop.is_cancelled() {
                 work(transcriber);
             }
         };
-        self.put(Task::new(priority, cancel, run))
+        self.put(Task { priority, cancel: cancel.clone(), since: Instant::now(), run: Box::new(run) })
     }
 
     /// Drops waiting recordings that were cancelled, and what they hold. [`submit`](Self::submit) does so, too.
@@ -282,7 +278,7 @@ impl Shared {
 
     /// A bug must cost one recording, not those that wait, nor whoever happens to run it.
     fn run(&self, task: Task) {
-        if catch_unwind(AssertUnwindSafe(|| (task.run)(&self.transcriber))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| (task.run)(&self.transcriber, task.priority))).is_err() {
             tracing::error!("a transcription panicked");
         }
     }
@@ -308,11 +304,14 @@ impl State {
         let waited_s = |place: usize| now.duration_since(self.waiting[place].since).as_secs_f64();
         // Only every other time: there may be thousands of batches.
         let late = first(Priority::Batch).filter(|&place| !self.late_before && waited_s(place) >= BATCH_S);
-        let place = late.or_else(|| first(Priority::Interactive)).unwrap_or(0);
+        let interactive = first(Priority::Interactive);
         self.late_before = late.is_some();
-        let next = self.waiting.remove(place);
-        if next.is_none() {
-            self.running -= 1;
+        let mut next = self.waiting.remove(late.or(interactive).unwrap_or(0));
+        match &mut next {
+            // Else each of its clips would wait as long again. Where nothing interactive waits, it has waited for other batches.
+            Some(task) if late.and(interactive).is_some() => task.priority = Priority::Interactive,
+            Some(_) => {}
+            None => self.running -= 1,
         }
         next
     }

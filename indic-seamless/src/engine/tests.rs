@@ -108,16 +108,23 @@ fn work_of_the_callers_takes_its_turn_unless_it_was_cancelled() {
 fn batches_that_have_waited_for_long_take_turns_with_interactive_recordings() {
     let (mut state, since) = (State::default(), Instant::now());
     for priority in [[Priority::Batch; 3], [Priority::Interactive; 3]].concat() {
-        let run = Box::new(|_: &Transcriber| {});
+        let run = Box::new(|_: &Transcriber, _: Priority| {});
         state.waiting.push_back(Task { priority, cancel: CancelToken::new(), since, run });
     }
-    let mut next = |waited_s| state.next(since + Duration::from_secs(waited_s)).expect("a recording").priority;
-    assert_eq!(next(599), Priority::Interactive);
-    assert_eq!(next(600), Priority::Batch);
-    assert_eq!(next(600), Priority::Interactive);
-    assert_eq!(next(700), Priority::Batch);
-    assert_eq!(next(700), Priority::Interactive);
-    assert_eq!(next(700), Priority::Batch);
+    // Whether a batch has left the queue, and what it is now.
+    let mut next = |waited_s| {
+        let batches = |state: &State| state.waiting.iter().filter(|task| task.priority == Priority::Batch).count();
+        let before = batches(&state);
+        let task = state.next(since + Duration::from_secs(waited_s)).expect("a recording");
+        (batches(&state) < before, task.priority)
+    };
+    assert_eq!(next(599), (false, Priority::Interactive));
+    assert_eq!(next(600), (true, Priority::Interactive));
+    assert_eq!(next(600), (false, Priority::Interactive));
+    assert_eq!(next(700), (true, Priority::Interactive));
+    assert_eq!(next(700), (false, Priority::Interactive));
+    // Nothing interactive waits.
+    assert_eq!(next(700), (true, Priority::Batch));
 }
 
 #[test]

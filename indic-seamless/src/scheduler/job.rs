@@ -39,8 +39,9 @@ pub enum Priority {
     /// Somebody waits for the text.
     #[default]
     Interactive,
-    /// Nobody waits: it is computed when nothing interactive is. After ten minutes it counts as something interactive that has just
-    /// come, and in the queue of an [`Engine`](crate::engine::Engine) it takes turns with what is interactive.
+    /// Nobody waits: it is computed when nothing interactive is. After ten minutes each of its clips counts as something interactive
+    /// that has just come. In the queue of an [`Engine`](crate::engine::Engine) it takes turns with what is interactive after ten
+    /// minutes; what goes before something interactive then is interactive from there on.
     Batch,
 }
 

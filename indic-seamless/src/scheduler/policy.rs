@@ -37,7 +37,7 @@ pub(super) fn key(priority: Priority, served_s: f64, seconds: f64, waited_s: f64
 pub(super) struct Asks {
     /// The recording that it belongs to.
     pub(super) recording: usize,
-    /// See [`key`]; of a search, when it was begun.
+    /// See [`key`]; of a search, when it was begun, or now where memory is shared out.
     pub(super) key: f64,
     /// Hypotheses.
     pub(super) rows: usize,
@@ -55,7 +55,8 @@ impl Asks {
 }
 
 /// Which of the searches under way take part in a step, with `most` bytes of caches. Those that need more memory wait, with what they
-/// have, where there is none; the first never does, so that all come to an end.
+/// have, where there is none; the first never does. Their keys are of one moment, so who waits becomes the first, and all come to an
+/// end.
 pub(super) fn step(searching: &[Asks], most: u64) -> Vec<bool> {
     let mut order: Vec<usize> = (0..searching.len()).collect();
     order.sort_by(|&a, &b| searching[a].key.total_cmp(&searching[b].key));

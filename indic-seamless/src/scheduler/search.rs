@@ -34,6 +34,7 @@ pub(super) struct Search {
     pub(super) times: Times,
     /// What its clip asked for when the search was begun.
     pub(super) asks: Asks,
+    pub(super) begun: Instant,
     /// Since when its clip had waited by then.
     pub(super) waited_since: Instant,
 }
@@ -76,7 +77,7 @@ impl Search {
             Err(error) => return Err(Box::new((job, error))),
         };
         times.generation += started.elapsed();
-        Ok(Self { job, steps, state, head, encoded, times, asks, waited_since })
+        Ok(Self { job, steps, state, head, encoded, times, asks, begun: started, waited_since })
     }
 
     /// What it asks for now.

@@ -324,7 +324,10 @@ impl<'a> Worker<'a> {
     /// What the searches ask for, after some have begun to wait so that the first has memory.
     fn make_room(&mut self) -> Vec<Asks> {
         loop {
-            let asks: Vec<Asks> = self.searches.iter().map(Search::asks_now).collect();
+            // Keys of one moment: who waits becomes the first in time, and who is first stays it.
+            let now = Instant::now();
+            let asks_at = |search: &Search| search.asks_now().after(now.duration_since(search.begun));
+            let asks: Vec<Asks> = self.searches.iter().map(asks_at).collect();
             // Whoever hears of tokens would hear of them twice.
             let may = |place: usize| !self.searches[place].job.tells_tokens;
             let Some(place) = policy::gives_way(&asks, self.most_bytes, may) else { return asks };

@@ -98,3 +98,21 @@ fn a_search_that_gives_way_has_waited_since_it_was_submitted() {
     }
     assert!(submitted.contains(&worker.searches[0].waited_since));
 }
+
+#[test]
+fn a_search_that_waits_for_memory_goes_before_shorter_ones_in_time() {
+    let (loaded, inbox, told) = (loaded(), Inbox::default(), Told::default());
+    let mut worker = Worker::new(&loaded, policy::BYTES, &inbox, &told);
+    worker.waiting.extend([clip(&loaded, Priority::Interactive), clip(&loaded, Priority::Interactive)]);
+    while worker.searches.len() < 2 {
+        assert!(worker.advance());
+    }
+    // The first has waited for longer than it asks for more.
+    worker.searches[0].asks.key = worker.searches[1].asks.key + 0.5;
+    let begun = worker.searches[1].begun.checked_sub(Duration::from_secs(1)).expect("a machine that runs for a second");
+    worker.searches[0].begun = begun;
+    worker.most_bytes = 0;
+    worker.make_room();
+    assert_eq!(worker.searches.len(), 1);
+    assert_eq!(worker.searches[0].begun, begun);
+}

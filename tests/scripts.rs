@@ -5,7 +5,8 @@ mod common;
 use std::{str::FromStr, sync::LazyLock};
 
 use indic_seamless::{
-    GenerationConfig, Language, Precision, Script, ScriptChoice, Segmentation, TranscribeOptions, Transcriber, Waveform,
+    Error, GenerationConfig, Language, Precision, Script, ScriptChoice, Segmentation, TranscribeOptions, Transcriber,
+    Waveform,
 };
 
 static DEMO: LazyLock<Transcriber> = LazyLock::new(|| Transcriber::demo().expect("demo"));
@@ -46,6 +47,14 @@ fn a_text_has_no_letters_of_other_scripts() {
             assert!(text.chars().any(char::is_alphabetic), "{script}: {text}");
         }
     }
+}
+
+#[test]
+fn a_script_that_the_model_has_no_letters_of_is_refused() {
+    let audio = Waveform::open(common::example("hindi-1.wav")).expect("clip");
+    let thai = ScriptChoice::Only("thai".parse().expect("name"));
+    let outcome = DEMO.transcribe_with(&audio, Language::HINDI, options(thai, 1)).map(|transcript| transcript.text);
+    assert!(matches!(outcome, Err(Error::InvalidOption { option: "script", .. })), "{outcome:?}");
 }
 
 #[test]

@@ -41,12 +41,15 @@ impl Heads {
     }
 }
 
-/// The tokens of a script that the model has.
+/// The tokens of a script that the model has, with letters among them: special tokens and signs are of all scripts.
 fn tokens(tokenizer: &Tokenizer, script: Script, vocabulary: usize) -> Result<Vec<u32>> {
     let mut tokens = tokenizer.tokens_of(script);
     tokens.retain(|&token| (token as usize) < vocabulary);
-    if tokens.is_empty() {
-        let wanted = "a script that the tokenizer has tokens of".to_owned();
+    let has_letters = |&token: &u32| {
+        !tokenizer.is_special(token) && tokenizer.piece(token).is_some_and(|piece| script.has_letters_in(piece))
+    };
+    if !tokens.iter().any(has_letters) {
+        let wanted = "a script that the tokenizer has letters of".to_owned();
         return Err(Error::InvalidOption { option: "script", found: script.to_string(), wanted });
     }
     Ok(tokens)

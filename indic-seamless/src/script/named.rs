@@ -101,6 +101,12 @@ impl Script {
             shared.contains(&of.get_script_val(c)) || self.0.letters.iter().any(|&script| of.has_script(c, script))
         })
     }
+
+    /// Whether a text has letters that are of this script, and not signs that it shares with others.
+    pub(crate) fn has_letters_in(self, text: &str) -> bool {
+        let of = ScriptWithExtensions::new();
+        text.chars().any(|c| self.0.letters.contains(&of.get_script_val(c)))
+    }
 }
 
 impl PartialEq for Script {
@@ -223,6 +229,7 @@ mod tests {
         ] {
             for text in [own, "▁24,5 %", "", "\u{200d}"] {
                 assert!(script(name).writes(text), "{name}: {text}");
+                assert_eq!(script(name).has_letters_in(text), text == own, "{name}: {text}");
             }
             let others = Script::all().filter(|other| other.writes(own)).count();
             // Han letters are of three scripts.

@@ -55,6 +55,17 @@ fn eight_threads_keep_their_deadlines_beside_a_long_job() {
             }
             done.store(true, Ordering::Relaxed);
         });
+        // No machine is done by this deadline.
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let deadline = Some(Instant::now() + Duration::from_millis(50));
+                let options =
+                    TranscribeOptions { segmentation: Segmentation::None, deadline, ..TranscribeOptions::default() };
+                let outcome =
+                    transcriber.transcribe_with(&long, language("eng"), options).map(|transcript| transcript.text);
+                assert!(matches!(outcome, Err(Error::Stopped { reason: StopReason::Deadline, .. })), "{outcome:?}");
+            }
+        });
         for _ in 0..7 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {

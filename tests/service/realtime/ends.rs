@@ -64,6 +64,18 @@ async fn a_socket_without_events() {
 }
 
 #[tokio::test]
+async fn a_client_that_falls_silent_gets_the_text_of_what_it_said() {
+    let service = Listening::start(Settings { keep_alive: Duration::from_secs(2), ..Settings::default() }).await;
+    let mut client = Client::hindi(&service, json!({})).await;
+    let speech = spoken();
+    // No silence follows.
+    client.say(&speech[..speech.len() - 15_000]).await;
+    let (code, _, events) = client.ended().await;
+    assert_eq!((code, last_code(&events)), (1008, &json!("idle_timeout")));
+    assert_eq!(transcripts(&events), [HINDI]);
+}
+
+#[tokio::test]
 async fn more_audio_than_a_recording_may_have() {
     let service = Listening::start(Settings { max_audio: Duration::from_secs(4), ..Settings::default() }).await;
     let mut client = Client::hindi(&service, json!({ "turn_detection": null })).await;

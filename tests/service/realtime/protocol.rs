@@ -53,6 +53,20 @@ async fn the_text_may_be_in_another_language_and_change_with_it() {
 }
 
 #[tokio::test]
+async fn a_tenth_of_a_second_is_enough_for_a_commit() {
+    let service = service().await;
+    for (rate, piece) in [(8_000, 80), (16_000, 160), (24_000, 240)] {
+        let format = json!({ "type": "audio/pcm", "rate": rate });
+        let mut client = Client::hindi(&service, json!({ "format": format, "turn_detection": null })).await;
+        for _ in 0..10 {
+            client.send(append(&pcm(&vec![0.0; piece]))).await;
+        }
+        client.commit().await;
+        assert_eq!(transcripts(&client.until(COMPLETED).await), [""], "{rate}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_an_event_is_told_and_nothing_else_happens() {
     let service = service().await;
     let mut client = Client::hindi(&service, json!({ "turn_detection": null })).await;

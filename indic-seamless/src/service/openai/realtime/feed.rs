@@ -30,6 +30,8 @@ use crate::{
 pub(super) const PIECE: usize = Waveform::SAMPLE_RATE as usize;
 /// The least audio that can be committed, as in OpenAI's API.
 const LEAST: Duration = Duration::from_millis(100);
+/// More than a converter of rates holds back of what came, and than rounding makes of it.
+const HELD_BACK: Duration = Duration::from_millis(1);
 /// Clips of a socket that the model has at a time, so that no sender takes all its places.
 const AT_A_TIME: usize = 4;
 /// How much more must be heard of the clip under way before it is guessed at again.
@@ -118,7 +120,7 @@ impl Feed {
 
     /// Ends the item under way, as the client asks for.
     pub(super) fn commit(&mut self, session: &Session) -> Result<(), EventError> {
-        if self.uncommitted < LEAST.as_secs_f64() {
+        if self.uncommitted < (LEAST - HELD_BACK).as_secs_f64() {
             let detail = format!(
                 "the buffer is too small: it has {:.0} ms of audio, wanted at least {} ms",
                 self.uncommitted * 1000.0,

@@ -121,7 +121,10 @@ impl Live {
             let reads = self.feed.waiting_bytes() < MOST_WAITING;
             let Self { socket, feed, .. } = self;
             tokio::select! {
-                since = ended(&mut ending) => return self.finish(since).await,
+                since = ended(&mut ending) => {
+                    let by = since + self.shared.settings.grace;
+                    return self.finish(by, End::Shutdown).await;
+                }
                 news = feed.news() => {
                     active = Instant::now();
                     feed.receive(news);
@@ -158,9 +161,8 @@ impl Live {
                 () = sleep_until((active + patience).into()), if feed.is_done() => {
                     let detail = format!("no event in {} s", patience.as_secs_f64());
                     feed.tell(&EventError::new("idle_timeout", detail.clone()).event());
-                    // It may not listen either.
-                    let _ = self.send().await;
-                    return End::Refused(POLICY, detail);
+                    let by = Instant::now() + self.shared.settings.deadline;
+                    return self.finish(by, End::Refused(POLICY, detail)).await;
                 }
             }
             self.feed.guess(&self.session);
@@ -233,9 +235,8 @@ impl Live {
         if self.feed.heard_s() + seconds(samples.len()) > most {
             let detail = format!("more than {most} s of audio, the longest live transcription");
             self.feed.tell(&EventError::new("session_expired", detail.clone()).in_event(event_id).event());
-            self.feed.finish(&self.session);
-            self.drain(Instant::now() + self.shared.settings.deadline).await?;
-            return Err(End::Refused(POLICY, detail));
+            let by = Instant::now() + self.shared.settings.deadline;
+            return Err(self.finish(by, End::Refused(POLICY, detail)).await);
         }
         self.shared.metrics.heard(seconds(samples.len()));
         for piece in samples.chunks(PIECE) {
@@ -245,12 +246,12 @@ impl Live {
         Ok(())
     }
 
-    /// Transcribes what was said before the service was told to end, for as long as the service may take for it.
-    async fn finish(&mut self, since: Instant) -> End {
+    /// Transcribes what was said before the `end`, but not beyond a time.
+    async fn finish(&mut self, by: Instant, end: End) -> End {
         self.feed.finish(&self.session);
-        match self.drain(since + self.shared.settings.grace).await {
-            Ok(()) => End::Shutdown,
-            Err(end) => end,
+        match self.drain(by).await {
+            Ok(()) => end,
+            Err(left) => left,
         }
     }
 

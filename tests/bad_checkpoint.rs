@@ -113,6 +113,9 @@ fn contradictions_name_the_tensor_or_the_key() {
     }
     let error = Copy::of("tiny").set("config.json", "position_embeddings_type", "rotary").error();
     assert!(matches!(error, Error::InvalidConfig { .. }), "{error}");
+    // The output projection would be another matrix than the embedding.
+    let error = Copy::of("tiny").set("config.json", "tie_word_embeddings", false).error();
+    assert!(matches!(&error, Error::InvalidConfig { key, .. } if key == "tie_word_embeddings"), "{error}");
     let error = Copy::of("tiny").set("config.json", "activation_function", "tanh").error();
     assert!(matches!(error, Error::InvalidFile { .. }), "{error}");
     let error = Copy::of("tiny").set("preprocessor_config.json", "sampling_rate", 8000).error();

@@ -100,7 +100,8 @@ impl<'de> Deserialize<'de> for Keys {
 }
 
 impl CheckpointGeneration {
-    /// Reads `generation_config.json`. Keys that it leaves out come from `model`, as in transformers.
+    /// Reads `generation_config.json`. Keys that it leaves out come from `model`. transformers does so only where there is no
+    /// such file; with one that names no length, it stops after 20 tokens.
     ///
     /// # Errors
     ///

@@ -20,7 +20,7 @@ use crate::{
     nn::{Int4Weight, Int8Weight, Storage},
 };
 
-/// The names of the embedding, which is also the output projection. Any of them may be stored.
+/// The names of the embedding, which is also the output projection (`tie_word_embeddings`). Any of them may be stored.
 const EMBEDDING: [&str; 3] = ["shared.weight", "text_decoder.embed_tokens.weight", "lm_head.weight"];
 
 /// Builds the model from `weights`.

@@ -53,6 +53,7 @@ pub struct ModelConfig {
     pub num_adapter_layers: usize,
     pub adaptor_kernel_size: usize,
     pub adaptor_stride: usize,
+    pub tie_word_embeddings: bool,
 }
 
 impl Default for ModelConfig {
@@ -87,6 +88,7 @@ impl Default for ModelConfig {
             num_adapter_layers: 1,
             adaptor_kernel_size: 8,
             adaptor_stride: 8,
+            tie_word_embeddings: true,
         }
     }
 }
@@ -176,6 +178,8 @@ impl ModelConfig {
         let input = self.feature_projection_input_dim;
         wanted(input == STACKED, "feature_projection_input_dim", &input, "160, two frames of 80 mel bins");
         wanted(self.add_adapter, "add_adapter", &self.add_adapter, "true");
+        // Otherwise `lm_head.weight` may be another matrix than the embedding.
+        wanted(self.tie_word_embeddings, "tie_word_embeddings", &self.tie_word_embeddings, "true");
         let layers = self.num_adapter_layers;
         wanted(layers == 1, "num_adapter_layers", &layers, "1, as in every published checkpoint");
         let positions = self.position_embeddings_type.as_deref().unwrap_or("null");

@@ -39,7 +39,7 @@ pub struct DecoderConfig {
     pub activation: Activation,
     /// Whether embeddings are multiplied by `sqrt(hidden)`.
     pub scale_embedding: bool,
-    /// The padding token, which has no position.
+    /// The padding token, which has no position. The positions of other tokens begin behind its number.
     pub padding: u32,
 }
 

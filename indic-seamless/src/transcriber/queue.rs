@@ -58,6 +58,11 @@ impl<T> Sender<T> {
         state.size += size;
         !state.closed && self.sender.send((item, size)).is_ok()
     }
+
+    /// Whether anybody still takes items out.
+    pub(super) fn has_receiver(&self) -> bool {
+        !self.room.state().closed
+    }
 }
 
 /// Takes items out.
@@ -110,7 +115,7 @@ mod tests {
         assert!(sender.send('a', 6) && sender.send('b', 4) && !receiver.is_empty());
         let thread = thread::spawn(move || {
             // Larger than the queue: it goes in alone.
-            assert!(sender.send('c', 11));
+            assert!(sender.send('c', 11) && sender.has_receiver());
             sender.send('d', 0)
         });
         thread::sleep(SOON);
@@ -128,7 +133,7 @@ mod tests {
     fn a_sender_that_waits_ends_with_the_receiver() {
         let (sender, receiver) = queue(1);
         assert!(sender.send((), 1));
-        let thread = thread::spawn(move || sender.send((), 1));
+        let thread = thread::spawn(move || sender.send((), 1) || sender.has_receiver());
         thread::sleep(SOON);
         drop(receiver);
         assert!(!thread.join().expect("no panic"));

@@ -109,6 +109,8 @@ impl ReadAhead {
     ) -> (Self, impl FnOnce()) {
         let (sender, heard) = queue(if live { AHEAD_LIVE } else { AHEAD });
         let work = move || {
+            // A recording that is not cut is sent at its end: only here does its reader learn that nobody waits for it.
+            let pieces = pieces.take_while(|_| sender.has_receiver());
             let last =
                 match catch_unwind(AssertUnwindSafe(|| read(pieces, &segmentation, |heard| send(&sender, heard)))) {
                     Ok(Ok(())) => return,
@@ -227,7 +229,14 @@ fn read_whole(pieces: impl Iterator<Item = Result<Piece>>, mut send: impl FnMut(
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, thread};
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+            mpsc,
+        },
+        thread,
+    };
 
     use super::*;
     use crate::error::Error;
@@ -257,6 +266,45 @@ mod tests {
         read.recv_timeout(Duration::from_secs(120)).expect("room for another piece");
         drop(ahead);
         thread.join().expect("no panic");
+    }
+
+    #[test]
+    fn a_recording_that_is_not_cut_is_read_until_nobody_waits_for_it() {
+        let reading = |cancel: CancelToken| {
+            let read = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&read);
+            let pieces = std::iter::repeat_with(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(1));
+                Ok(Piece { samples: vec![0.0; 16], ..Piece::default() })
+            });
+            let (ahead, work) = ReadAhead::new(pieces, Segmentation::None, true, cancel);
+            let (told, ended) = mpsc::channel();
+            thread::spawn(move || {
+                work();
+                told.send(()).expect("the test listens");
+            });
+            (ahead, read, ended)
+        };
+        let ends = |read: &AtomicUsize, ended: &mpsc::Receiver<()>| {
+            ended.recv_timeout(Duration::from_secs(60)).expect("the thread ends");
+            let pieces = read.load(Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(50));
+            assert!(pieces > 0 && read.load(Ordering::Relaxed) == pieces, "read after {pieces} pieces");
+        };
+
+        let deadline = Instant::now() + Duration::from_millis(100);
+        let (mut ahead, read, ended) = reading(CancelToken::new().with_deadline(deadline));
+        let stopped = ahead.next();
+        assert!(matches!(stopped, Some(Err(Error::Stopped { .. }))), "{stopped:?}");
+        drop(ahead);
+        ends(&read, &ended);
+
+        // Without a reason to stop, but with nobody who waits.
+        let (ahead, read, ended) = reading(CancelToken::new());
+        assert!(ended.recv_timeout(Duration::from_millis(100)).is_err(), "it ended by itself");
+        drop(ahead);
+        ends(&read, &ended);
     }
 
     /// What a recording gives that begins with so many seconds of silence and then breaks off.

@@ -209,7 +209,8 @@ pub enum Flag {
     Loop,
     /// The text is longer than anyone can speak in the time.
     RunAway,
-    /// The text was cut off at `max_new_tokens`.
+    /// The text was cut off at `max_new_tokens`; in a second search, if it is greedy, as soon as it was longer than anyone can
+    /// speak in the time.
     Truncated,
 }
 

@@ -322,6 +322,17 @@ fn loops_and_limits_are_flagged_and_loops_are_searched_again() {
     four.sort_unstable();
     assert!(four.windows(2).all(|pair| pair[0] != pair[1]), "four tokens came twice");
 
+    // A text that cannot end. Nobody says more than 56 tokens in 1.2 s.
+    let suppress_tokens = generation.eos_token_id.clone();
+    let endless = GenerationConfig { min_new_tokens: 0, max_new_tokens: 100, suppress_tokens, ..generation.clone() };
+    let again = run(Retry::Always, &endless);
+    assert_eq!((again.flags, again.tokens.len()), (vec![Flag::Retried, Flag::RunAway, Flag::Truncated], 2 + 57));
+    // What is already without repetitions is not searched again, and so not cut short either.
+    let strict = GenerationConfig { no_repeat_ngram_size: 4, ..endless };
+    let only = run(Retry::Always, &strict);
+    assert_eq!(only, run(Retry::Never, &strict));
+    assert_eq!((only.flags, only.tokens.len()), (vec![Flag::RunAway, Flag::Truncated], 2 + 100));
+
     let short = GenerationConfig { min_new_tokens: 3, max_new_tokens: 3, ..generation };
     assert_eq!(run(Retry::Always, &short).flags, [Flag::Truncated]);
 }

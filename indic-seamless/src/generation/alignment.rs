@@ -6,7 +6,8 @@ use std::ops::Range;
 const LEAST: f32 = 0.08;
 
 /// For each word, given by its rows of `weights`, the interval of positions of the encoder's output that it was read from.
-/// Intervals are in order and do not overlap. They may begin and end between two positions.
+/// Intervals begin in order, and may begin and end between two positions. One may begin up to half a position before the end
+/// of the one before, where both words look at the same position.
 ///
 /// `weights` is `[tokens, positions]`, row after row: the cross-attention of the last layer, averaged over its heads, as
 /// the authors of the model use it. They take the position with the most attention for each token and keep the longest

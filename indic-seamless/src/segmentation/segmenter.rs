@@ -6,7 +6,7 @@ use super::{
     Clip, SAMPLE_RATE, SegmentationOptions, SpeechDetector,
     cutter::{Cutter, SpeechSpan},
 };
-use crate::{audio::seconds, error::Result, transcript::EndReason};
+use crate::{audio::seconds, error::Result, features::LEAST_SAMPLES, transcript::EndReason};
 
 /// The most surrounding audio that a clip has on either side of its speech, in seconds.
 pub const CONTEXT_S: f64 = 0.2;
@@ -20,7 +20,8 @@ const PIECE: usize = 24 * SpeechDetector::CHUNK;
 ///
 /// Samples may be pushed in pieces of any size; the clips do not depend on it. A clip is returned once the pause after it
 /// is long enough, about half a second after its end, or once it must be cut. Only the samples of the clip that is still
-/// open are kept in memory; silence is not.
+/// open are kept in memory; silence is not. No clip is shorter than [`LEAST_SAMPLES`], 35 ms, which the model needs: what is
+/// recorded between two gaps and is that short gives none.
 ///
 /// All times are those of the recording's clock, which runs with the samples. [`push_at`](Self::push_at) moves it forward
 /// where nothing was recorded.
@@ -213,6 +214,10 @@ impl Segmenter {
     fn emit(&mut self, clips: &mut Vec<Clip>) {
         for span in mem::take(&mut self.ended) {
             let (speech, audio) = self.samples_of(&span);
+            // Between two gaps: the probabilities that are repeated at the end can make speech of a single one.
+            if audio.len() < LEAST_SAMPLES {
+                continue;
+            }
             let clip = Clip {
                 start: self.origin + seconds(speech.start),
                 end: self.origin + seconds(speech.end),
@@ -239,4 +244,30 @@ impl Segmenter {
 /// The first sample that a frame's probability describes.
 fn sample(frame: usize) -> usize {
     frame.saturating_mul(SpeechDetector::CHUNK).saturating_sub(DELAY * SpeechDetector::CHUNK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The clips of a recording of so many samples that the detector is sure of.
+    fn sure(samples: usize) -> Vec<Clip> {
+        let mut segmenter = Segmenter::new(SegmentationOptions::default()).expect("options");
+        (segmenter.samples, segmenter.taken) = (vec![0.1; samples], samples);
+        segmenter.probabilities = vec![0.99; samples.div_ceil(SpeechDetector::CHUNK)];
+        let mut clips = Vec::new();
+        segmenter.finish(&mut clips);
+        clips
+    }
+
+    #[test]
+    fn what_is_too_short_for_the_model_is_no_clip() {
+        for samples in [1, SpeechDetector::CHUNK, LEAST_SAMPLES - 1] {
+            assert!(sure(samples).is_empty(), "{samples} samples");
+        }
+        for samples in [LEAST_SAMPLES, 2 * SpeechDetector::CHUNK] {
+            let [clip] = &sure(samples)[..] else { panic!("{samples} samples are one clip") };
+            assert_eq!(clip.samples.len(), samples);
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod padding;
 mod segments;
 
 use std::{
-    io::Write,
+    io::{self, Cursor, Read, Write},
     ops::ControlFlow,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
@@ -358,6 +358,28 @@ fn the_spoken_language_is_guessed() {
     let reader = AudioOptions::new().reader(common::example("hindi-1.wav")).expect("clip");
     let stopped = transcriber.detect_language_reader(reader, &cancel).expect_err("cancelled");
     assert!(matches!(stopped, Error::Stopped { .. }), "{stopped}");
+}
+
+#[test]
+fn the_spoken_language_is_guessed_behind_silence_in_a_pipe() {
+    /// A pipe that gives 20 ms at a time.
+    struct Drops(Cursor<Vec<u8>>);
+    impl Read for Drops {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = buffer.len().min(640);
+            self.0.read(&mut buffer[..most])
+        }
+    }
+    let transcriber = Transcriber::demo().expect("model");
+    for clip in ["hindi-1.wav", "tamil-1.wav"] {
+        let audio = Waveform::open(common::example(clip)).expect("clip");
+        let bytes = common::wav(&[&[0.0; 32_000][..], audio.samples()].concat()).split_off(44);
+        let format = PipeFormat::Pcm16 { rate: 16_000, channels: 1 };
+        let reader = AudioOptions::new().reader_from_pipe(Drops(Cursor::new(bytes)), format).expect("reader");
+        let guess = transcriber.detect_language_reader(reader, &CancelToken::new()).expect("guess");
+        let name = guess[0].language.name().to_lowercase();
+        assert!(clip.starts_with(&name), "{clip}: {name}");
+    }
 }
 
 #[test]

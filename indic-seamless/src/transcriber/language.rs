@@ -12,8 +12,8 @@ use crate::{
     segmentation::SegmentationOptions,
 };
 
-/// How many pieces of a recording are looked at, each of a second at most. A recording of speech has some of it there.
-const PIECES: usize = 60;
+/// After so many samples of a recording no more of it is read: a minute. A recording of speech has some of it there.
+const MOST: usize = 60 * Waveform::SAMPLE_RATE as usize;
 
 /// The probability that a language is spoken, from [`Transcriber::detect_language`].
 ///
@@ -60,7 +60,8 @@ impl Transcriber {
         self.guess(audio, &CancelToken::new())
     }
 
-    /// [`detect_language`](Self::detect_language) of a recording that is read piece by piece, up to its first minute.
+    /// [`detect_language`](Self::detect_language) of a recording that is read piece by piece, up to its first minute. Of a pipe, so
+    /// much is waited for, or its end.
     ///
     /// ```
     /// use indic_seamless::{AudioOptions, CancelToken, Language, Transcriber};
@@ -79,9 +80,12 @@ impl Transcriber {
     /// as `cancel` says so.
     pub fn detect_language_reader(&self, audio: AudioReader, cancel: &CancelToken) -> Result<Vec<LanguageScore>> {
         let mut samples = Vec::new();
-        for piece in audio.take(PIECES) {
+        for piece in audio {
             cancel.check()?;
             samples.extend(piece?);
+            if samples.len() >= MOST {
+                break;
+            }
         }
         self.guess(&Waveform::from_samples(samples, Waveform::SAMPLE_RATE)?, cancel)
     }

@@ -55,6 +55,14 @@ fn a_script_that_the_model_has_no_letters_of_is_refused() {
     let thai = ScriptChoice::Only("thai".parse().expect("name"));
     let outcome = DEMO.transcribe_with(&audio, Language::HINDI, options(thai, 1)).map(|transcript| transcript.text);
     assert!(matches!(outcome, Err(Error::InvalidOption { option: "script", .. })), "{outcome:?}");
+
+    // Before anything is heard.
+    let thai = || TranscribeOptions { script: thai, ..Default::default() };
+    let silence = Waveform::from_samples(vec![0.0; 32_000], 16_000).expect("silence");
+    let outcome = DEMO.transcribe_with(&silence, Language::HINDI, thai());
+    assert!(matches!(outcome, Err(Error::InvalidOption { option: "script", .. })), "{outcome:?}");
+    let stream = DEMO.stream(Language::HINDI, thai());
+    assert!(matches!(stream, Err(Error::InvalidOption { option: "script", .. })), "{stream:?}");
 }
 
 #[test]

@@ -191,6 +191,20 @@ fn wrong_manifests_and_shards_are_refused_before_any_work() {
     }
 }
 
+/// Not row by row.
+#[test]
+fn what_the_model_cannot_do_is_refused_before_any_row() {
+    let dir = many(1);
+    for (cell, wanted) in [("\"script\":\"thai\"", "option script: thai found"), ("\"lang\":\"fra\"", "fra")] {
+        let rows = format!("{{\"audio\":\"a.wav\"}}\n{{\"audio\":\"b.flac\",{cell}}}\n");
+        fs::write(dir.path().join("wrong.jsonl"), rows).expect("file");
+        let output = run(dir.path(), "wrong.jsonl", &[]);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(2), String::new()), "{}", stderr(&output));
+        assert!(stderr(&output).contains(wanted), "{wanted}: {}", stderr(&output));
+        assert!(!dir.path().join("out/a.hin.txt").exists());
+    }
+}
+
 #[test]
 fn what_failed_for_good_is_listed_and_the_rest_is_done() {
     let dir = many(2);

@@ -134,7 +134,7 @@ fn a_bad_file_does_not_stop_the_others() {
 #[test]
 fn wrong_usage_exits_with_2() {
     let clip = clip();
-    let cases: [&[&str]; 25] = [
+    let cases: [&[&str]; 28] = [
         &["--lang", "klingon"],
         &["--lang", "pa-Arab"],
         &["--no-such-option"],
@@ -150,6 +150,9 @@ fn wrong_usage_exits_with_2() {
         &["--max-segment", "0"],
         &["--max-pause", "-1"],
         &["--speech-threshold", "2"],
+        &["--segmentation", "none", "--max-segment", "30"],
+        &["--segmentation", "none", "--max-pause", "1"],
+        &["--segmentation", "none", "--speech-threshold", "0.5"],
         &["--batch-size", "0"],
         &["--retry", "often"],
         &["--pcm", "5"],
@@ -168,6 +171,26 @@ fn wrong_usage_exits_with_2() {
         assert!(!stderr(&output).is_empty());
     }
     assert_eq!(transcribe().output().expect("run").status.code(), Some(2), "no file at all");
+}
+
+#[test]
+fn what_the_model_cannot_do_is_refused_once_and_before_anything_is_read() {
+    let wrong: [&[&str]; 4] = [
+        &["--max-new-tokens", "100000"],
+        &["--script", "thai"],
+        &["--lang", "auto", "--script", "thai"],
+        &["--lang", "auto", "--max-new-tokens", "100000"],
+    ];
+    for arguments in wrong {
+        let output = run(arguments, &[clip(), "no-such-file.wav".into()]);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(2), String::new()), "{}", stderr(&output));
+        let option = arguments[arguments.len() - 2].trim_start_matches('-').replace('-', "_");
+        let errors = stderr(&output);
+        assert_eq!(errors.lines().count(), 1, "{arguments:?}: {errors}");
+        assert!(errors.starts_with(&format!("error: option {option}: ")), "{arguments:?}: {errors}");
+    }
+    let output = run(&["--lang", "auto", "--script", "auto"], &[clip()]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), "कृपया आज का मौसम\n".to_owned()));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::{
 };
 
 use indic_seamless::{
-    AudioOptions, CancelToken, Error, Flag, Language, OutputFormat, Progress, Result, Segment, Segmentation,
-    TranscribeOptions, Transcriber, Transcript,
+    AudioOptions, CancelToken, Error, Flag, Language, OutputFormat, Progress, Result, ScriptChoice, Segment,
+    Segmentation, TranscribeOptions, Transcriber, Transcript,
     audio::{AudioReader, Channel},
 };
 use serde::Serialize;
@@ -118,10 +118,7 @@ impl Work {
         let builder = Transcriber::builder().backend(options.backend).device(options.device);
         let transcriber = options.model.find()?.load(builder.precision(options.precision).threads(options.threads))?;
         let choice = options.choice(transcriber.checkpoint().generation());
-        choice.generation.check()?;
-        if let TextLanguage::Known(language) = choice.lang {
-            transcriber.checkpoint().language_token(language)?;
-        }
+        check(&transcriber, &choice)?;
         let (bar, transcriber) = (bar(&options), Arc::new(transcriber));
         Ok(Self { options, transcriber, choice, segmentation, bar, shows_segments })
     }
@@ -281,6 +278,25 @@ impl Work {
         }
         text
     }
+}
+
+/// Refuses what the model cannot do, whatever the recording is.
+pub(super) fn check(transcriber: &Transcriber, choice: &Choice) -> Result<()> {
+    let mut script = choice.script;
+    let language = match choice.lang {
+        TextLanguage::Known(language) => language,
+        TextLanguage::Spoken => {
+            // Which language it will be is not known yet, nor is its script.
+            if script == ScriptChoice::Auto {
+                script = ScriptChoice::Any;
+            }
+            let known = transcriber.checkpoint().languages().find_map(|code| code.parse().ok());
+            known.unwrap_or(Language::ENGLISH)
+        }
+    };
+    let generation = Some(choice.generation.clone());
+    // It checks all options, and computes nothing until it is fed.
+    transcriber.stream(language, TranscribeOptions { generation, script, ..TranscribeOptions::default() }).map(drop)
 }
 
 fn warn(file: &Path, segment: &Segment, flag: Flag) {

@@ -167,7 +167,7 @@ fn raw_samples(text: &str) -> Result<PipeFormat, String> {
 }
 
 /// `--lang`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum TextLanguage {
     Spoken,
     Known(Language),
@@ -265,6 +265,11 @@ pub(crate) struct Cutting {
 }
 
 impl Cutting {
+    /// How recordings are cut.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for values that cannot be used, and for any where nothing is cut.
     pub(crate) fn segmentation(&self) -> indic_seamless::Result<Segmentation> {
         let mut segmentation = self.segmentation.clone();
         if let Segmentation::Auto(options) | Segmentation::Always(options) = &mut segmentation {
@@ -275,8 +280,24 @@ impl Cutting {
             options.max_pause_s = self.max_pause.unwrap_or(options.max_pause_s);
             options.threshold = self.speech_threshold.unwrap_or(options.threshold);
             options.check()?;
+        } else if let Some((option, value)) = self.given().next() {
+            return Err(Error::InvalidOption {
+                option,
+                found: format!("{value} with segmentation none, which cuts nothing,"),
+                wanted: "segmentation auto or always".to_owned(),
+            });
         }
         Ok(segmentation)
+    }
+
+    /// The options that say where recordings are cut, as far as they were given.
+    fn given(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let all = [
+            ("max_segment", self.max_segment.map(|value| value.to_string())),
+            ("max_pause", self.max_pause.map(|value| value.to_string())),
+            ("speech_threshold", self.speech_threshold.map(|value| value.to_string())),
+        ];
+        all.into_iter().filter_map(|(option, value)| Some((option, value?)))
     }
 }
 

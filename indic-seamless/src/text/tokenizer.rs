@@ -180,9 +180,20 @@ impl Tokenizer {
     /// ```
     pub fn tokens_of(&self, script: Script) -> Vec<u32> {
         let writes = |&id: &u32| self.is_special(id) || self.piece(id).is_some_and(|piece| script.writes(piece));
-        // Ids of added tokens may be far apart.
+        self.ids().filter(writes).collect()
+    }
+
+    /// Whether a model with so many tokens has some of a script with letters: special tokens and signs are of all scripts.
+    pub(crate) fn has_letters_of(&self, script: Script, vocabulary: usize) -> bool {
+        let writes = |piece: &str| script.has_letters_in(piece) && script.writes(piece);
+        let is_text = |id: u32| (id as usize) < vocabulary && !self.is_special(id);
+        self.ids().any(|id| is_text(id) && self.piece(id).is_some_and(writes))
+    }
+
+    /// The ids of all tokens. Those of added tokens may be far apart.
+    fn ids(&self) -> impl Iterator<Item = u32> {
         let pieces = self.pieces.ends.len() as u32;
-        (0..pieces).chain(self.added.range(pieces..).map(|(&id, _)| id)).filter(writes).collect()
+        (0..pieces).chain(self.added.range(pieces..).map(|(&id, _)| id))
     }
 
     /// The token that stands for a language; `None` if the checkpoint does not know it.
@@ -320,4 +331,29 @@ fn cleaned_up(mut text: String) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_with_letters_among_the_tokens_of_the_model() {
+        // The first four are special.
+        let pieces = r#"{ "model": { "vocab": {
+            "<pad>": 0, "<unk>": 1, "<s>": 2, "</s>": 3, "क": 4, "1": 5, "க": 6, "ก": 7
+        } } }"#;
+        let added = r#"{ "added_tokens_decoder": {
+            "7": { "content": "ก", "special": true }, "4294967295": { "content": "ಕ", "special": false }
+        } }"#;
+        let file = |text: &'static str| Named { path: "a file".into(), bytes: text.as_bytes().into() };
+        let (pieces, config) = (PieceSource::Json(file(pieces)), Some(file(added)));
+        let tokenizer = Tokenizer::new(TokenizerSource { pieces, json: None, added_tokens: None, config });
+        let tokenizer = tokenizer.expect("tokenizer");
+        let has = |script: &str, vocabulary| tokenizer.has_letters_of(script.parse().expect("script"), vocabulary);
+        assert!(has("devanagari", 8) && has("tamil", 8));
+        assert!(!has("tamil", 6) && !has("kannada", 8), "tokens that the model does not have");
+        assert!(!has("thai", 8) && !has("latin", 8), "special tokens");
+        assert!(!has("greek", 8), "digits");
+    }
 }

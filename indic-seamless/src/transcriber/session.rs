@@ -111,6 +111,12 @@ impl<'t, 'o> Session<'t, 'o> {
         let window = Window::new(batch_size, most_clips)?;
         let prompt = vec![generation.decoder_start_token_id, checkpoint.language_token(language)?];
         let script = script.script(language);
+        if let Some(script) = script
+            && !checkpoint.tokenizer().has_letters_of(script, transcriber.model().vocabulary())
+        {
+            let wanted = "a script that the tokenizer has letters of".to_owned();
+            return Err(Error::InvalidOption { option: "script", found: script.to_string(), wanted });
+        }
         Ok(Self {
             transcriber,
             task: Task { language, prompt, generation, processors, script, retry, words, cancel },

@@ -20,8 +20,8 @@ use super::{
     summary::Summary,
 };
 use crate::transcribe::{
-    file::{Work, is_pipe},
-    options::{Options, TextLanguage},
+    file::{Work, check, is_pipe},
+    options::Options,
     run_bar::RunBar,
     together,
 };
@@ -61,7 +61,7 @@ impl Task {
             copies::probe()?;
         }
         let work = Work::load(options, segmentation, |options| self.bar(options), false)?;
-        self.check_languages(&work)?;
+        self.check_rows(&work)?;
         let (count, recordings) = (self.todo.len(), work.options.recordings);
         let (work, stopped) = (Arc::new(work), Arc::new(AtomicBool::new(false)));
         let transcribe = {
@@ -107,14 +107,12 @@ impl Task {
         Ok(())
     }
 
-    /// Refuses languages that the checkpoint does not write.
-    fn check_languages(&self, work: &Work) -> Result<()> {
+    /// Refuses what the model cannot do: languages and scripts that it does not write, and too many beams.
+    fn check_rows(&self, work: &Work) -> Result<()> {
         let mut known = HashSet::new();
         for row in &self.rows {
-            if let Some(TextLanguage::Known(language)) = row.lang
-                && known.insert(language)
-            {
-                work.transcriber.checkpoint().language_token(language)?;
+            if known.insert((row.lang, row.num_beams, row.script)) {
+                check(&work.transcriber, &row.choice(&work.choice))?;
             }
         }
         Ok(())

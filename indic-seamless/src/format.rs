@@ -45,7 +45,7 @@ impl OutputFormat {
     /// The text alone.
     pub const TEXT: Self = Self(&Row {
         name: "text",
-        summary: "The text, on one line",
+        summary: "The text, on one line; with speakers, a line for each turn",
         media_type: "text/plain",
         extension: "txt",
         is_line: true,
@@ -114,8 +114,8 @@ impl OutputFormat {
         self.0.extension
     }
 
-    /// Whether a transcript is one line, so that a file can hold several transcripts, one after the other.
-    /// [`render`](Self::render) leaves out the line break at the end.
+    /// Whether a transcript is one line, so that a file can hold several transcripts, one after the other; a text with
+    /// [speakers](Transcript::with_speakers) has a line for each turn. [`render`](Self::render) leaves out the last line break.
     pub fn is_line(self) -> bool {
         self.0.is_line
     }

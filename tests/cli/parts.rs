@@ -89,10 +89,37 @@ fn speakers_on_two_channels_are_told_apart() {
         let said = marks.iter().zip(WORDS).all(|(mark, word)| text.contains(&format!("{mark}{word}")));
         assert!(said, "{text} {}", stderr(&output));
     }
+    // Among others, each turn is a line with the name of its recording.
+    let silent = write(dir.path(), "silent.wav", &stereo(&before, &before));
+    let output = run(&["--lang", "hin", "--channels", "split", &call, &silent]);
+    let wanted = format!("{call}\t1: {}\n{call}\t2: {}\n{silent}\t\n", WORDS[0], WORDS[1]);
+    assert_eq!(stdout(&output), wanted, "{}", stderr(&output));
     // Without it, all are one speaker, who is not named.
     assert!(json(&[&call])["segments"][0].get("speaker").is_none());
     let output = run(&["--channels", "split", "-"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn what_all_speakers_said_before_an_error_is_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let [first, second] = clips();
+    let (pause, before) = (vec![0.0; 32_000], vec![0.0; first.len() + 16_000]);
+    let after = vec![0.0; second.len() + 16_000];
+    let left = [&first[..], &after, &pause, &[0.0], &pause].concat();
+    let right = [&before[..], &second, &pause, &[f32::NAN], &pause].concat();
+    let data: Vec<u8> =
+        left.iter().zip(&right).flat_map(|(l, r)| [l.to_le_bytes(), r.to_le_bytes()].concat()).collect();
+    let mut wav = stereo(&[], &[]);
+    // 32-bit floats.
+    (wav[20], wav[32], wav[34]) = (3, 8, 32);
+    wav[28..32].copy_from_slice(&128_000_u32.to_le_bytes());
+    wav[4..8].copy_from_slice(&(data.len() as u32 + 36).to_le_bytes());
+    wav[40..44].copy_from_slice(&(data.len() as u32).to_le_bytes());
+    let call = write(dir.path(), "call.wav", &[wav, data].concat());
+    let output = run(&["--lang", "hin", "--channels", "split", "--damage", "refuse", &call]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), format!("1: {}\n2: {}\n", WORDS[0], WORDS[1]), "{}", stderr(&output));
 }
 
 #[test]

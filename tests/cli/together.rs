@@ -176,6 +176,31 @@ fn failures_stay_with_their_recordings() {
 }
 
 #[test]
+fn a_file_of_results_holds_whole_ones_only() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (file, part) = (dir.path().join("texts.txt"), dir.path().join("texts.partial.txt"));
+    let inputs = [broken(dir.path(), "broken.wav"), clip()];
+    let strict = |output: &str, more: &[&str], inputs: &[PathBuf]| {
+        let output = run(&[&["--lang", "hin", "--damage", "refuse", "--output", output], more].concat(), inputs);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains("broken.wav"), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let target = file.to_str().expect("path");
+    let line = |path: &Path| format!("{}\t{HINDI}\n", path.display());
+
+    assert_eq!(strict(target, &[], &inputs[..1]), "");
+    assert_eq!((file.exists(), read(&part)), (false, format!("{HINDI}\n")), "the next run tries again");
+    assert_eq!(strict(target, &[], &inputs), "");
+    assert_eq!((read(&file), read(&part)), (line(&inputs[1]), line(&inputs[0])));
+    assert_eq!(strict(target, &["--overwrite"], &inputs[..1]), "");
+    assert_eq!((read(&file), read(&part)), (line(&inputs[1]), format!("{HINDI}\n")), "a whole one stays");
+    if cfg!(target_os = "linux") {
+        assert_eq!(strict("/dev/stdout", &[], &inputs[..1]), format!("{HINDI}\n"), "a pipe has all");
+    }
+}
+
+#[test]
 fn a_pipe_has_its_place_among_files() {
     let inputs = [clip(), common::example("hindi-2.flac"), "-".into(), common::example("hindi-2.flac"), clip()];
     let mut command = transcribe();

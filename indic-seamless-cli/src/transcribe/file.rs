@@ -11,7 +11,7 @@ use std::{
 
 use indic_seamless::{
     AudioOptions, CancelToken, Error, Flag, Language, OutputFormat, Progress, Result, ScriptChoice, Segment,
-    Segmentation, TranscribeOptions, Transcriber, Transcript,
+    Segmentation, Timings, TranscribeOptions, Transcriber, Transcript,
     audio::{AudioReader, Channel},
 };
 use serde::Serialize;
@@ -166,18 +166,40 @@ impl Work {
                     ("split".to_owned(), "a recording whose header tells the number of channels".to_owned());
                 return Err(Error::InvalidOption { option: "channels", found, wanted });
             }
-            Some(count) if count > 1 && channels == Channels::Split => {
-                let speaker = |channel| {
-                    let reader = self.open(file, &audio.clone().channel(Channel::Only(channel)))?;
-                    self.read(recording, reader, language, false, (channel, count))
-                };
-                let others = (1..count).map(speaker);
-                speaker(0)?.with_speakers(others.collect::<Result<Vec<_>>>()?)
-            }
+            Some(count) if count > 1 && channels == Channels::Split => self.speakers(recording, language, count)?,
             _ => self.read(recording, reader, language, done.shown, (0, 1))?,
         };
         transcript.timings.add_audio(open_ms);
         Ok(transcript)
+    }
+
+    /// Transcribes the channels of a recording, each with a speaker.
+    ///
+    /// # Errors
+    ///
+    /// The first error of a channel: an [`Error::Unfinished`], with what all speakers said before theirs, if there is any.
+    fn speakers(&self, recording: &Recording<'_>, language: Language, count: usize) -> Result<Transcript> {
+        let silent = || Transcript::new(0.0, language, Vec::new(), Timings::default());
+        let (mut failed, mut said) = (None, Vec::new());
+        for channel in 0..count {
+            let reader = self.open(recording.file, &recording.choice.audio.clone().channel(Channel::Only(channel)));
+            let read = reader.and_then(|reader| self.read(recording, reader, language, false, (channel, count)));
+            said.push(read.unwrap_or_else(|error| {
+                let (cause, partial) = match error {
+                    Error::Unfinished { cause, partial } => (cause, *partial),
+                    other => (Box::new(other), silent()),
+                };
+                failed.get_or_insert(cause);
+                partial
+            }));
+        }
+        let mut said = said.into_iter();
+        let transcript = said.next().unwrap_or_else(silent).with_speakers(said);
+        match failed {
+            None => Ok(transcript),
+            Some(cause) if transcript.segments.is_empty() => Err(*cause),
+            Some(cause) => Err(Error::Unfinished { cause, partial: Box::new(transcript) }),
+        }
     }
 
     /// Opens a file that is no pipe.
@@ -238,11 +260,12 @@ impl Work {
         closed.map_or(transcript, Err)
     }
 
-    /// What is written for a file; its text with the file's path before it if it is `labelled`.
+    /// What is written for a file; each line of its text with the file's path before it if it is `labelled`.
     pub(super) fn result(&self, file: &Path, transcript: &Transcript, format: OutputFormat, labelled: bool) -> Vec<u8> {
         let mut text = self.rendered((file, None), transcript, format);
         if labelled && format == OutputFormat::TEXT {
-            text = format!("{}\t{text}", file.display());
+            // Each turn of a speaker is a line.
+            text = text.split_terminator('\n').map(|line| format!("{}\t{line}\n", file.display())).collect();
         }
         text.into_bytes()
     }

@@ -61,8 +61,8 @@ pub(crate) struct Options {
     pub(crate) pcm: Option<PipeFormat>,
     /// What is written for a recording; several, separated by commas, with --output and a folder
     ///
-    /// The texts of several recordings that share standard output or a file are one line each: the recording's path, a tab,
-    /// the text.
+    /// The texts of several recordings that share standard output or a file are one line each, or with --channels split one for
+    /// each turn: the recording's path, a tab, the text.
     #[arg(long, value_parser = formats(), value_delimiter = ',', default_value = "text", value_name = "FORMAT,...")]
     pub(crate) format: Vec<OutputFormat>,
     /// Add words with times and confidence to JSON

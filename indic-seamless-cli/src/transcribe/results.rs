@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsString,
     fs, io,
     io::Write as _,
     path::{Path, PathBuf},
@@ -17,7 +18,14 @@ pub(super) enum Results {
     /// All to standard output, each as soon as it is ready.
     Stdout { format: OutputFormat },
     /// All to one file, which is written at the end.
-    File { format: OutputFormat, path: PathBuf, bytes: Vec<u8>, overwrite: bool },
+    File {
+        format: OutputFormat,
+        path: PathBuf,
+        bytes: Vec<u8>,
+        /// What there is of recordings that failed, for a [file of its own](partial_name).
+        part: Vec<u8>,
+        overwrite: bool,
+    },
     /// Files for each recording.
     Folder {
         /// The files that each recording still lacks.
@@ -41,7 +49,9 @@ impl Results {
             return Self::folder(args, inputs, output);
         }
         let format = for_all(args, inputs)?;
-        Recordings::of(inputs.files()).refuse(output)?;
+        let recordings = Recordings::of(inputs.files());
+        recordings.refuse(output)?;
+        recordings.refuse(&partial_name(output))?;
         if output.is_file() && !args.overwrite {
             return Err(exists(output));
         }
@@ -49,7 +59,8 @@ impl Results {
         if parent.is_some_and(|parent| !parent.is_dir()) {
             return Err(Error::Io { action: "write", path: output.clone(), source: io::ErrorKind::NotFound.into() });
         }
-        Ok(Self::File { format, path: output.clone(), bytes: Vec::new(), overwrite: args.overwrite })
+        let (path, overwrite) = (output.clone(), args.overwrite);
+        Ok(Self::File { format, path, bytes: Vec::new(), part: Vec::new(), overwrite })
     }
 
     fn folder(args: &Args, inputs: &mut Inputs, output: &Path) -> Result<Self> {
@@ -63,6 +74,7 @@ impl Results {
                 let mut path = output.join(&name);
                 path.as_mut_os_string().push(format!(".{language}.{}", format.extension()));
                 recordings.refuse(&path)?;
+                recordings.refuse(&partial_name(&path))?;
                 if args.overwrite || fs::symlink_metadata(&path).is_err() {
                     files.push((format, path));
                 } else if is_pipe(&input.file) {
@@ -92,11 +104,15 @@ impl Results {
     }
 
     /// Takes the results of a recording, given by its place among the inputs, as `render` writes them. Those that are `partial`,
-    /// because an error ended the transcription, get a name of their own in a folder, so that the next run tries again.
+    /// because an error ended the transcription, get a [file of their own](partial_name), so that what has the name of a result is
+    /// whole, and the next run tries again.
     pub(super) fn put(&mut self, place: usize, render: impl Fn(OutputFormat) -> Vec<u8>, partial: bool) -> Result<()> {
         match self {
             Self::Stdout { format } => output::write(&render(*format)),
-            Self::File { format, bytes, .. } => {
+            Self::File { format, path, bytes, part, .. } => {
+                // A pipe or device is like standard output.
+                let is_stream = fs::metadata(path).is_ok_and(|about| !about.is_file());
+                let bytes = if partial && !is_stream { part } else { bytes };
                 bytes.extend(render(*format));
                 Ok(())
             }
@@ -107,8 +123,7 @@ impl Results {
                         fs::create_dir_all(parent).map_err(create)?;
                     }
                     if partial {
-                        let path = path.with_extension(format!("partial.{}", format.extension()));
-                        write(&path, &render(*format), true)?;
+                        write(&partial_name(path), &render(*format), true)?;
                         continue;
                     }
                     write(path, &render(*format), *overwrite)?;
@@ -121,10 +136,23 @@ impl Results {
     /// Writes what is still to be written. Without any result, a file stays as it was.
     pub(super) fn finish(self) -> Result<()> {
         match self {
-            Self::File { path, bytes, overwrite, .. } if !bytes.is_empty() => write(&path, &bytes, overwrite),
-            Self::File { .. } | Self::Stdout { .. } | Self::Folder { .. } => Ok(()),
+            Self::File { path, bytes, part, overwrite, .. } => {
+                let written = if bytes.is_empty() { Ok(()) } else { write(&path, &bytes, overwrite) };
+                written.and(if part.is_empty() { Ok(()) } else { write(&partial_name(&path), &part, true) })
+            }
+            Self::Stdout { .. } | Self::Folder { .. } => Ok(()),
         }
     }
+}
+
+/// The name for what there is of a result: `call.hin.partial.txt` for `call.hin.txt`.
+fn partial_name(result: &Path) -> PathBuf {
+    let mut ending = OsString::from("partial");
+    if let Some(extension) = result.extension() {
+        ending.push(".");
+        ending.push(extension);
+    }
+    result.with_extension(ending)
 }
 
 /// The one format of results that share standard output or a file.

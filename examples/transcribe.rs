@@ -33,16 +33,16 @@ struct Args {
     /// Language of the text, by code or English name
     #[arg(long, default_value = "eng")]
     lang: Language,
-    /// Type of the weights in memory: auto (as stored), f32, bf16 or int8
+    /// Type of the weights in memory: auto (as stored), f32, bf16, int8 or int4
     #[arg(long, default_value = "auto")]
     precision: Precision,
     /// Threads on the CPU [default: one per core]
     #[arg(long)]
     threads: Option<usize>,
-    /// Which recordings are cut at pauses: auto (those longer than a segment may be), always or none
+    /// Where speech is detected and cut out: auto (unless speech fills a short recording), always or none
     #[arg(long, default_value = "auto")]
     segmentation: Segmentation,
-    /// What is printed for a recording: text, json, srt or vtt
+    /// What is printed for a recording: text, json, srt or vtt; texts of several have the path and a tab before them
     #[arg(long, default_value = "text")]
     format: OutputFormat,
 }
@@ -72,12 +72,18 @@ fn main() -> ExitCode {
     };
     let mut code = ExitCode::SUCCESS;
     for file in &args.files {
-        match transcribe(&transcriber, file, &args) {
-            Ok(result) => print!("{result}"),
-            Err(error) => {
-                eprintln!("error: {}: {error}", file.display());
-                code = ExitCode::FAILURE;
-            }
+        let (transcript, error) = match transcribe(&transcriber, file, &args) {
+            Ok(transcript) => (Some(transcript), None),
+            // What was heard before the error is printed, too.
+            Err(Error::Unfinished { cause, partial }) => (Some(*partial), Some(*cause)),
+            Err(error) => (None, Some(error)),
+        };
+        if let Some(transcript) = transcript {
+            print!("{}", result(&transcriber, file, &transcript, &args));
+        }
+        if let Some(error) = error {
+            eprintln!("error: {}: {error}", file.display());
+            code = ExitCode::FAILURE;
         }
     }
     code
@@ -92,7 +98,7 @@ fn load(args: &Args) -> Result<Transcriber> {
     }
 }
 
-fn transcribe(transcriber: &Transcriber, file: &Path, args: &Args) -> Result<String> {
+fn transcribe(transcriber: &Transcriber, file: &Path, args: &Args) -> Result<Transcript> {
     // A reader decodes piece by piece: hours of sound take no more memory than seconds.
     let reader = AudioOptions::new().max_duration(std::time::Duration::MAX).reader(file)?;
     let options = TranscribeOptions {
@@ -101,7 +107,11 @@ fn transcribe(transcriber: &Transcriber, file: &Path, args: &Args) -> Result<Str
         words: args.format.uses_words(),
         ..TranscribeOptions::default()
     };
-    let transcript = transcriber.transcribe_reader(reader, args.lang, options)?;
+    transcriber.transcribe_reader(reader, args.lang, options)
+}
+
+/// What is printed for a recording; its warnings go to standard error.
+fn result(transcriber: &Transcriber, file: &Path, transcript: &Transcript, args: &Args) -> String {
     for segment in transcript.segments.iter().filter(|segment| !segment.flags.is_empty()) {
         let (start, end, flags) = (segment.start, segment.end, &segment.flags);
         eprintln!("warning: {}: the text from {start:.1} s to {end:.1} s may be wrong: {flags:?}", file.display());
@@ -111,11 +121,14 @@ fn transcribe(transcriber: &Transcriber, file: &Path, args: &Args) -> Result<Str
     }
     if args.format == OutputFormat::JSON {
         let (precision, backend) = (transcriber.precision().name(), transcriber.backend().name());
-        let line = Line { file, transcript: &transcript, precision, backend, peak_rss_bytes: peak_rss_bytes() };
-        return Ok(serde_json::to_string(&line).unwrap_or_default() + "\n");
+        let line = Line { file, transcript, precision, backend, peak_rss_bytes: peak_rss_bytes() };
+        return serde_json::to_string(&line).unwrap_or_default() + "\n";
     }
-    let text = args.format.render(&transcript, &SubtitleOptions::default());
-    Ok(if args.format.is_line() { text + "\n" } else { text })
+    let text = args.format.render(transcript, &SubtitleOptions::default());
+    if args.format == OutputFormat::TEXT && args.files.len() > 1 {
+        return format!("{}\t{text}\n", file.display());
+    }
+    if args.format.is_line() { text + "\n" } else { text }
 }
 
 /// The largest resident set that this process has had; `None` on other systems than Linux.

@@ -64,7 +64,8 @@ fn transcribe_prints_every_format() {
 #[test]
 fn transcribe_goes_on_after_a_bad_file_and_knows_wrong_usage() {
     let output = run(with_demo("transcribe").args(["--threads", "1", "no-such-file.wav"]).arg(example("hindi-1.wav")));
-    assert_eq!((output.status.code(), stdout(&output)), (Some(1), format!("{HINDI}\n").as_str()));
+    let wanted = format!("{}\t{HINDI}\n", example("hindi-1.wav").display());
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), wanted.as_str()));
     assert!(stderr(&output).contains("no-such-file.wav"), "{}", stderr(&output));
     for wrong in [["--threads", "0"], ["--precision", "f12"], ["--format", "odt"], ["--segmentation", "sometimes"]] {
         let output = run(with_demo("transcribe").args(wrong).arg(example("hindi-1.wav")));

@@ -17,9 +17,9 @@
 //!
 //! `Transcriber::demo` loads a small model inside the crate, for first steps and for tests.
 //!
-//! A recording of more than 20 s is cut at pauses into segments, as the model was trained on short utterances.
-//! [`TranscribeOptions`] sets the search, words with their times, callbacks, and ways to stop. A [`TranscriptStream`] takes
-//! live speech. An [`AudioReader`] reads recordings that do not fit into memory.
+//! A recording of more than 20 s, or with silence in it, is cut at pauses into segments, as the model was trained on short
+//! utterances. [`TranscribeOptions`] sets the search, words with their times, callbacks, and ways to stop. A
+//! [`TranscriptStream`] takes live speech. An [`AudioReader`] reads recordings that do not fit into memory.
 //!
 //! A recording passes through the modules in this order: [`audio`] decodes and resamples it, [`segmentation`] finds speech,
 //! [`features`] computes log-mel energies, [`model`] has the encoder and the decoder, [`generation`] searches for the best
@@ -39,9 +39,9 @@
 //!
 //! # Precision
 //!
-//! Weights are `f32`, `bf16` or int8 in memory ([`Precision`]); sums are always `f32` or exact. int8 is the fastest and
-//! smallest: [`checkpoint::Checkpoint::quantize`] writes it once. The kernels are chosen at run time, by the instruction sets
-//! of the machine ([`Isa`]).
+//! Weights are `f32`, `bf16`, int8 or int4 in memory ([`Precision`]); sums are always `f32` or exact. int8 and int4 are the
+//! fastest and smallest: [`checkpoint::Checkpoint::quantize`] writes them once. The kernels are chosen at run time, by the
+//! instruction sets of the machine ([`Isa`]).
 //!
 //! # Cargo features
 //!

@@ -158,7 +158,8 @@ impl Transcriber {
     /// # Errors
     ///
     /// [`Error::UnknownLanguage`] if the checkpoint does not know the language, [`Error::AudioTooShort`] for a recording
-    /// of less than 35 ms.
+    /// of less than 35 ms, and those of the model, such as [`Error::Device`]. After the first segment, an error is the
+    /// [cause](Error::cause) of an [`Error::Unfinished`], which has the finished segments.
     pub fn transcribe(&self, audio: &Waveform, language: Language) -> Result<Transcript> {
         self.transcribe_with(audio, language, TranscribeOptions::default())
     }
@@ -219,7 +220,7 @@ impl Transcriber {
     /// # Errors
     ///
     /// Those of [`transcribe_with`](Self::transcribe_with), and those of the recording, which may show only while it is
-    /// decoded: then they are the cause of an [`Error::Unfinished`], which has what was transcribed before.
+    /// decoded: then they, too, may be the cause of an [`Error::Unfinished`].
     pub fn transcribe_reader(
         &self,
         audio: AudioReader,

@@ -68,7 +68,7 @@ impl<'a> TranscriptStream<'a> {
     /// # Errors
     ///
     /// [`Error::InvalidSample`] for NaN or an infinity. [`Error::Stopped`], with the segments that would have been returned,
-    /// if the work was cancelled or the deadline has passed.
+    /// if the work was cancelled or the deadline has passed; [`Error::Unfinished`] with them if the model failed.
     pub fn feed(&mut self, samples: &[f32]) -> Result<Vec<Segment>> {
         let Self { session, segmenter, ended } = self;
         if std::mem::take(ended) {

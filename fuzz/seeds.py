@@ -233,6 +233,7 @@ def speech() -> None:
     for target in ("kernel_int8", "kernel_float"):
         save(target, "small", bytes([3, 65, 0, 70, 1, 2, 3, 4]) + bytes(range(256)))
         save(target, "large", bytes([12, 0x4c, 4, 129, 1, 2, 3, 4]) + b"\x01\x30" * 200)
+        save(target, "blocks", bytes([245, 0, 4, 69, 1, 2, 3, 4]) + bytes(range(256)))
         save(target, "extreme", bytes([6, 0, 4, 63, 0, 0, 0, 0]) + b"\x01" * 3_000)
     own = struct.pack("<5HB", 3_000, 20_000, 16_000, 10_000, 20_000, 1)
     for name, options in {"default": bytes(11), "own": own}.items():

@@ -2,7 +2,7 @@
 
 use indic_seamless::{
     Isa,
-    fuzzing::{float_products, int8_product, int8_product_by_definition},
+    fuzzing::{INT8_BLOCK_BYTES, float_products, int8_product, int8_product_by_definition},
 };
 
 use crate::input::Input;
@@ -16,10 +16,12 @@ struct Product {
 }
 
 impl Product {
-    fn of(data: &[u8]) -> Self {
+    /// `large` turns some of the sizes, `[rows, inputs, outputs]`, into others with more rows.
+    fn of(data: &[u8], large: impl Fn([usize; 3]) -> [usize; 3]) -> Self {
         let mut bytes = Input(data);
-        let rows = usize::from(bytes.byte() % 20) + 1;
-        let (input, output) = (usize::from(bytes.short() % 1_500) + 1, usize::from(bytes.byte()) + 1);
+        let first = usize::from(bytes.byte());
+        let size = [first % 20 + 1, usize::from(bytes.short() % 1_500) + 1, usize::from(bytes.byte()) + 1];
+        let [rows, input, output] = if first < 240 { size } else { large(size) };
         let mut random = fastrand::Rng::with_seed(bytes.long().into());
         // Values of the input, of which the largest and the smallest are frequent, and then noise.
         let mut value = |bytes: &mut Input<'_>| match bytes.take(1) {
@@ -38,7 +40,11 @@ impl Product {
 
 /// int8: all instruction sets of this machine give exactly what the definition gives.
 pub(crate) fn int8(data: &[u8]) {
-    let Product { x, w, bias, input } = Product::of(data);
+    // About as many rows as pass along a panel at a time, or a few more; few outputs, so that this does not take long.
+    let Product { x, w, bias, input } = Product::of(data, |[rows, input, output]| {
+        let input = input.max(256);
+        [INT8_BLOCK_BYTES / input + rows, input, output % 8 + 1]
+    });
     let wanted = int8_product_by_definition(&x, &w, input, Some(&bias));
     for isa in Isa::available() {
         let found = int8_product(isa, &x, &w, input, Some(&bias)).unwrap_or_default();
@@ -48,7 +54,8 @@ pub(crate) fn int8(data: &[u8]) {
 
 /// Floating point: within what the order of sums and 8 bits of a weight can change.
 pub(crate) fn float(data: &[u8]) {
-    let Product { x, w, bias, input } = Product::of(data);
+    // More rows than the kernel for few takes.
+    let Product { x, w, bias, input } = Product::of(data, |[rows, input, output]| [64 + rows, input, output % 100 + 1]);
     let [single, half] = float_products(&x, &w, input, Some(&bias));
     let output = bias.len();
     assert_eq!((single.len(), half.len()), (x.len() / input * output, single.len()));

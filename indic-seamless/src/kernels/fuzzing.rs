@@ -8,6 +8,9 @@ use super::{
     linear,
 };
 
+/// Bytes of int8 activations that pass along each panel of a weight at a time.
+pub const INT8_BLOCK_BYTES: usize = int8::BLOCK_BYTES;
+
 /// `x · wᵀ + bias` in int8 with the kernels of one instruction set; `None` if the machine does not have it. `x` is
 /// `[rows, input]`, `w` is `[output, input]`.
 pub fn int8_product(isa: Isa, x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Option<Vec<f32>> {

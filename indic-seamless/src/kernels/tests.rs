@@ -51,9 +51,17 @@ fn softmax(scores: &[f64]) -> Vec<f64> {
 
 #[test]
 fn products() {
-    for (rows, input, output) in
-        [(1, 1, 1), (1, 67, 33), (2, 16, 5), (5, 100, 41), (8, 33, 7), (9, 64, 3000), (32, 5, 9), (13, 1100, 70)]
-    {
+    for (rows, input, output) in [
+        (1, 1, 1),
+        (1, 67, 33),
+        (2, 16, 5),
+        (5, 100, 41),
+        (8, 33, 7),
+        (9, 64, 3000),
+        (32, 5, 9),
+        (33, 70, 141),
+        (13, 1100, 70),
+    ] {
         let (x, w) = (values(rows * input, 1), values(output * input, 2));
         let product =
             |r: usize, o: usize| dot(x[r * input..(r + 1) * input].to_vec(), w[o * input..(o + 1) * input].to_vec());

@@ -19,7 +19,7 @@ mod x86;
 
 pub(crate) use nibbles::{bytes_of, nibble_shape, pack_nibbles};
 pub(crate) use pack::{gather, pack, packed_shape, unpack};
-pub(super) use product::multiply;
+pub(super) use product::{BLOCK_BYTES, multiply};
 pub(crate) use product::{Matrix, Values, products};
 pub(crate) use rows::Rows;
 

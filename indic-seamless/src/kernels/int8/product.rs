@@ -13,7 +13,7 @@ use crate::kernels::{
 };
 
 /// Bytes of activations that pass along each panel at a time: they stay in the second-level cache.
-const BLOCK_BYTES: usize = 256 * 1024;
+pub(in crate::kernels) const BLOCK_BYTES: usize = 256 * 1024;
 
 /// A packed weight with what follows its product.
 #[derive(Debug, Clone, Copy)]

@@ -8,6 +8,9 @@ use crate::kernels::{
     tests::values,
 };
 
+/// Rows, inputs and outputs of a product with a few more rows than pass along a panel at a time.
+const TWO_BLOCKS: (usize, usize, usize) = (BLOCK_BYTES.div_ceil(1024) + tile::ROWS + 1, 1024, 5);
+
 /// Every instruction set of this machine.
 fn available() -> impl Iterator<Item = (Isa, Kernels)> {
     Isa::available().filter_map(|isa| Some((isa, isa.detect()?)))
@@ -31,6 +34,7 @@ fn products_are_those_of_the_bytes() {
         (6, 33, 65),
         (7, 300, 64),
         (13, 1100, 70),
+        TWO_BLOCKS,
     ];
     for ((isa, kernels), (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {
         let (x, w, bias) = (values(rows * input, 1), values(output * input, 2), values(output, 3));
@@ -39,7 +43,8 @@ fn products_are_those_of_the_bytes() {
         let quantised = Rows::quantise(&x, input);
         let plain = Matrix { values: Values::Bytes(&packed), scales: &scales, bias: None, activation: None };
         let with_bias = Matrix { bias: Some(&bias), activation: Some(Activation::Relu), ..plain };
-        let mut found = [vec![f32::NAN; 3], Vec::new()];
+        // What is not written stays NaN.
+        let mut found = [vec![f32::NAN; rows * output + 3], vec![f32::NAN; rows * output]];
         multiply(kernels, &quantised, &[plain, with_bias], &mut found);
         assert_eq!(found[0].len(), rows * output);
         for (row, o) in (0..rows).flat_map(|row| (0..output).map(move |o| (row, o))) {
@@ -63,8 +68,17 @@ fn byte_of_half(packed: &[u8], blocks: usize, o: usize, i: usize) -> i32 {
 #[test]
 fn products_of_half_bytes_are_those_of_their_bytes() {
     // Parts of blocks, of panels, and of what becomes bytes at a time; every number of rows of a tile.
-    let sizes =
-        [(1, 1, 1), (1, 67, 33), (2, 260, 64), (3, 300, 70), (4, 1028, 64), (5, 9, 141), (6, 33, 65), (13, 523, 70)];
+    let sizes = [
+        (1, 1, 1),
+        (1, 67, 33),
+        (2, 260, 64),
+        (3, 300, 70),
+        (4, 1028, 64),
+        (5, 9, 141),
+        (6, 33, 65),
+        (13, 523, 70),
+        TWO_BLOCKS,
+    ];
     for ((isa, kernels), (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {
         let (x, w) = (values(rows * input, 1), values(output * input, 2));
         let shape @ [_, blocks, ..] = nibble_shape(output, input);
@@ -72,7 +86,7 @@ fn products_of_half_bytes_are_those_of_their_bytes() {
         pack_nibbles(&w, input, &mut packed, &mut scales);
         let quantised = Rows::quantise(&x, input);
         let matrix = Matrix { values: Values::Nibbles(&packed), scales: &scales, bias: None, activation: None };
-        let mut found = [Vec::new()];
+        let mut found = [vec![f32::NAN; rows * output]];
         multiply(kernels, &quantised, &[matrix], &mut found);
         for (row, o) in (0..rows).flat_map(|row| (0..output).map(move |o| (row, o))) {
             let x = &quantised.values[row * quantised.depth..];

@@ -124,6 +124,25 @@ fn a_second_search_keeps_the_processors() {
 }
 
 #[test]
+fn a_text_that_runs_away_is_recognised_without_a_loop() {
+    // No token comes twice.
+    let counts = |context: &LogitsContext<'_>, scores: &mut [f32]| {
+        allow(&[100 + context.new_tokens().len() as u32], scores);
+    };
+    let audio = Waveform::open(common::example("hindi-1.wav")).expect("clip");
+    let generation = GenerationConfig { num_beams: 1, max_new_tokens: 200, ..DEMO.checkpoint().generation().clone() };
+    let options = TranscribeOptions {
+        generation: Some(generation),
+        retry: Retry::Always,
+        processors: vec![Arc::new(With(counts))],
+        ..TranscribeOptions::default()
+    };
+    let transcript = DEMO.transcribe_with(&audio, Language::ENGLISH, options).expect("transcript");
+    let flags = &transcript.segments[0].flags;
+    assert!(flags.starts_with(&[Flag::Retried, Flag::RunAway]), "{flags:?}");
+}
+
+#[test]
 fn scores_that_are_no_numbers_are_errors() {
     for beams in [1, 5] {
         for bad in [f32::NAN, f32::INFINITY] {

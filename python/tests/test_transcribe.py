@@ -52,6 +52,20 @@ def test_every_clip_in_every_language(demo, hindi, texts):
                 assert demo.transcribe(hindi.parent / clip, language=language).text == wanted
 
 
+def test_a_text_keeps_to_the_script_that_is_asked_for(demo, hindi):
+    text = demo.transcribe(hindi, language="hin", script="latin").text
+    letters = [letter for letter in text if letter.isalpha()]
+    assert letters and all(letter < "\u0250" for letter in letters), text
+
+
+@pytest.mark.parametrize(("retry", "wanted"), [("always", True), ("never", False)])
+def test_a_text_that_runs_away_is_searched_again_if_that_is_asked_for(demo, hindi, retry, wanted):
+    # More tokens than anybody says in the time of the clip.
+    (segment,) = demo.transcribe(hindi, language="hin", retry=retry, min_new_tokens=199).segments
+    assert "run_away" in segment.flags
+    assert ("retried" in segment.flags) == wanted
+
+
 def test_segments_come_one_by_one(demo, samples):
     pause = numpy.zeros(24_000, dtype=numpy.int16)
     long = numpy.concatenate([samples, pause] * 3)

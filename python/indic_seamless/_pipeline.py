@@ -8,7 +8,9 @@ from typing import Any
 from ._transcriber import Transcriber
 from ._types import Transcript
 
-_CHECKPOINT_KEYS = {"num_beams": "beams"}
+# Names of transformers.
+_NAMES = {"num_beams": "beams", "tgt_lang": "language"}
+_TIMESTAMPS = (None, False, True, "word")
 
 
 class Pipeline:
@@ -22,24 +24,31 @@ class Pipeline:
         self,
         inputs: Any,
         *,
-        return_timestamps: bool | str = False,
+        return_timestamps: bool | str | None = False,
         generate_kwargs: dict[str, Any] | None = None,
         **options: Any,
     ) -> Any:
         """A path, bytes, an array at 16 kHz, ``{"raw" or "array": array, "sampling_rate": rate}``, or a list of these.
 
-        ``generate_kwargs`` has ``tgt_lang`` and options of the search. ``return_timestamps`` is ``True`` for segments or
-        ``"word"`` for words, in ``chunks``.
+        ``generate_kwargs`` has ``tgt_lang``, English by default, and options of the search. ``return_timestamps`` is ``True`` for
+        segments or ``"word"`` for words, in ``chunks``.
         """
-        arguments = dict(generate_kwargs or {})
-        arguments["language"] = arguments.pop("tgt_lang", "eng")
-        arguments = {_CHECKPOINT_KEYS.get(name, name): value for name, value in arguments.items()}
-        arguments |= options | {"words": return_timestamps == "word"}
+        if return_timestamps not in _TIMESTAMPS:
+            raise ValueError(f"return_timestamps is {return_timestamps!r}, wanted True, False or 'word'")
+        arguments: dict[str, Any] = {}
+        for given, value in [*(generate_kwargs or {}).items(), *options.items()]:
+            name = _NAMES.get(given, given)
+            if name in arguments:
+                raise TypeError(f"{name!r} is given twice")
+            arguments[name] = value
+        if "words" in arguments:
+            raise TypeError("unexpected keyword argument 'words'; return_timestamps='word' gives them")
+        arguments["words"] = return_timestamps == "word"
         if isinstance(inputs, (list, tuple)):
             return [self._one(one, return_timestamps, arguments) for one in inputs]
         return self._one(inputs, return_timestamps, arguments)
 
-    def _one(self, audio: Any, timestamps: bool | str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _one(self, audio: Any, timestamps: bool | str | None, arguments: dict[str, Any]) -> dict[str, Any]:
         rate = None
         if isinstance(audio, dict):
             rate = audio.get("sampling_rate", 16_000)
@@ -49,7 +58,7 @@ class Pipeline:
         return _answer(self.transcriber.transcribe(audio, rate=rate, **arguments), timestamps)
 
 
-def _answer(transcript: Transcript, timestamps: bool | str) -> dict[str, Any]:
+def _answer(transcript: Transcript, timestamps: bool | str | None) -> dict[str, Any]:
     answer: dict[str, Any] = {"text": transcript.text}
     if timestamps == "word":
         parts = [part for segment in transcript.segments for part in segment.words]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypedDict, Union
 
 from . import _native
+from ._errors import _make
 from ._types import Segment, Transcript
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     Audio = Union[str, os.PathLike[str], bytes, numpy.ndarray[Any, Any]]
 
 
-class Options(TypedDict, total=False):
-    """How to transcribe: keyword arguments of :meth:`Transcriber.transcribe` and the others."""
+class StreamOptions(TypedDict, total=False):
+    """How to transcribe live speech: keyword arguments of :meth:`Transcriber.stream`."""
 
     language: str
     """The language of the text, by code, tag or name; English by default. The spoken one for transcription."""
@@ -45,6 +47,11 @@ class Options(TypedDict, total=False):
     num_return_sequences: int
     timeout: float
     """Seconds after which :class:`StoppedError` is raised."""
+
+
+class Options(StreamOptions, total=False):
+    """How to transcribe a recording: keyword arguments of :meth:`Transcriber.transcribe` and the others."""
+
     start: float
     """Where in the recording to begin, in seconds."""
     duration: float
@@ -62,11 +69,18 @@ class RecordingOptions(Options, total=False):
     """Samples per second of an array."""
 
 
-def _json(options: Options) -> str:
-    unknown = options.keys() - Options.__annotations__.keys()
+def _json(options: StreamOptions, known: type = Options) -> str:
+    """The options for the native part; a :class:`TypeError` if there is one that is not among the ``known``."""
+    unknown = options.keys() - known.__annotations__.keys()
     if unknown:
-        raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}; there are {', '.join(Options.__annotations__)}")
-    return json.dumps({name: value for name, value in options.items() if value is not None})
+        raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}; there are {', '.join(known.__annotations__)}")
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        # JSON has no such numbers.
+        if isinstance(value, float) and not math.isfinite(value):
+            fields = {"option": name, "found": str(value), "wanted": "a finite number"}
+            raise _make("OptionError", f"option {name}: {value} found, wanted a finite number", json.dumps(fields), None)
+    return json.dumps(given)
 
 
 def _finish(work: _native.Work, on_segment: Callable[[Segment], object] | None = None) -> Transcript:
@@ -108,8 +122,8 @@ class Transcriber:
     ) -> Transcriber:
         """Loads the folder of a checkpoint, or an id on the Hugging Face hub, which is downloaded once.
 
-        ``precision`` is ``auto`` (as stored), ``f32``, ``bf16``, ``int8`` or ``int4``. ``on_progress`` is called with the bytes done and
-        in total.
+        ``precision`` is ``auto`` (as stored), ``f32``, ``bf16``, ``int8`` or ``int4``. ``revision`` is a branch, tag or commit on the
+        hub, and ``token`` that of your account there. ``on_progress`` is called with the bytes done and in total.
         """
         return cls(_native.Transcriber.load(os.fspath(model), precision, threads, revision, token, on_progress))
 
@@ -172,8 +186,8 @@ class Transcriber:
         stopped = False
 
         def one(recording: Audio | tuple[Audio, RecordingOptions]) -> Transcript | Exception:
-            audio, own = recording if isinstance(recording, tuple) else (recording, RecordingOptions())
             try:
+                audio, own = recording if isinstance(recording, tuple) else (recording, RecordingOptions())
                 each: RecordingOptions = {**options, **own}
                 own_rate = each.pop("rate", rate)
                 work = self._native.start(audio, own_rate, _json(each))
@@ -207,9 +221,9 @@ class Transcriber:
 
         return each()
 
-    def stream(self, **options: Unpack[Options]) -> Stream:
-        """A transcription of speech that arrives piece by piece."""
-        return Stream(self._native.stream(_json(options)))
+    def stream(self, **options: Unpack[StreamOptions]) -> Stream:
+        """A transcription of speech that arrives piece by piece, which is always cut at pauses."""
+        return Stream(self._native.stream(_json(options, StreamOptions)))
 
 
 class Stream:
@@ -220,7 +234,7 @@ class Stream:
         self._native = native
 
     def feed(self, samples: numpy.ndarray[Any, Any]) -> list[Segment]:
-        """Takes mono samples at 16 kHz; returns the segments that end with them."""
+        """Takes mono samples at 16 kHz; returns the segments that end with them. Ctrl-C in it stops the stream for good."""
         return [Segment.from_dict(json.loads(data)) for data in self._native.feed(samples)]
 
     def finish(self) -> list[Segment]:

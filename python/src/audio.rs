@@ -37,18 +37,17 @@ impl Audio {
             let rate = rate.ok_or_else(|| PyTypeError::new_err("an array of samples needs its rate: rate=16000"))?;
             return Self::of_array(array, rate);
         }
+        let recording = if let Ok(bytes) = audio.cast::<PyBytes>() {
+            Self::Bytes(bytes.as_bytes().to_vec())
+        } else if audio.is_instance_of::<PyString>() || audio.hasattr("__fspath__")? {
+            Self::File(audio.extract()?)
+        } else {
+            return Err(wrong_type(audio, "a path, bytes, or a numpy array of samples with rate="));
+        };
         if rate.is_some() {
             return Err(PyTypeError::new_err("rate is for arrays of samples; files and bytes have their own"));
         }
-        if let Ok(bytes) = audio.cast::<PyBytes>() {
-            return Ok(Self::Bytes(bytes.as_bytes().to_vec()));
-        }
-        if audio.is_instance_of::<PyString>() || audio.hasattr("__fspath__")? {
-            return audio.extract().map(Self::File);
-        }
-        let found = audio.get_type().name()?;
-        let wanted = "a path, bytes, or a numpy array of samples with rate=";
-        Err(PyTypeError::new_err(format!("audio is of type {found}, wanted {wanted}")))
+        Ok(recording)
     }
 
     /// `[samples]` or `[samples, channels]` of `float32`, `float64` or `int16`.
@@ -61,6 +60,14 @@ impl Audio {
                 let wanted = "wanted [samples] or [samples, channels] with at most 64 channels";
                 return Err(PyValueError::new_err(format!("the array has shape {shape:?}, {wanted}")));
             }
+        };
+        // A field of records may have numbers that are no multiple of their size apart, which a view in Rust cannot tell.
+        let copied;
+        let array = if array.is_aligned() {
+            array
+        } else {
+            copied = array.as_any().call_method1("copy", ("C",))?.cast_into::<PyUntypedArray>()?;
+            &copied
         };
         let floats = numbers::<f32>(array, |x| x).or_else(|| numbers::<f64>(array, |x| x as f32));
         let samples = floats.or_else(|| numbers::<i16>(array, |x| f32::from(x) / 32_768.0)).ok_or_else(|| {
@@ -102,9 +109,20 @@ fn numbers<T: numpy::Element + Copy>(array: &Bound<'_, PyUntypedArray>, number: 
 
 /// One channel of 16 kHz samples for a stream.
 pub(crate) fn mono(audio: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
-    match Audio::of(audio, Some(Waveform::SAMPLE_RATE))? {
+    let Ok(array) = audio.cast::<PyUntypedArray>() else {
+        return Err(wrong_type(audio, "a numpy array of samples at 16 kHz"));
+    };
+    match Audio::of_array(array, Waveform::SAMPLE_RATE)? {
         Audio::Samples { samples, channels: 1, .. } => Ok(samples),
         _ => Err(PyValueError::new_err("a stream takes one channel of samples at 16 kHz")),
+    }
+}
+
+/// The error for something that is no recording.
+fn wrong_type(audio: &Bound<'_, PyAny>, wanted: &str) -> PyErr {
+    match audio.get_type().name() {
+        Ok(found) => PyTypeError::new_err(format!("audio is of type {found}, wanted {wanted}")),
+        Err(error) => error,
     }
 }
 

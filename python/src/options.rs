@@ -8,6 +8,7 @@ use indic_seamless::{
     audio::{Channel, DamagePolicy},
 };
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::audio::invalid;
 
@@ -99,8 +100,17 @@ impl Options {
     pub(crate) fn of(json: &str) -> Result<Self> {
         serde_json::from_str(json).map_err(|error| Error::InvalidOption {
             option: "options",
-            found: error.to_string(),
+            found: Self::wrong(json).unwrap_or_else(|| error.to_string()),
             wanted: "the types that the signature says".to_owned(),
+        })
+    }
+
+    /// The first option that cannot be read, and why.
+    fn wrong(json: &str) -> Option<String> {
+        let given: Map<String, Value> = serde_json::from_str(json).ok()?;
+        given.into_iter().find_map(|(name, value)| {
+            let alone = Value::Object(Map::from_iter([(name.clone(), value)]));
+            serde_json::from_value::<Self>(alone).err().map(|error| format!("{name}: {error}"))
         })
     }
 }

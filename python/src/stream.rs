@@ -81,8 +81,12 @@ impl Stream {
         // Waited for without Python's lock, which the holder needs to go on.
         let orders = self.orders.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         orders.send(order).map_err(|_| ended())?;
-        let answer = wait(py, &self.answers).inspect_err(|_| self.cancel.cancel())?;
-        let segments = answer.ok_or_else(ended)?.map_err(|error| raise(py, &error))?;
+        let answer = wait(py, &self.answers).inspect_err(|_| {
+            self.cancel.cancel();
+            // The next order would take it for its own.
+            let _ = py.detach(|| self.answers.lock().unwrap_or_else(PoisonError::into_inner).recv());
+        });
+        let segments = answer?.ok_or_else(ended)?.map_err(|error| raise(py, &error))?;
         let json = |segment: &Segment| serde_json::to_string(segment);
         segments
             .iter()

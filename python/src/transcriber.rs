@@ -38,6 +38,7 @@ impl Place {
         builder: TranscriberBuilder,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<indic_seamless::Transcriber> {
+        self.check()?;
         if self.model == DEMO {
             return builder.build_demo();
         }
@@ -47,6 +48,18 @@ impl Place {
         builder.build(self.folder(progress)?)
     }
 
+    /// Only a model of the hub has revisions.
+    fn check(&self) -> Result<()> {
+        match &self.revision {
+            Some(revision) if self.model == DEMO || self.exists() => Err(Error::InvalidOption {
+                option: "revision",
+                found: revision.clone(),
+                wanted: format!("none: {} is not on the hub", self.model),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Whatever exists is a folder.
     fn exists(&self) -> bool {
         Path::new(&self.model).exists()
@@ -54,6 +67,7 @@ impl Place {
 
     /// The folder of the checkpoint; that of a model of the hub is downloaded first.
     fn folder(self, progress: &mut dyn FnMut(u64, u64)) -> Result<PathBuf> {
+        self.check()?;
         if self.exists() {
             return Ok(self.model.into());
         }

@@ -25,3 +25,22 @@ def test_time_stamps(pipe, hindi):
     answer = pipe(str(hindi), return_timestamps=True, generate_kwargs={"tgt_lang": "hin"})
     assert [chunk["text"] for chunk in answer["chunks"]] == [HINDI]
     assert answer["chunks"][0]["timestamp"][0] < answer["chunks"][0]["timestamp"][1]
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"generate_kwargs": {"tgt_lang": "hin", "language": "tam"}}, "'language' is given twice"),
+        ({"generate_kwargs": {"num_beams": 2}, "beams": 3}, "'beams' is given twice"),
+        ({"words": True}, "return_timestamps"),
+        ({"return_timestamps": "char"}, "'char'"),
+    ],
+)
+def test_no_option_is_ignored(pipe, hindi, options, wanted):
+    with pytest.raises((TypeError, ValueError), match=wanted):
+        pipe(str(hindi), **options)
+
+
+def test_the_language_by_its_own_name(pipe, hindi):
+    assert pipe(str(hindi), generate_kwargs={"language": "hin"}) == {"text": HINDI}
+    assert pipe(str(hindi), return_timestamps=None, language="hin") == {"text": HINDI}

@@ -93,6 +93,22 @@ def test_streams(demo, samples):
         assert [segment.text for segment in segments + stream.finish()] == [HINDI]
 
 
+@pytest.mark.parametrize("option", [{"start": 30}, {"duration": 1.0}, {"channel": 1}, {"damage": "keep"}])
+def test_a_stream_takes_no_options_of_files(demo, option):
+    (name,) = option
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'; there are language,"):
+        demo.stream(language="hin", **option)
+
+
+def test_a_stream_says_what_it_takes(demo):
+    stream = demo.stream(language="hin")
+    with pytest.raises(TypeError, match="list, wanted a numpy array"):
+        stream.feed([0.0] * 1600)
+    with pytest.raises(ValueError, match="one channel"):
+        stream.feed(numpy.zeros((1600, 2), numpy.float32))
+    assert stream.feed(numpy.zeros(0, numpy.float32)) == []
+
+
 def test_many_recordings_keep_their_order(demo, hindi, texts):
     clips = list(texts) * 3
     recordings = [hindi.parent / clip for clip in clips]
@@ -103,11 +119,13 @@ def test_many_recordings_keep_their_order(demo, hindi, texts):
 
 def test_many_recordings_with_options_of_their_own(demo, hindi, samples, texts):
     tamil = texts[hindi.name]["tam"]
-    recordings = [hindi, (hindi, {"language": "tam"}), (samples, {"rate": 16_000}), (hindi, {"beam": 2})]
-    results = list(demo.transcribe_many(recordings, language="hin"))
-    assert [result.text for result in results[:3]] == [HINDI, tamil, HINDI]
+    own = [(hindi, {"language": "tam"}), (samples, {"rate": 16_000}), (hindi, {"beam": 2}), (hindi, "tam", 1), hindi]
+    results = list(demo.transcribe_many([hindi, *own], language="hin"))
+    assert [result.text for result in [*results[:3], results[5]]] == [HINDI, tamil, HINDI, HINDI]
     # An option that does not exist.
     assert isinstance(results[3], TypeError)
+    # No pair of a recording and its options.
+    assert isinstance(results[4], ValueError)
     assert [result.text for result in demo.transcribe_many([samples] * 2, rate=16_000, language="hin")] == [HINDI] * 2
 
 
@@ -189,6 +207,28 @@ except KeyboardInterrupt:
 """
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert answer.stdout.split() == ["stopped", "True"], answer
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_in_a_stream_leaves_no_answer_to_the_next_call(hindi):
+    program = f"""
+import numpy, os, signal, threading, wave
+from indic_seamless import Error, Transcriber
+stream = Transcriber.demo().stream(language="hin", beams=10)
+with wave.open({str(hindi)!r}) as file:
+    speech = numpy.tile(numpy.frombuffer(file.readframes(file.getnframes()), dtype=numpy.int16), 1_000)
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    stream.feed(speech)
+except KeyboardInterrupt:
+    print("interrupted")
+try:
+    stream.feed(numpy.array([numpy.nan], numpy.float32))
+except Error as error:
+    print(type(error).__name__)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert answer.stdout.split() == ["interrupted", "InvalidSampleError"], answer
 
 
 def test_many_recordings_end_with_their_iterator(demo, samples):

@@ -6,7 +6,7 @@ The file is JSON lines: first the settings, then a hypothesis each. A last line 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -19,10 +19,10 @@ def _line(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
-def parse(path: Path, lines: list[bytes], first: int = 1) -> dict[str, Hypothesis]:
-    """The hypotheses of JSON lines by the ids of their clips; ``first`` is the number of the first line."""
+def parse(path: Path, lines: Iterable[tuple[int, bytes]]) -> dict[str, Hypothesis]:
+    """The hypotheses of JSON lines, which come with their numbers, by the ids of their clips."""
     found: dict[str, Hypothesis] = {}
-    for number, line in enumerate(lines, first):
+    for number, line in lines:
         try:
             record = json.loads(line)
             one = Hypothesis(record["id"], record["text"], record.get("tokens"), record.get("error"))
@@ -39,11 +39,11 @@ def parse(path: Path, lines: list[bytes], first: int = 1) -> dict[str, Hypothesi
 def read(path: Path) -> dict[str, Hypothesis]:
     """The hypotheses of any system; those of another evaluation, too."""
     try:
-        lines = [line for line in path.read_bytes().split(b"\n") if line.strip()]
+        lines = [(number, line) for number, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.strip()]
     except OSError as error:
         raise HypothesesError(path, str(error), "a file of JSON lines with 'id' and 'text'") from error
-    skip = 1 if lines and lines[0].startswith(b'{"settings"') else 0
-    return parse(path, lines[skip:], 1 + skip)
+    skip = 1 if lines and lines[0][1].startswith(b'{"settings"') else 0
+    return parse(path, lines[skip:])
 
 
 class Store:
@@ -61,7 +61,7 @@ class Store:
         lines = whole.split(b"\n")[:-1]
         if lines:
             self._compare(lines[0], wanted)
-            self.done = parse(path, lines[1:], 2)
+            self.done = parse(path, enumerate(lines[1:], 2))
         self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
         self._file.truncate(len(whole))
         self._file.seek(len(whole))

@@ -151,6 +151,12 @@ def test_half_a_parquet_file(tmp_path):
     assert problems(tmp_path, "svarah")[0][2] == "a whole Parquet file"
 
 
+def test_rows_without_a_recording(tmp_path):
+    path = tmp_path / "data" / "test-00000-of-00001.parquet"
+    hub_file(path, ["One", "Two"], **{parquet.AUDIO: [{"bytes": b"RIFF", "path": "1.wav"}, None]})
+    assert problems(tmp_path, "svarah") == [(f"{path}, group 0, row 1", "nothing in audio_filepath", "a recording")]
+
+
 def test_other_columns(tmp_path):
     arrow = pytest.importorskip("pyarrow")
     path = write(tmp_path / "data" / "test-00000-of-00001.parquet")

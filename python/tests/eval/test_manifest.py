@@ -94,6 +94,18 @@ def test_half_a_csv(folder):
     assert problems(path)[0].found == "no 'text'"
 
 
+def test_a_name_that_is_there_twice(folder):
+    (folder / "clips.jsonl").write_text('{"audio": "1.wav", "text": "एक", "lang": "hin", "text": "दो"}\n', "utf-8")
+    (folder / "clips.csv").write_text("audio,text,lang,text\n1.wav,एक,hin,दो\n", "utf-8")
+    for name in ("clips.jsonl", "clips.csv"):
+        first = problems(folder / name)[0]
+        assert (first.where, first.wanted) == (f"{folder / name}, line 1", "each name once")
+        assert "'text' twice" in first.found
+    # Columns without a name, as a spreadsheet writes them.
+    (folder / "clips.csv").write_text("audio,text,lang,,\n1.wav,एक,hin,,\n", "utf-8")
+    assert len(read_manifest(folder / "clips.csv").clips) == 1
+
+
 @pytest.mark.parametrize("name", ["clips.jsonl", "clips.csv"])
 def test_other_encodings(folder, name):
     (folder / name).write_bytes("audio,text,lang\n1.wav,é,hin\n".encode("latin-1"))

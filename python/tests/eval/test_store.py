@@ -78,5 +78,8 @@ def test_hypotheses_of_other_systems_need_no_settings(tmp_path):
     path = tmp_path / "other.jsonl"
     path.write_text('{"id": "a", "text": "एक", "model": "x"}\n\n{"id": "b", "text": ""}')
     assert read(path) == {"a": Hypothesis("a", "एक"), "b": Hypothesis("b", "")}
+    path.write_text('{"id": "a", "text": "एक"}\n\n\n{"id": "b"}\n')
+    with pytest.raises(HypothesesError, match="line 4"):
+        read(path)
     with pytest.raises(HypothesesError):
         read(tmp_path / "none.jsonl")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,28 @@ def text_lines(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
             yield where, text
 
 
+class _TwiceError(ValueError):
+    """A name that an object has twice, of which JSON would take the last value."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if twice := _twice([name for name, _ in pairs]):
+        raise _TwiceError(f"{twice!r} twice")
+    return dict(pairs)
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    return next((name for name, count in Counter(names).items() if name and count > 1), None)
+
+
 def json_lines(path: Path, problems: Problems) -> Iterator[Numbered]:
     """The objects of a JSON-lines file."""
     for where, text in text_lines(path, problems):
         try:
-            record = json.loads(text)
+            record = json.loads(text, object_pairs_hook=_object)
+        except _TwiceError as error:
+            problems.add(where, str(error), "each name once")
+            continue
         except ValueError as error:
             problems.add(where, f"{text[:40]!r}, which is no JSON ({error})", "a whole object on each line")
             continue
@@ -56,6 +74,9 @@ def csv_lines(path: Path, delimiter: str, problems: Problems) -> Iterator[Number
         return
     rows = csv.DictReader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
+        if twice := _twice(rows.fieldnames or ()):
+            problems.add(f"{path}, line 1", f"the column {twice!r} twice", "each name once")
+            return
         for row in rows:
             where = f"{path}, line {rows.line_num}"
             if None in row or None in row.values():

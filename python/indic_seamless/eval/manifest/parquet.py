@@ -28,6 +28,9 @@ def rows(file: Path, columns: Sequence[str], problems: Problems) -> Iterator[tup
         table = opened.read_row_group(group, columns=[f"{AUDIO}.path", *columns])
         for index, record in enumerate(table.to_pylist()):
             row = Row(file, AUDIO, group, index)
+            if record[AUDIO] is None:
+                problems.add(f"{file}, group {group}, row {index}", f"nothing in {AUDIO}", "a recording")
+                continue
             name = record[AUDIO]["path"] or f"{file.stem}-{group}-{index}"
             yield row, Path(name).stem, record
 

@@ -302,7 +302,11 @@ fn names_what_is_missing_of_the_last_fragment() {
     for length in [data, data + 1, data + 7, data + 8, end - 1] {
         let found = kept(&one[..length]).expect("a recording");
         let wanted = format!("cut short: {length} of {end} bytes are there");
-        assert!(matches!(found.damage(), [damage] if damage.reason == wanted), "{wanted}: {:?}", found.damage());
+        assert!(
+            matches!(found.damage(), [damage] if damage.reason.starts_with(&wanted)),
+            "{wanted}: {:?}",
+            found.damage()
+        );
     }
 }
 

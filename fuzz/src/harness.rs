@@ -1,10 +1,6 @@
 //! [`Target`]: runs a target within its bounds.
 
-use std::{
-    fmt, panic, process,
-    sync::Once,
-    time::{Duration, Instant},
-};
+use std::{fmt, panic, process, sync::Once, time::Duration};
 
 use peak_alloc::PeakAlloc;
 
@@ -81,14 +77,11 @@ impl Target {
     ///
     /// If the target does, or takes too much memory or time.
     pub fn check(&self, data: &[u8]) {
-        let (begin, worked) = (Instant::now(), work());
+        let worked = work();
         MEMORY.reset_peak_usage();
         let before = MEMORY.current_usage();
         (self.run)(data);
-        let took = match (worked, work()) {
-            (Some(before), Some(after)) => after.saturating_sub(before),
-            _ => begin.elapsed(),
-        };
+        let took = work() - worked;
         let memory = MEMORY.peak_usage().saturating_sub(before);
         let (constant, factor) = self.memory;
         let most = constant + factor * data.len();
@@ -114,14 +107,19 @@ fn end_at_panics() {
     }));
 }
 
-/// The time that all threads of this process have worked: on a busy machine, much less may be done in a second. `None` where the
-/// system does not tell. Who waits for ever works no longer, and is stopped by libFuzzer.
-fn work() -> Option<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program, in parentheses, may have blanks in it. Times are in hundredths of a second.
-    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    Some(Duration::from_millis(10 * (ticks()? + ticks()?)))
+/// The time that all threads of this process have worked: on a busy machine, much less may be done in a second. A target that waits
+/// for ever works no longer, and is stopped by libFuzzer.
+#[cfg(unix)]
+fn work() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.try_into().expect("a process has not worked for less than no time")
+}
+
+/// The time since the first call, where the system does not tell how long the threads have worked.
+#[cfg(not(unix))]
+fn work() -> Duration {
+    static BEGIN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    BEGIN.elapsed()
 }
 
 #[cfg(test)]
@@ -137,9 +135,8 @@ mod tests {
         assert!(!fails(greedy, &[0; 1_000]));
         assert!(fails(greedy, &[0; 20_000]));
         let slow = Target::new("slow", |_| {
-            let (begin, worked) = (Instant::now(), work());
-            let took = || worked.zip(work()).map_or(begin.elapsed(), |(before, now)| now.saturating_sub(before));
-            while took() <= MOST_TIME {}
+            let worked = work();
+            while work() - worked <= MOST_TIME {}
         });
         assert!(fails(slow, &[]));
         assert!(Target::named("none").is_err_and(|message| message.contains("wav")));

@@ -98,13 +98,15 @@ struct State {
     late_before: bool,
 }
 
+/// Work on a recording, which is told the priority that it has when its turn comes.
+type Work = Box<dyn FnOnce(&Transcriber, Priority) + Send>;
+
 /// A recording that waits.
 struct Task {
     priority: Priority,
     cancel: CancelToken,
     since: Instant,
-    /// The work, which is told the priority that it has when its turn comes.
-    run: Box<dyn FnOnce(&Transcriber, Priority) + Send>,
+    run: Work,
 }
 
 impl std::fmt::Debug for Task {

@@ -14,7 +14,7 @@ pub(crate) fn wav(data: &[u8]) {
     let Ok(mut reader) = hound::WavReader::new(Cursor::new(data)) else { return };
     let spec = reader.spec();
     let is_compared = spec.sample_format == hound::SampleFormat::Int && [8, 16, 24, 32].contains(&spec.bits_per_sample);
-    if !is_compared || spec.sample_rate != RATE || spec.channels != 1 || has_long_format(data) {
+    if !is_compared || spec.sample_rate != RATE || spec.channels != 1 || has_long_format(data) || has_odd_chunk(data) {
         return;
     }
     let full = 1_u64 << (spec.bits_per_sample - 1);
@@ -28,6 +28,20 @@ pub(crate) fn wav(data: &[u8]) {
 fn has_long_format(data: &[u8]) -> bool {
     let formats = data.windows(8).filter_map(|header| header.strip_prefix(b"fmt "));
     formats.map(|size| u32::from_le_bytes(size.try_into().expect("4 bytes"))).any(|size| ![16, 18, 40].contains(&size))
+}
+
+/// Whether a chunk before the samples has an odd size: hound takes the byte that pads it for the next chunk's.
+fn has_odd_chunk(data: &[u8]) -> bool {
+    let mut rest = data.get(12..).unwrap_or_default();
+    while let Some((header, behind)) = rest.split_first_chunk::<8>() {
+        let (id, size) = header.split_at(4);
+        let size = u32::from_le_bytes(size.try_into().expect("4 bytes"));
+        if id == b"data" || !size.is_multiple_of(2) {
+            return id != b"data";
+        }
+        rest = behind.get(size as usize..).unwrap_or_default();
+    }
+    false
 }
 
 /// FLAC against `claxon`.

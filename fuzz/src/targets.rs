@@ -30,7 +30,8 @@ pub static TARGETS: &[Target] = &[
     // Recordings against another way to read them.
     Target::new("pipe", audio::pipe).kibibytes(8),
     Target::new("wav_and_hound", decoders::wav).kibibytes(8),
-    Target::new("flac_and_claxon", decoders::flac).kibibytes(8),
+    // claxon reserves as much as a header says.
+    Target::new("flac_and_claxon", decoders::flac).mebibytes(256).kibibytes(8),
     // Checkpoints.
     Target::new("config", checkpoint::config),
     Target::new("generation_config", checkpoint::generation),

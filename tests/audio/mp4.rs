@@ -311,6 +311,19 @@ fn names_what_is_missing_of_the_last_fragment() {
 }
 
 #[test]
+fn billions_of_samples_without_a_size_take_no_time() {
+    let mut bytes = clip("hi_fragmented.mp4");
+    let first = |kind: &[u8; 4]| bytes.windows(4).position(|window| window == kind).expect("a box");
+    let (defaults, run) = (first(b"tfhd"), first(b"trun"));
+    // A default size of 0, and a run of samples that all have it.
+    bytes[defaults + 16..defaults + 20].fill(0);
+    bytes[run + 4..run + 12].copy_from_slice(&numbers(&[1, u32::MAX]));
+    let begun = std::time::Instant::now();
+    let found = kept(&bytes[..]).expect("the other fragments");
+    assert!(begun.elapsed().as_secs() < 10 && found.duration().as_secs() < 5, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn looks_for_a_lost_table_in_a_few_places() {
     // Each of these may be one that reaches to the end.
     let chain = b"\0\0\0\x10free\xff\xff\xff\xffmoov".repeat(1 << 17);

@@ -8,7 +8,7 @@ if command -v rustup >/dev/null; then
 fi
 if command -v apt-get >/dev/null; then
     packages=()
-    command -v cc >/dev/null || packages+=(build-essential)
+    command -v cc >/dev/null && command -v c++ >/dev/null || packages+=(build-essential)
     # Each is a command and its Debian package.
     for tool in chromium npm bats buildah docker-registry ffmpeg flac jq parallel shellcheck skopeo sox; do
         command -v "$tool" >/dev/null || packages+=("$tool")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PICTURE = HERE.parents[1] / "docs" / "speed.svg"
-WIDTH, LEFT, BARS, MEMORY = 760, 172, (172, 420), 740
-# A second of the longest bar, in pixels, for each clip: the bars of a clip end before the next one begins.
+WIDTH, BARS, MEMORY = 760, (172, 420), 740
+# The longest bar, in pixels: it ends before those of the next clip begin.
 ROOM = 198
 ROW, BAR = 26, 17
 
@@ -53,6 +53,7 @@ def draw(groups: list[dict]) -> str:
             parts.append(f'<text class="note" x="{x}" y="{y}">{clip} s of speech</text>')
         parts.append(f'<text class="note" x="{MEMORY}" y="{y}" text-anchor="end">peak memory</text>')
         scale = ROOM / max(max(engine["end_to_end_s"]) for engine in group["engines"])
+        takes = []
         y += 22
         for engine in group["engines"]:
             ours = engine["name"].startswith("indic-seamless")
@@ -65,10 +66,10 @@ def draw(groups: list[dict]) -> str:
                 parts.append(f'<text{mark} x="{x + width + 6}" y="{y}">{seconds(value)}</text>')
             parts.append(f'<text class="memory" x="{MEMORY}" y="{y}" text-anchor="end">{engine["peak_memory_gb"]:.1f} GB</text>')
             values = " and ".join(f"{seconds(value)} s" for value in engine["end_to_end_s"])
-            said.append(f'{engine["name"]} takes {values}')
+            takes.append(f'{engine["name"]} takes {values}')
             y += ROW
         y -= ROW - 10
-        said[-len(group["engines"])] = f'{group["instructions"]}, {" and ".join(map(str, clips))} s of speech: ' + said[-len(group["engines"])]
+        said.append(f'{group["instructions"]}, {" and ".join(map(str, clips))} s of speech: {"; ".join(takes)}')
     y += 24
     parts.append(f'<text class="note" x="20" y="{y}">End to end with the model loaded, 32 tokens. docs/performance.md has every stage, and the machines.</text>')
     height = y + 18

@@ -36,8 +36,11 @@ fn has_odd_chunk(data: &[u8]) -> bool {
     while let Some((header, behind)) = rest.split_first_chunk::<8>() {
         let (id, size) = header.split_at(4);
         let size = u32::from_le_bytes(size.try_into().expect("4 bytes"));
-        if id == b"data" || !size.is_multiple_of(2) {
-            return id != b"data";
+        if id == b"data" {
+            break;
+        }
+        if !size.is_multiple_of(2) {
+            return true;
         }
         rest = behind.get(size as usize..).unwrap_or_default();
     }

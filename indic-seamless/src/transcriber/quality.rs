@@ -17,19 +17,18 @@ impl Task {
     /// it has gone astray, too.
     pub(super) fn bounded(&self, clip: &Clip) -> GenerationConfig {
         // In beam search the limit would also affect shorter hypotheses.
-        let may = self.retries(clip) && !self.is_strict() && self.generation.num_beams == 1;
+        let may = self.retries(clip) && self.generation.num_beams == 1;
         let most = if may { most_tokens(clip.seconds()) + 1 } else { usize::MAX };
         let max_new_tokens = self.generation.max_new_tokens.min(most.max(self.generation.min_new_tokens));
         GenerationConfig { max_new_tokens, ..self.generation.clone() }
     }
 
-    /// Whether the first search is already without repetitions: a second one would be the same.
-    fn is_strict(&self) -> bool {
-        (1..=NO_REPEAT).contains(&self.generation.no_repeat_ngram_size)
-    }
-
-    /// Whether a search for this clip that went wrong is repeated, unless it is strict.
+    /// Whether a search for this clip that went wrong is repeated.
     fn retries(&self, clip: &Clip) -> bool {
+        // Already without repetitions: a second search would be the same.
+        if (1..=NO_REPEAT).contains(&self.generation.no_repeat_ngram_size) {
+            return false;
+        }
         match self.retry {
             Retry::Auto => !clip.is_whole(),
             Retry::Always => true,
@@ -64,7 +63,7 @@ impl Session<'_, '_> {
     ) -> Result<(Vec<Hypothesis>, Vec<Flag>)> {
         let flags = self.task.flags(clip, found.first(), &self.task.bounded(clip));
         let is_wrong = flags.iter().any(|flag| matches!(flag, Flag::Loop | Flag::RunAway));
-        if !is_wrong || self.task.is_strict() || !self.task.retries(clip) {
+        if !is_wrong || !self.task.retries(clip) {
             return Ok((found, flags));
         }
         tracing::debug!(start = clip.start, end = clip.end, ?flags, "searching again without repetitions");

@@ -3,10 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Each with its name in /proc/cpuinfo.
-for isa in avx2:avx2 neon:asimddp portable:; do
+# Each with its name in /proc/cpuinfo, or names.
+for isa in 'avxvnni:avx_vnni|avx512_vnni' avx2:avx2 neon:asimddp portable:; do
     flag=${isa#*:} isa=${isa%:*}
-    [ -z "$flag" ] || grep -qsw "$flag" /proc/cpuinfo || continue
+    [ -z "$flag" ] || grep -qswE "$flag" /proc/cpuinfo || continue
     echo "tests on $isa"
     INDIC_SEAMLESS_ISA=$isa cargo test --release --lib --test demo --test parity --test precision
 done

@@ -18,7 +18,7 @@ fn backends() -> Vec<Backend> {
 
 fn load(golden: &Golden, backend: Backend) -> (Checkpoint, SpeechToText) {
     let checkpoint = Checkpoint::open(golden.model()).expect("checkpoint");
-    let model = checkpoint.load(Precision::Auto, &backend.device().expect("device"), &mut |_, _| {}).expect("model");
+    let model = checkpoint.load(Precision::F32, &backend.device().expect("device"), &mut |_, _| {}).expect("model");
     (checkpoint, model)
 }
 
@@ -75,9 +75,8 @@ fn chunked_attention() {
                     ("speech_encoder_left_chunk_num", &variant["left_chunk_num"]),
                 ]);
                 let checkpoint = Checkpoint::open(dir.path()).expect("checkpoint");
-                let model = checkpoint
-                    .load(Precision::Auto, &backend.device().expect("device"), &mut |_, _| {})
-                    .expect("model");
+                let model =
+                    checkpoint.load(Precision::F32, &backend.device().expect("device"), &mut |_, _| {}).expect("model");
                 let encoded = model.encode(&reference_features(&clip).expect("features"));
                 let tensors = golden.tensors(file).expect("golden").expect("tensors");
                 let wanted = tensors.get("enc.encoder_out").expect("golden");

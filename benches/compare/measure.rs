@@ -6,23 +6,23 @@
 //! cargo run --release --example measure -- --model DIR --audio speech.wav --precision int8 --threads 2
 //! ```
 //!
-//! Stages: loading, features, the encoder, generation from the encoder's output (greedy and with beams, exactly `--new-tokens`
-//! tokens; also greedy in the script of `--lang` alone; the first token includes the keys and values of the cross-attention),
-//! and all of it end to end. Last, decoder steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth
+//! Stages: loading, features, the encoder (whole, and by kinds of stages, which are computed one by one when they are looked at),
+//! generation from the encoder's output (greedy and with beams, exactly `--new-tokens` tokens; also greedy in the script of
+//! `--lang` alone; the first token includes the keys and values of the cross-attention), and all of it end to end. Last, decoder steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth
 //! that the steps reach.
 
 mod common;
 #[path = "../../indic-seamless-cli/src/memory.rs"]
 mod memory;
 
-use std::{hint::black_box, process::ExitCode, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, hint::black_box, ops::ControlFlow, process::ExitCode, sync::Arc, time::Instant};
 
 use clap::Parser;
 use indic_seamless::{
     CancelToken, GenerationConfig, Isa, ModelDecoder, Precision, Script, TranscribeOptions, Transcriber, Waveform,
     features::{FeatureBatch, Features},
     generation::{Observer, generate},
-    model::PartialHead,
+    model::{PartialHead, SpeechToText, encoder::Stage},
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -78,6 +78,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
     let features = FeatureBatch::new(&[features], transcriber.checkpoint().padding_value());
     let model = transcriber.model();
     result["encoder_s"] = repeat(args.repeats, || model.encode(&features));
+    result["encoder_stages_s"] = stages(args.repeats, model, &features);
 
     if !args.encoder_only {
         let encoded = model.encode(&features);
@@ -135,6 +136,31 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
         result["step_beside_reading_s"] = summary(steps);
     }
     Ok(result)
+}
+
+/// What the kinds of stages of the encoder take, all layers together: each the time since the output before it.
+fn stages(repeats: usize, model: &SpeechToText, features: &FeatureBatch) -> Value {
+    let kind = |stage: Stage| match stage {
+        Stage::Ffn1(_) | Stage::Ffn2(_) => "feed_forward",
+        Stage::SelfAttention(_) => "attention",
+        Stage::Depthwise(_) => "convolution_to_depthwise",
+        Stage::Convolution(_) => "convolution_from_depthwise",
+        Stage::Conformer(_) => "last_norm",
+        _ => "projection_and_adapter",
+    };
+    let mut all: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for _ in 0..repeats {
+        let mut run: BTreeMap<&str, f64> = BTreeMap::new();
+        let mut started = Instant::now();
+        let mut inspect = |stage: Stage, _: &_| {
+            *run.entry(kind(stage)).or_default() += started.elapsed().as_secs_f64();
+            started = Instant::now();
+            ControlFlow::Continue(())
+        };
+        let _ = black_box(model.encode_inspected(features, &mut inspect));
+        run.into_iter().for_each(|(kind, seconds)| all.entry(kind).or_default().push(seconds));
+    }
+    all.into_iter().map(|(kind, seconds)| (kind.to_owned(), summary(seconds))).collect()
 }
 
 /// A search of exactly so many tokens.

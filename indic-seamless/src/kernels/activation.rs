@@ -59,16 +59,18 @@ pub(crate) fn glu(x: &[f32], width: usize) -> Vec<f32> {
         return Vec::new();
     }
     let rows = GRAIN.div_ceil(width);
-    in_pieces(x.len() / 2, rows * half, |piece, y| {
-        let x = &x[piece * rows * width..];
-        vectorise(
-            #[inline(always)]
-            || {
-                for (y, x) in y.chunks_exact_mut(half).zip(x.chunks_exact(width)) {
-                    let (a, b) = x.split_at(half);
-                    y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = a / (1.0 + exp(-b)));
-                }
-            },
-        );
-    })
+    in_pieces(x.len() / 2, rows * half, |piece, y| glu_here(&x[piece * rows * width..], width, y))
+}
+
+/// [`glu`] of as many rows as `y` has, by the calling thread.
+pub(super) fn glu_here(x: &[f32], width: usize, y: &mut [f32]) {
+    vectorise(
+        #[inline(always)]
+        || {
+            for (y, x) in y.chunks_exact_mut(width / 2).zip(x.chunks_exact(width)) {
+                let (a, b) = x.split_at(width / 2);
+                y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = a / (1.0 + exp(-b)));
+            }
+        },
+    );
 }

@@ -6,11 +6,11 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    isa::{Kernels, arch},
+    isa::{Kernels, arch, prefetch},
     lanes,
-    math::exp,
-    matmul::{Element, Float, Pair, Panel, ROWS},
-    output::in_pieces,
+    math::{exp, exp2_coarse},
+    matmul::{AHEAD, Element, Float, Pair, Panel, ROWS},
+    output::Columns,
 };
 
 /// The encoder's self-attention between its projections.
@@ -26,8 +26,8 @@ pub(crate) struct RelativeAttention<'a> {
     pub(crate) lengths: &'a [usize],
     /// The keys that a query position may see, whatever the item's length.
     pub(crate) window: &'a (dyn Fn(usize) -> Range<usize> + Sync),
-    /// Whether numbers may be rounded to bf16, which some processors multiply faster: where weights are bytes, nothing
-    /// is lost by it.
+    /// Whether numbers may be rounded to bf16, which some processors multiply faster: where weights are bytes or bf16, nothing
+    /// that counts is lost by it.
     pub(crate) bf16: bool,
 }
 
@@ -51,18 +51,19 @@ pub(crate) struct KeyRows {
     pub(crate) causal: bool,
 }
 
-/// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, in one pass per head: scores, relative term,
+/// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, into `y` of the same shape, in one pass per head: scores, relative term,
 /// softmax and values of a few queries at a time, so that scores never leave the cache.
 pub(crate) fn relative_attention(
     [queries, keys, values]: [&[f32]; 3],
     embedding: Option<&[f32]>,
     [batch, time, hidden]: [usize; 3],
     attention: &RelativeAttention<'_>,
-) -> Vec<f32> {
+    y: &mut [f32],
+) {
     if attention.bf16 && Kernels::current().bf16_pairs().is_some() {
-        attend_heads::<Pair>([queries, keys, values], embedding, [batch, time, hidden], attention)
+        attend_heads::<Pair>([queries, keys, values], embedding, [batch, time, hidden], attention, y);
     } else {
-        attend_heads::<f32>([queries, keys, values], embedding, [batch, time, hidden], attention)
+        attend_heads::<f32>([queries, keys, values], embedding, [batch, time, hidden], attention, y);
     }
 }
 
@@ -72,37 +73,41 @@ pub(super) fn attend_heads<E: Element>(
     embedding: Option<&[f32]>,
     [batch, time, hidden]: [usize; 3],
     attention: &RelativeAttention<'_>,
-) -> Vec<f32> {
+    y: &mut [f32],
+) {
     let heads = attention.heads;
-    let head = hidden / heads;
+    // Each task prepares the keys and values of its head, which pays for many queries only.
+    let parts = TASKS_PER_THREAD * rayon::current_num_threads() / (batch * heads).max(1);
+    let size = time.div_ceil(parts.max(1)).next_multiple_of(ROWS).max(FEWEST_QUERIES);
+    let parts = time.div_ceil(size);
     let arch = arch();
-    let of_head = |task: usize| {
+    let output = Columns::over(y, hidden);
+    (0..batch * heads * parts).into_par_iter().for_each(|task| {
+        let (task, part) = (task / parts, task % parts);
         let (item, number) = (task / heads, task % heads);
-        let columns = |x: &'_ [f32]| -> Vec<f32> {
-            let rows = x[item * time * hidden..(item + 1) * time * hidden].chunks_exact(hidden);
-            let mut columns = Vec::with_capacity(time * head);
-            rows.for_each(|row| columns.extend_from_slice(&row[number * head..(number + 1) * head]));
-            columns
-        };
-        let [queries, mut keys, values] = [queries, keys, values].map(columns);
-        if E::NUMBERS > 1 {
-            centre(&mut keys, head);
-        }
-        let [queries, keys, values] = [&queries[..], &keys[..], &values[..]];
-        let element = PhantomData::<E>;
-        arch.dispatch(AttendHead { queries, keys, values, embedding, head, item, attention, element })
-    };
-    let of_heads: Vec<Vec<f32>> = (0..batch * heads).into_par_iter().map(of_head).collect();
-    in_pieces(queries.len(), hidden, |row, y| {
-        let (item, t) = (row / time, row % time);
-        for (number, y) in y.chunks_exact_mut(head).enumerate() {
-            y.copy_from_slice(&of_heads[item * heads + number][t * head..(t + 1) * head]);
-        }
-    })
+        arch.dispatch(AttendHead {
+            of_item: [queries, keys, values].map(|x| &x[item * time * hidden..(item + 1) * time * hidden]),
+            embedding,
+            hidden,
+            columns: number * hidden / heads..(number + 1) * hidden / heads,
+            queries: part * size..time.min((part + 1) * size),
+            item,
+            attention,
+            output: &output,
+            element: PhantomData::<E>,
+        });
+    });
+    debug_assert!(output.is_taken(), "the tasks have every column of every query");
 }
+
+/// Tasks for each thread, so that none waits long for the last one.
+const TASKS_PER_THREAD: usize = 3;
+/// Queries of a task at least, a multiple of [`ROWS`].
+const FEWEST_QUERIES: usize = 96;
 
 /// Takes the mean of the rows off each. As keys they then differ by what they differ in, and lose less when they are rounded;
 /// the scores of a query all change by the same amount, which a softmax does not see.
+#[inline(always)]
 fn centre(rows: &mut [f32], width: usize) {
     let mut mean = vec![0.0; width];
     for row in rows.chunks_exact(width) {
@@ -114,42 +119,54 @@ fn centre(rows: &mut [f32], width: usize) {
     }
 }
 
-/// One head of one item; all matrices `[time, head]`.
+/// Some queries of one head of one item.
 struct AttendHead<'a, E> {
-    queries: &'a [f32],
-    keys: &'a [f32],
-    values: &'a [f32],
+    /// Queries, keys and values of the item, `[time, hidden]`.
+    of_item: [&'a [f32]; 3],
     /// `[distances, head]`
     embedding: Option<&'a [f32]>,
-    head: usize,
+    hidden: usize,
+    /// Those of the head.
+    columns: Range<usize>,
+    queries: Range<usize>,
     item: usize,
     attention: &'a RelativeAttention<'a>,
+    /// `[batch · time, hidden]`
+    output: &'a Columns<'a>,
     element: PhantomData<E>,
 }
 
 impl<E: Element> WithSimd for AttendHead<'_, E> {
-    type Output = Vec<f32>;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        let Self { queries, keys, values, embedding, head, item, attention, .. } = self;
-        let time = queries.len() / head;
-        let scale = 1.0 / (head as f32).sqrt();
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { of_item, embedding, hidden, columns, queries: range, item, attention, output, .. } = self;
+        let (head, time) = (columns.len(), of_item[0].len() / hidden);
+        let [queries, keys, values] = of_item.map(|x| &x[columns.start..]);
+        let mut keys: Vec<f32> = gather(keys, hidden, head);
+        if E::NUMBERS > 1 {
+            centre(&mut keys, head);
+        }
         let keys = Panel::<E>::transposed::<S, _>(keys.chunks_exact(head), time, head, Vec::new());
-        let values = Panel::<E>::new::<S>(values, head);
+        let values = Panel::<E>::new::<S>(values, hidden, time, head);
         let distances = |embedding: &[f32]| {
             Panel::<E>::transposed::<S, _>(embedding.chunks_exact(head), embedding.len() / head, head, Vec::new())
         };
         let embedding = embedding.map(distances);
         let (mut as_elements, mut weights) = (Vec::new(), Vec::new());
-        let (queries, width) = (E::left(queries, head, &mut as_elements), head.div_ceil(E::NUMBERS));
+        let queries = &queries[range.start * hidden..];
+        let (queries, width) = match E::as_is(queries) {
+            Some(queries) => (queries, hidden),
+            None => (pack_rows(queries, hidden, range.len(), head, &mut as_elements), head.div_ceil(E::NUMBERS)),
+        };
+        let scale = 1.0 / (head as f32).sqrt();
         let mut scores = vec![0.0; ROWS * keys.stride];
         let mut relative = vec![0.0; ROWS * embedding.as_ref().map_or(0, |panel| panel.stride)];
         let mut out = vec![0.0; ROWS * values.stride];
-        let mut y = Vec::with_capacity(time * head);
-        for first in (0..time).step_by(ROWS) {
-            let rows = ROWS.min(time - first);
-            let queries = &queries[first * width..];
+        for first in range.clone().step_by(ROWS) {
+            let rows = ROWS.min(range.end - first);
+            let queries = &queries[(first - range.start) * width..];
             keys.product(simd, queries, width, rows, &mut scores);
             if let Some(embedding) = &embedding {
                 embedding.product(simd, queries, width, rows, &mut relative);
@@ -169,17 +186,64 @@ impl<E: Element> WithSimd for AttendHead<'_, E> {
                 }
                 scores[..visible.start].fill(0.0);
                 scores[visible.end..].fill(0.0);
-                *sum = exponentials(&mut scores[visible], scale);
+                *sum = if E::NUMBERS > 1 {
+                    coarse_exponentials(&mut scores[visible], scale)
+                } else {
+                    exponentials(&mut scores[visible], scale)
+                };
             }
-            let weights = E::left(&scores, keys.stride, &mut weights);
+            let weights = match E::as_is(&scores) {
+                Some(weights) => weights,
+                None => pack_rows(&scores, keys.stride, rows, keys.stride, &mut weights),
+            };
             values.product(simd, weights, keys.stride.div_ceil(E::NUMBERS), rows, &mut out);
-            for (row, sum) in out.chunks_exact(values.stride).zip(&sums[..rows]) {
+            for (row, (sum, values)) in sums[..rows].iter().zip(out.chunks_exact(values.stride)).enumerate() {
+                // SAFETY: no other task has these columns of these queries.
+                #[allow(unsafe_code, reason = "see `Columns`")]
+                let place = unsafe { output.part(item * time + first + row, columns.clone()) };
                 let inverse = 1.0 / sum;
-                y.extend(row[..head].iter().map(|value| value * inverse));
+                place.iter_mut().zip(values).for_each(|(place, value)| {
+                    place.write(value * inverse);
+                });
             }
         }
-        y
     }
+}
+
+/// The first `width` numbers of rows that begin `stride` apart, one behind the other.
+#[inline(always)]
+fn gather(rows: &[f32], stride: usize, width: usize) -> Vec<f32> {
+    let mut gathered = Vec::with_capacity(rows.len().div_ceil(stride) * width);
+    for (number, row) in rows.chunks(stride).enumerate() {
+        prefetch_row(rows, number + AHEAD, stride, width);
+        gathered.extend_from_slice(&row[..width]);
+    }
+    gathered
+}
+
+/// The first `width` numbers of `count` rows that begin `stride` apart, as elements.
+#[inline(always)]
+fn pack_rows<'a, E: Element>(
+    rows: &[f32],
+    stride: usize,
+    count: usize,
+    width: usize,
+    buffer: &'a mut Vec<E>,
+) -> &'a [E] {
+    let depth = width.div_ceil(E::NUMBERS);
+    buffer.resize(count * depth, E::default());
+    for (number, (to, row)) in buffer.chunks_exact_mut(depth.max(1)).zip(rows.chunks(stride.max(1))).enumerate() {
+        if stride > width {
+            prefetch_row(rows, number + AHEAD, stride, width);
+        }
+        E::pack_row(&row[..width], to);
+    }
+    buffer
+}
+
+#[inline(always)]
+fn prefetch_row(rows: &[f32], number: usize, stride: usize, width: usize) {
+    prefetch(rows.get(number * stride..).and_then(|row| row.get(..width)).unwrap_or_default());
 }
 
 /// `scores[j] += relative[clamp(j - query, -left, right) + left]`
@@ -200,6 +264,14 @@ fn add_relative(scores: &mut [f32], relative: &[f32], query: usize, left: usize)
 fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
     let max = lanes::max(scores, |s| s) * scale;
     lanes::replace(scores, |s| exp(s * scale - max))
+}
+
+/// [`exponentials`] for what is rounded to bf16.
+#[inline(always)]
+fn coarse_exponentials(scores: &mut [f32], scale: f32) -> f32 {
+    let scale = scale * std::f32::consts::LOG2_E;
+    let max = lanes::max(scores, |s| s) * scale;
+    lanes::replace(scores, |s| exp2_coarse(s.mul_add(scale, -max)))
 }
 
 /// What some of the queries attend to: keys and values in `f32` or `bf16`.

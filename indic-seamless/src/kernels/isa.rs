@@ -8,7 +8,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::error::{Error, Result, by_name};
 
-/// Environment variable that forces a lower instruction set than the best one found: `avx512vnni`, `avx2`, `i8mm`,
+/// Environment variable that forces a lower instruction set than the best one found: `avx512vnni`, `avxvnni`, `avx2`, `i8mm`,
 /// `neon` or `portable`. For tests and comparisons.
 pub const ISA_VARIABLE: &str = "INDIC_SEAMLESS_ISA";
 
@@ -21,6 +21,8 @@ const CACHE_LINE: usize = 64;
 pub enum Isa {
     /// x86-64 with AVX-512 and its dot products of bytes.
     Avx512Vnni,
+    /// x86-64 with AVX2 and dot products of bytes in 256 bits (Intel's client processors since the 12th generation).
+    AvxVnni,
     /// x86-64 with AVX2, which has no dot product of bytes.
     Avx2,
     /// `AArch64` with dot products of bytes and products of matrices of bytes (Graviton3, Apple M2 and later).
@@ -33,12 +35,14 @@ pub enum Isa {
 
 impl Isa {
     /// All instruction sets, the best first.
-    pub const ALL: &'static [Self] = &[Self::Avx512Vnni, Self::Avx2, Self::I8mm, Self::Neon, Self::Portable];
+    pub const ALL: &'static [Self] =
+        &[Self::Avx512Vnni, Self::AvxVnni, Self::Avx2, Self::I8mm, Self::Neon, Self::Portable];
 
-    /// `avx512vnni`, `avx2`, `i8mm`, `neon` or `portable`.
+    /// `avx512vnni`, `avxvnni`, `avx2`, `i8mm`, `neon` or `portable`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Avx512Vnni => "avx512vnni",
+            Self::AvxVnni => "avxvnni",
             Self::Avx2 => "avx2",
             Self::I8mm => "i8mm",
             Self::Neon => "neon",
@@ -79,9 +83,22 @@ impl Isa {
                 && is_x86_feature_detected!("avx2"))
             .then_some(Kernels::Avx512Vnni(Proof(()))),
             #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => {
+                let encoding = if is_x86_feature_detected!("avxvnni") {
+                    Some(Encoding::Vex)
+                } else if is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni") {
+                    Some(Encoding::Evex)
+                } else {
+                    None
+                };
+                encoding
+                    .filter(|_| is_x86_feature_detected!("avx2"))
+                    .map(|encoding| Kernels::AvxVnni(Proof(()), encoding))
+            }
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2").then_some(Kernels::Avx2(Proof(()))),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512Vnni | Self::Avx2 => None,
+            Self::Avx512Vnni | Self::AvxVnni | Self::Avx2 => None,
             #[cfg(target_arch = "aarch64")]
             Self::I8mm => (is_aarch64_feature_detected!("dotprod") && is_aarch64_feature_detected!("i8mm"))
                 .then_some(Kernels::I8mm(Proof(()))),
@@ -108,6 +125,16 @@ impl FromStr for Isa {
     }
 }
 
+/// How instructions with the same effect are encoded.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Encoding {
+    /// AVX-VNNI's.
+    Vex,
+    /// AVX-512's.
+    Evex,
+}
+
 /// Evidence that the machine has an instruction set. Only [`Isa::detect`] makes it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Proof(());
@@ -120,6 +147,8 @@ pub(super) struct Proof(());
 pub(super) enum Kernels {
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni(Proof),
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni(Proof, Encoding),
     #[cfg(target_arch = "x86_64")]
     Avx2(Proof),
     #[cfg(target_arch = "aarch64")]
@@ -142,7 +171,7 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni(_) => is_x86_feature_detected!("avx512bf16").then_some(Bf16Pairs(())),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => None,
+            Self::AvxVnni(..) | Self::Avx2(_) => None,
             #[cfg(target_arch = "aarch64")]
             Self::I8mm(_) | Self::Neon(_) => is_aarch64_feature_detected!("bf16").then_some(Bf16Pairs(())),
             Self::Portable => None,
@@ -155,7 +184,7 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni(_) => Arch::new(),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+            Self::AvxVnni(..) | Self::Avx2(_) => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
             #[cfg(target_arch = "aarch64")]
             Self::I8mm(_) | Self::Neon(_) => Arch::new(),
             Self::Portable => Arch::Scalar,

@@ -1,6 +1,8 @@
 //! Sums and maxima of slices in independent lanes, since a chain of `+` or `max` cannot be vectorised. To be called inside
 //! a dispatch, whose instructions they take.
 
+use pulp::Simd;
+
 use super::matmul::Float;
 
 const LANES: usize = 32;
@@ -26,6 +28,32 @@ pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
         chunk.iter().zip(&mut sums).for_each(|(&x, sum)| *sum += f(x));
     }
     tail.iter().map(|&x| f(x)).sum::<f32>() + total(sums)
+}
+
+/// The sum that `add` makes of vectors of `values`, and `f` of each value that is left behind the last vector.
+#[inline(always)]
+pub(crate) fn sum_of<S: Simd>(
+    simd: S,
+    values: &[f32],
+    add: impl Fn(S::f32s, S::f32s) -> S::f32s,
+    f: impl Fn(f32) -> f32,
+) -> f32 {
+    /// So many sums at a time do not wait for each other.
+    const SUMS: usize = 4;
+    let (vectors, tail) = S::as_simd_f32s(values);
+    let mut sums = [simd.splat_f32s(0.0); SUMS];
+    let (fours, rest) = vectors.as_chunks::<SUMS>();
+    for four in fours {
+        for (sum, x) in sums.iter_mut().zip(four) {
+            *sum = add(*sum, *x);
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *sum = add(*sum, *x);
+    }
+    let [a, b, c, d] = sums;
+    let total = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
+    simd.reduce_sum_f32s(total) + tail.iter().map(|&x| f(x)).sum::<f32>()
 }
 
 /// `Σ x · y`

@@ -10,6 +10,7 @@
 
 mod activation;
 mod attention;
+mod conformer;
 mod depthwise;
 mod finite;
 pub mod fuzzing;
@@ -29,12 +30,13 @@ pub use self::{
 pub(crate) use self::{
     activation::glu,
     attention::{Attended, KeyRows, RelativeAttention, attend, relative_attention},
+    conformer::{ConformerLayer, FeedForward, Memory},
     depthwise::causal_depthwise,
     finite::{first_invalid_score, first_non_finite},
     isa::{arch, vectorise},
     math::exp,
     matmul::{Float, linear},
-    norm::{add_scaled, layer_norm},
+    norm::{Norm, add_scaled},
 };
 
 #[cfg(test)]

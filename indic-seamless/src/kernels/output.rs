@@ -32,14 +32,14 @@ pub(super) fn in_pieces(len: usize, size: usize, fill: impl Fn(usize, &mut [f32]
 
 /// The matrix `[rows, width]`, in blocks of `across` columns: `fill` is given the number of each, a vector in which it leaves
 /// `[rows, across]` or more, and memory for its work; both are as another block left them.
-pub(super) fn in_columns(
+pub(super) fn in_columns<M: Default>(
     [rows, width]: [usize; 2],
     across: usize,
-    fill: impl Fn(usize, &mut Vec<f32>, &mut Vec<f32>) + Sync,
+    fill: impl Fn(usize, &mut Vec<f32>, &mut M) + Sync,
 ) -> Vec<f32> {
     let mut values = Vec::with_capacity(rows * width);
     let output = Columns::new(&mut values.spare_capacity_mut()[..rows * width], width);
-    let memory = || (Vec::new(), Vec::new());
+    let memory = || (Vec::new(), M::default());
     (0..width.div_ceil(across)).into_par_iter().for_each_init(memory, |(block, memory), number| {
         fill(number, block, memory);
         let columns = number * across..width.min((number + 1) * across);
@@ -58,6 +58,12 @@ pub(super) fn in_columns(
     values
 }
 
+/// See [`Columns::taken`].
+fn taken(len: usize) -> Vec<AtomicBool> {
+    let watched = if cfg!(debug_assertions) { len } else { 0 };
+    (0..watched).map(|_| AtomicBool::default()).collect()
+}
+
 /// A matrix that several threads fill, each its own columns.
 pub(super) struct Columns<'a> {
     start: *mut MaybeUninit<f32>,
@@ -74,9 +80,14 @@ unsafe impl Sync for Columns<'_> {}
 
 impl<'a> Columns<'a> {
     pub(super) fn new(values: &'a mut [MaybeUninit<f32>], width: usize) -> Self {
-        let watched = if cfg!(debug_assertions) { values.len() } else { 0 };
-        let taken = (0..watched).map(|_| AtomicBool::default()).collect();
+        let taken = taken(values.len());
         Self { start: values.as_mut_ptr(), len: values.len(), width, values: PhantomData, taken }
+    }
+
+    /// [`new`](Self::new) for what already holds numbers.
+    pub(super) fn over(values: &'a mut [f32], width: usize) -> Self {
+        let taken = taken(values.len());
+        Self { start: values.as_mut_ptr().cast(), len: values.len(), width, values: PhantomData, taken }
     }
 
     /// Whether every place was asked for; true without debug assertions.

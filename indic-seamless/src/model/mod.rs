@@ -23,7 +23,7 @@ pub use self::head::PartialHead;
 use self::{
     config::ModelConfig,
     decoder::{DecoderState, Feed, TextDecoder},
-    encoder::{Inspect, SpeechEncoder},
+    encoder::{Inspect, Shown, SpeechEncoder},
 };
 use crate::{
     device::upload,
@@ -113,7 +113,12 @@ impl Encoded {
 impl SpeechToText {
     /// Runs the encoder over a batch of features.
     pub fn encode(&self, features: &FeatureBatch) -> Encoded {
-        match self.encode_inspected(features, &mut |_, _| ControlFlow::Continue(())) {
+        let inspect: Inspect<'_> = &mut |_, _| ControlFlow::Continue(());
+        let encoded = match self.start_encoding(features, inspect) {
+            ControlFlow::Continue(encoding) => encoding.finish(inspect),
+            ControlFlow::Break(()) => ControlFlow::Break(()),
+        };
+        match encoded {
             ControlFlow::Continue(encoded) => encoded,
             ControlFlow::Break(()) => unreachable!("nobody broke it off"),
         }
@@ -124,13 +129,13 @@ impl SpeechToText {
         self.speech_encoder.forward(&self.input(features), features.lengths(), inspect)
     }
 
-    /// [`encode`](Self::encode) to be taken layer by layer.
+    /// [`encode`](Self::encode) to be taken layer by layer. What is inside of a layer may not be shown.
     pub(crate) fn start_encoding(
         &self,
         features: &FeatureBatch,
         inspect: Inspect<'_>,
     ) -> ControlFlow<(), Encoding<'_>> {
-        self.speech_encoder.start(&self.input(features), features.lengths(), inspect)
+        self.speech_encoder.start(&self.input(features), features.lengths(), Shown::Layers, inspect)
     }
 
     fn input(&self, features: &FeatureBatch) -> Tensor<3> {

@@ -27,7 +27,8 @@ impl RelativeAttention<'_> {
         {
             let embedding = embedding.as_ref().and_then(FlexView::view);
             let embedding = embedding.as_ref().map(FlexView::as_slice);
-            let y = kernels::relative_attention([q.as_slice(), k.as_slice(), v.as_slice()], embedding, shape, self);
+            let mut y = vec![0.0; q.as_slice().len()];
+            kernels::relative_attention([q.as_slice(), k.as_slice(), v.as_slice()], embedding, shape, self, &mut y);
             return FlexView::tensor(y, shape, &queries);
         }
         self.plain([queries, keys, values], embedding, mask)

@@ -11,7 +11,8 @@ pub(crate) fn causal_depthwise(x: Tensor<3>, weight: Tensor<3>) -> Tensor<3> {
     let [batch, time, channels] = x.dims();
     let [_, _, kernel] = weight.dims();
     if let (Some(input), Some(w)) = (FlexView::view(&x), FlexView::view(&weight)) {
-        let y = kernels::causal_depthwise(input.as_slice(), w.as_slice(), time, channels);
+        let mut y = vec![0.0; input.as_slice().len()];
+        kernels::causal_depthwise(input.as_slice(), w.as_slice(), time, channels, &mut y);
         return FlexView::tensor(y, [batch, time, channels], &x);
     }
     let past = Tensor::zeros([batch, channels, kernel - 1], &x.device());

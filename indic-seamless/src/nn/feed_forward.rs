@@ -5,7 +5,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{Linear, LinearConfig, Storage};
+use super::{Linear, LinearConfig, Storage, linear::Quantised};
 use crate::kernels::Activation;
 
 /// Sizes and activation of a [`FeedForward`] block.
@@ -43,5 +43,10 @@ impl FeedForward {
     /// `[batch, time, hidden] -> [batch, time, hidden]`
     pub fn forward(&self, x: &Tensor<3>) -> Tensor<3> {
         self.output_dense.forward(&self.intermediate_dense.forward_activated(x, self.activation))
+    }
+
+    /// Both layers for the kernels, if they lie on the CPU and their weights are quantised.
+    pub(crate) fn quantised(&self) -> Option<[Quantised; 2]> {
+        Some([self.intermediate_dense.quantised(Some(self.activation))?, self.output_dense.quantised(None)?])
     }
 }

@@ -19,10 +19,10 @@ pub(super) fn is_flex(device: &Device) -> bool {
 
 /// A contiguous view of a tensor that lives on Flex.
 #[derive(Debug)]
-pub(super) struct FlexView<E = f32>(FlexTensor, PhantomData<E>);
+pub(crate) struct FlexView<E = f32>(FlexTensor, PhantomData<E>);
 
 /// What a tensor may be made of.
-pub(super) trait Stored: Copy + Send + Sync {
+pub(crate) trait Stored: Copy + Send + Sync {
     fn slice(tensor: &FlexTensor) -> Option<&[Self]>;
 }
 
@@ -52,7 +52,7 @@ impl Stored for u8 {
 
 impl<E: Stored> FlexView<E> {
     /// The tensor's values, if it lives on Flex and is of this type; copied only if they are not contiguous.
-    pub(super) fn view<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
+    pub(crate) fn view<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         Self::of(tensor.clone().try_into_primitive::<Flex>().ok()?)
     }
 
@@ -68,14 +68,14 @@ impl<E: Stored> FlexView<E> {
     }
 
     /// The values, row after row.
-    pub(super) fn as_slice(&self) -> &[E] {
+    pub(crate) fn as_slice(&self) -> &[E] {
         E::slice(&self.0).unwrap_or_default()
     }
 }
 
 impl FlexView {
     /// Changes the values of a tensor on Flex, in place if nobody else holds them.
-    pub(super) fn update<const D: usize>(tensor: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
+    pub(crate) fn update<const D: usize>(tensor: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
         let shape = tensor.dims();
         let device = tensor.device();
         match tensor.try_into_primitive::<Flex>() {

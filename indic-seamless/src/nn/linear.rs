@@ -73,15 +73,23 @@ impl Linear {
         products(layers.map(|layer| layer.product(None)), x)
     }
 
-    /// Whether the weight is quantised.
-    pub(crate) fn is_int8(&self) -> bool {
-        matches!(self.weight, Weight::Int8(_))
+    /// Whether the weight is stored in bytes or bf16, so that inputs and outputs lose nothing that counts in bf16.
+    pub(crate) fn is_below_f32(&self) -> bool {
+        match &self.weight {
+            Weight::Float(weight) => weight.val().dtype() != DType::F32,
+            Weight::Int8(_) | Weight::Int4(_) => true,
+        }
     }
 
     /// The type of keys and values of this layer in caches, if `x` is an input of the layer: half of `f32` where the weights are
-    /// bytes, which round far more, and the kernels can be used.
+    /// no more precise, and the kernels can be used.
     pub(crate) fn cache_type<const D: usize>(&self, x: &Tensor<D>) -> DType {
-        if self.is_int8() && FlexView::<f32>::view(x).is_some() { DType::BF16 } else { x.dtype() }
+        if self.is_below_f32() && FlexView::<f32>::view(x).is_some() { DType::BF16 } else { x.dtype() }
+    }
+
+    /// The layer for the kernels, if it lies on the CPU and its weight is quantised.
+    pub(crate) fn quantised(&self, activation: Option<Activation>) -> Option<Quantised> {
+        Quantised::view(&self.product(activation))
     }
 
     fn product(&self, activation: Option<Activation>) -> Product<'_> {
@@ -114,6 +122,10 @@ impl Product<'_> {
             *values = guard(&x.device(), || download(self.plain(x.clone())))?;
         }
         Ok(())
+    }
+
+    fn bias(&self) -> Option<FlexView<f32>> {
+        FlexView::view(&self.bias?.val())
     }
 
     /// In plain Burn operations.
@@ -156,31 +168,13 @@ fn products<const N: usize>(products: [Product<'_>; N], x: &Tensor<3>) -> [Tenso
 fn on_cpu(products: &[Product<'_>], x: &Tensor<3>, values: &mut [Vec<f32>]) -> bool {
     let [.., input] = x.dims();
     let Some(x) = FlexView::<f32>::view(x) else { return false };
-    let bias = |product: &Product<'_>| product.bias.and_then(|bias| FlexView::<f32>::view(&bias.val()));
-    let biases: Vec<_> = products.iter().map(bias).collect();
-    let biases = biases.iter().map(|bias| bias.as_ref().map(FlexView::as_slice));
-
-    let quantised = |product: &Product<'_>| {
-        let (values, scales) = match product.weight {
-            Weight::Int8(weight) => (FlexInts::Bytes(FlexView::ints(&weight.values.val())?), weight.scales.val()),
-            Weight::Int4(weight) => (FlexInts::Nibbles(FlexView::ints(&weight.values.val())?), weight.scales.val()),
-            Weight::Float(_) => return None,
-        };
-        Some((values, FlexView::<f32>::view(&scales)?))
-    };
-    if let Some(weights) = products.iter().map(quantised).collect::<Option<Vec<_>>>() {
-        let mut matrices = Vec::with_capacity(weights.len());
-        for (((values, scales), bias), product) in weights.iter().zip(biases).zip(products) {
-            let activation = product.activation;
-            let values = match values {
-                FlexInts::Bytes(values) => Values::Bytes(values.as_slice()),
-                FlexInts::Nibbles(values) => Values::Nibbles(values.as_slice()),
-            };
-            matrices.push(Matrix { values, scales: scales.as_slice(), bias, activation });
-        }
+    if let Some(quantised) = products.iter().map(Quantised::view).collect::<Option<Vec<_>>>() {
+        let matrices: Vec<_> = quantised.iter().map(Quantised::matrix).collect();
         int8::products(&Rows::quantise(x.as_slice(), input), &matrices, values);
         return true;
     }
+    let biases: Vec<_> = products.iter().map(Product::bias).collect();
+    let biases = biases.iter().map(|bias| bias.as_ref().map(FlexView::as_slice));
 
     let float = |product: &Product<'_>| match product.weight {
         Weight::Float(weight) => FlexFloats::view(&weight.val()),
@@ -196,8 +190,36 @@ fn on_cpu(products: &[Product<'_>], x: &Tensor<3>, values: &mut [Vec<f32>]) -> b
     true
 }
 
+/// Views of a quantised weight on the CPU, and what follows its product.
+pub(crate) struct Quantised {
+    values: FlexInts,
+    scales: FlexView<f32>,
+    bias: Option<FlexView<f32>>,
+    activation: Option<Activation>,
+}
+
 /// Views of the numbers of quantised weights.
 enum FlexInts {
     Bytes(FlexView<i8>),
     Nibbles(FlexView<u8>),
+}
+
+impl Quantised {
+    fn view(product: &Product<'_>) -> Option<Self> {
+        let (values, scales) = match product.weight {
+            Weight::Int8(weight) => (FlexInts::Bytes(FlexView::ints(&weight.values.val())?), weight.scales.val()),
+            Weight::Int4(weight) => (FlexInts::Nibbles(FlexView::ints(&weight.values.val())?), weight.scales.val()),
+            Weight::Float(_) => return None,
+        };
+        Some(Self { values, scales: FlexView::view(&scales)?, bias: product.bias(), activation: product.activation })
+    }
+
+    pub(crate) fn matrix(&self) -> Matrix<'_> {
+        let values = match &self.values {
+            FlexInts::Bytes(values) => Values::Bytes(values.as_slice()),
+            FlexInts::Nibbles(values) => Values::Nibbles(values.as_slice()),
+        };
+        let bias = self.bias.as_ref().map(FlexView::as_slice);
+        Matrix { values, scales: self.scales.as_slice(), bias, activation: self.activation }
+    }
 }

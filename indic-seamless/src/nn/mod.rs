@@ -18,11 +18,12 @@ pub(crate) use activation::glu;
 pub(crate) use attention::{Attended, attend};
 pub(crate) use depthwise::causal_depthwise;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
-pub(crate) use linear::Product;
+pub(crate) use flex::FlexView;
 pub use linear::{Linear, LinearConfig};
+pub(crate) use linear::{Product, Quantised};
 pub(crate) use masks::{KeyMask, RelativeMask, one_tensor};
 pub use norm::LayerNorm;
-pub(crate) use norm::add_scaled;
+pub(crate) use norm::{NormView, add_scaled};
 pub(crate) use weight::initializer;
 pub use weight::{Int4Weight, Int8Weight, Storage, Weight};
 

@@ -6,7 +6,7 @@ use burn::{
 };
 
 use super::flex::FlexView;
-use crate::kernels::{self, Activation};
+use crate::kernels::{self, Activation, Norm};
 
 /// `gamma · (x - mean) / sqrt(variance + epsilon) + beta` over the last axis.
 #[derive(Module, Debug)]
@@ -35,21 +35,38 @@ impl LayerNorm {
         self.run(x, Some(activation))
     }
 
+    /// The norm for the kernels, if it lies on the CPU.
+    pub(crate) fn view(&self, activation: Option<Activation>) -> Option<NormView> {
+        let (gamma, beta) = (FlexView::view(&self.gamma.val())?, FlexView::view(&self.beta.val())?);
+        Some(NormView { gamma, beta, epsilon: self.epsilon as f32, activation })
+    }
+
     fn run(&self, x: &Tensor<3>, activation: Option<Activation>) -> Tensor<3> {
-        let (gamma, beta) = (self.gamma.val(), self.beta.val());
-        if let (Some(input), Some(gamma), Some(beta)) =
-            (FlexView::view(x), FlexView::view(&gamma), FlexView::view(&beta))
-        {
-            let (gamma, beta) = (gamma.as_slice(), beta.as_slice());
-            let y = kernels::layer_norm(input.as_slice(), gamma, beta, self.epsilon as f32, activation);
-            return FlexView::tensor(y, x.dims(), x);
+        if let (Some(input), Some(norm)) = (FlexView::view(x), self.view(activation)) {
+            return FlexView::tensor(norm.norm().of(input.as_slice()), x.dims(), x);
         }
+        let (gamma, beta) = (self.gamma.val(), self.beta.val());
         let (variance, mean) = x.clone().var_mean_bias(2);
         let y = (x.clone() - mean) / (variance + self.epsilon).sqrt() * gamma.unsqueeze() + beta.unsqueeze();
         match activation {
             Some(activation) => activation.forward(y),
             None => y,
         }
+    }
+}
+
+/// Views of a norm on the CPU.
+pub(crate) struct NormView {
+    gamma: FlexView,
+    beta: FlexView,
+    epsilon: f32,
+    activation: Option<Activation>,
+}
+
+impl NormView {
+    pub(crate) fn norm(&self) -> Norm<'_> {
+        let Self { gamma, beta, epsilon, activation } = self;
+        Norm { gamma: gamma.as_slice(), beta: beta.as_slice(), epsilon: *epsilon, activation: *activation }
     }
 }
 

@@ -15,11 +15,13 @@ mod product;
 mod rows;
 mod tile;
 #[cfg(target_arch = "x86_64")]
+mod vnni;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub(crate) use nibbles::{bytes_of, nibble_shape, pack_nibbles};
 pub(crate) use pack::{gather, pack, packed_shape, unpack};
-pub(super) use product::{BLOCK_BYTES, multiply};
+pub(super) use product::{BLOCK_BYTES, multiply, multiply_here};
 pub(crate) use product::{Matrix, Values, products};
 pub(crate) use rows::Rows;
 

@@ -151,7 +151,7 @@ pub(crate) fn bytes_of(packed: &[u8], output: usize, input: usize) -> Vec<i8> {
 #[inline(always)]
 pub(super) fn tile(kernels: Kernels, rows: &Rows, tile: Range<usize>, panel: &[u8], sums: &mut [[i32; PANEL]; ROWS]) {
     #[cfg(target_arch = "x86_64")]
-    if let (1, Kernels::Avx512Vnni(_) | Kernels::Avx2(_)) = (tile.len(), kernels) {
+    if let (1, Kernels::Avx512Vnni(_) | Kernels::AvxVnni(..) | Kernels::Avx2(_)) = (tile.len(), kernels) {
         let row = &rows.values[tile.start * rows.depth..][..rows.depth];
         // SAFETY: as for `expand`; the row has a group for each that the panel has, except for the last one of a block.
         #[allow(unsafe_code, reason = "code for instructions that the compiler does not take for granted")]
@@ -182,7 +182,7 @@ fn expand(kernels: Kernels, blocks: &[u8], bytes: &mut [i8]) {
     #[allow(unsafe_code, reason = "code for instructions that the compiler does not take for granted")]
     match kernels {
         #[cfg(target_arch = "x86_64")]
-        Kernels::Avx512Vnni(_) | Kernels::Avx2(_) => unsafe { x86::expand(blocks, bytes) },
+        Kernels::Avx512Vnni(_) | Kernels::AvxVnni(..) | Kernels::Avx2(_) => unsafe { x86::expand(blocks, bytes) },
         #[cfg(target_arch = "aarch64")]
         Kernels::I8mm(_) | Kernels::Neon(_) => unsafe { neon::expand(blocks, bytes) },
         Kernels::Portable => expand_plain(blocks, bytes),

@@ -8,7 +8,7 @@ use super::{PANEL, Rows, nibble_shape, nibbles, tile};
 use crate::kernels::{
     activation::Activation,
     isa::{Kernels, vectorise},
-    math::{relu, swish},
+    math::{relu, swish_coarse},
     output::Columns,
 };
 
@@ -59,6 +59,13 @@ impl Values<'_> {
 }
 
 impl Matrix<'_> {
+    /// # Panics
+    ///
+    /// If the weight has not the size for inputs of `depth` columns.
+    fn check(&self, depth: usize) {
+        assert_eq!(self.values.len(), self.panels() * self.values.panel_len(depth), "size of a packed weight");
+    }
+
     fn panels(&self) -> usize {
         self.scales.len().div_ceil(PANEL)
     }
@@ -75,11 +82,7 @@ pub(in crate::kernels) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Ma
     let mut outputs = Vec::with_capacity(matrices.len());
     for (matrix, result) in matrices.iter().zip(results.iter_mut()) {
         let width = matrix.scales.len();
-        assert_eq!(
-            matrix.values.len(),
-            matrix.panels() * matrix.values.panel_len(rows.depth),
-            "size of a packed weight"
-        );
+        matrix.check(rows.depth);
         result.clear();
         result.reserve(rows.len() * width);
         outputs.push(Columns::new(&mut result.spare_capacity_mut()[..rows.len() * width], width));
@@ -113,6 +116,19 @@ pub(in crate::kernels) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Ma
     }
 }
 
+/// A product by the calling thread alone: `[rows, output]` in `y`, whatever was there.
+pub(in crate::kernels) fn multiply_here(kernels: Kernels, rows: &Rows, matrix: &Matrix<'_>, y: &mut [f32]) {
+    matrix.check(rows.depth);
+    let output = Columns::over(y, matrix.scales.len());
+    for panel in 0..matrix.panels() {
+        vectorise(
+            #[inline(always)]
+            || multiply_panel(kernels, rows, 0..rows.len(), matrix, panel, &output),
+        );
+    }
+    debug_assert!(output.is_taken(), "the panels have every column");
+}
+
 /// Some rows against one panel.
 #[inline(always)]
 fn multiply_panel(
@@ -126,7 +142,7 @@ fn multiply_panel(
     match matrix.activation {
         None => panel_with(kernels, rows, range, matrix, panel, output, |y| y),
         Some(Activation::Relu) => panel_with(kernels, rows, range, matrix, panel, output, relu),
-        Some(Activation::Swish) => panel_with(kernels, rows, range, matrix, panel, output, swish),
+        Some(Activation::Swish) => panel_with(kernels, rows, range, matrix, panel, output, swish_coarse),
     }
 }
 

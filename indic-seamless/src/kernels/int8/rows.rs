@@ -11,7 +11,7 @@ const GRAIN: usize = 16 * 1024;
 /// Rows of activations, each as bytes times a scale of its own: `x[r, i] ≈ values[r, i] · scales[r]`.
 ///
 /// One quantisation serves all products of the same input.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Rows {
     /// `[rows, depth]`, zeros beyond the input's width.
     pub(super) values: Vec<i8>,
@@ -39,6 +39,26 @@ impl Rows {
         Self { values, scales, sums, depth }
     }
 
+    /// [`quantise`](Self::quantise) by the calling thread, in the place of other rows.
+    pub(in crate::kernels) fn refill(&mut self, x: &[f32], input: usize) {
+        self.depth = input.next_multiple_of(GROUP);
+        let rows = x.len() / input.max(1);
+        if self.values.len() != rows * self.depth || input < self.depth {
+            self.values.clear();
+            self.values.resize(rows * self.depth, 0);
+        }
+        self.scales.clear();
+        self.sums.clear();
+        for (values, x) in self.values.chunks_exact_mut(self.depth.max(1)).zip(x.chunks_exact(input.max(1))) {
+            let (scale, sum) = vectorise(
+                #[inline(always)]
+                || quantise_row(x, values),
+            );
+            self.scales.push(scale);
+            self.sums.push(sum);
+        }
+    }
+
     /// The bytes of a row, and their scale.
     pub(crate) fn row(&self, row: usize) -> (&[i8], f32) {
         (&self.values[row * self.depth..][..self.depth], self.scales[row])
@@ -55,12 +75,10 @@ fn quantise_row(x: &[f32], values: &mut [i8]) -> (f32, i32) {
     // Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let largest = lanes::largest_magnitude(x);
-    if largest <= 0.0 {
-        return (0.0, 0);
-    }
-    if !largest.is_finite() {
+    if largest <= 0.0 || !largest.is_finite() {
+        values.fill(0);
         // A row that is no number makes the whole output none, as in floating point.
-        return (f32::NAN, 0);
+        return (if largest <= 0.0 { 0.0 } else { f32::NAN }, 0);
     }
     let inverse = 127.0 / largest;
     let mut sum = 0;

@@ -9,7 +9,7 @@ use crate::kernels::isa::Kernels;
 use super::neon;
 use super::portable;
 #[cfg(target_arch = "x86_64")]
-use super::x86;
+use super::{vnni, x86};
 
 /// Rows of a tile: with 64 outputs they fill 24 of AVX-512's 32 registers.
 pub(super) const ROWS: usize = 6;
@@ -52,12 +52,14 @@ fn tile_of<const R: usize>(
     panel: &[i8],
     sums: &mut [[i32; PANEL]; ROWS],
 ) {
-    let tile = Tile {
-        rows: std::array::from_fn::<_, R, _>(|r| &rows.values[(first + r) * rows.depth..][depth.clone()]),
+    // Loops, since closures are not always inlined here.
+    let (mut rows_of_tile, mut row_sums) = ([&rows.values[..0]; R], [0; R]);
+    for (r, (row, sum)) in rows_of_tile.iter_mut().zip(&mut row_sums).enumerate() {
+        *row = &rows.values[(first + r) * rows.depth..][depth.clone()];
         // The sum of a whole row is taken off once.
-        row_sums: std::array::from_fn(|r| if depth.start == 0 { rows.sums[first + r] } else { 0 }),
-        panel: &panel[..depth.len() * PANEL],
-    };
+        *sum = if depth.start == 0 { rows.sums[first + r] } else { 0 };
+    }
+    let tile = Tile { rows: rows_of_tile, row_sums, panel: &panel[..depth.len() * PANEL] };
     let Some(sums) = sums.first_chunk_mut::<R>() else { unreachable!("R is at most ROWS") };
     // What the kernels rely on.
     debug_assert!(depth.len().is_multiple_of(GROUP) && tile.rows.iter().all(|row| row.len() == depth.len()));
@@ -66,6 +68,8 @@ fn tile_of<const R: usize>(
     match kernels {
         #[cfg(target_arch = "x86_64")]
         Kernels::Avx512Vnni(_) => unsafe { x86::avx512_vnni(&tile, sums) },
+        #[cfg(target_arch = "x86_64")]
+        Kernels::AvxVnni(_, encoding) => unsafe { vnni::dot_products(encoding, &tile, sums) },
         #[cfg(target_arch = "x86_64")]
         Kernels::Avx2(_) => unsafe { x86::avx2(&tile, sums) },
         #[cfg(target_arch = "aarch64")]

@@ -15,12 +15,15 @@ use half::bf16;
 pub(super) use self::{few_rows::few_rows_linear, many_rows::many_rows_linear};
 pub(super) use self::{
     pairs::Pair,
-    panel::{Element, Panel, ROWS},
+    panel::{AHEAD, Element, Panel, ROWS},
 };
 use super::activation::{Activation, bias_activation};
 
 /// What the kernels for floating point numbers can multiply by.
 pub(crate) trait Float: Copy + Send + Sync {
+    /// Whether it is bf16, which some processors multiply faster.
+    const IS_BF16: bool;
+
     fn value(self) -> f32;
 
     /// The nearest bf16 number, of two the even one; not for NaN.
@@ -31,6 +34,8 @@ pub(crate) trait Float: Copy + Send + Sync {
 }
 
 impl Float for f32 {
+    const IS_BF16: bool = false;
+
     #[inline(always)]
     fn value(self) -> f32 {
         self
@@ -50,6 +55,8 @@ impl Float for f32 {
 }
 
 impl Float for bf16 {
+    const IS_BF16: bool = true;
+
     #[inline(always)]
     fn value(self) -> f32 {
         // The upper half of an `f32`, written out: `to_f32` has a branch for NaN, which does not vectorise.
@@ -69,7 +76,8 @@ impl Float for bf16 {
     }
 }
 
-/// `activation(x · wᵀ + bias)` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]` in `y`, whatever was there.
+/// `activation(x · wᵀ + bias)` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]` in `y`, whatever was there. Many rows
+/// are rounded to bf16 if `w` is, and if the processor multiplies bf16.
 pub(crate) fn linear<W: Float>(
     x: &[f32],
     w: &[W],

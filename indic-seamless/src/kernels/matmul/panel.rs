@@ -2,13 +2,12 @@
 
 use half::bf16;
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::{
     Float,
     pairs::{Pair, pair_sums},
 };
-use crate::kernels::{activation::GRAIN, isa::vectorise};
+use crate::kernels::isa::prefetch;
 
 /// Rows of the left matrix in a tile of [`Panel::product`].
 pub(in crate::kernels) const ROWS: usize = 6;
@@ -17,16 +16,22 @@ const VECTORS: usize = 2;
 /// The same for 32 registers: those of AVX-512 and of NEON.
 const WIDE: usize = 4;
 
+/// So many rows ahead of their use those of a part of a matrix are asked for: each is on a page of its own.
+pub(in crate::kernels) const AHEAD: usize = 16;
+
 /// What the matrices of a product are made of: one number, or as many as one lane of an instruction takes.
 pub(in crate::kernels) trait Element: Copy + Default + Send + Sync {
     /// How many numbers it holds, neighbours along the axis that the product sums over.
     const NUMBERS: usize;
 
+    /// Numbers that are already elements.
+    fn as_is(numbers: &[f32]) -> Option<&[Self]>;
+
     /// Up to [`NUMBERS`](Self::NUMBERS) numbers; those that are not there are zero.
     fn pack<W: Float>(numbers: &[W]) -> Self;
 
-    /// Rows of `width` numbers as a left matrix, each padded to whole elements; in `buffer` if they are not so already.
-    fn left<'a>(rows: &'a [f32], width: usize, buffer: &'a mut Vec<Self>) -> &'a [Self];
+    /// Neighbours become elements, as many as fit; the last one may lack numbers, which are zero.
+    fn pack_row<W: Float>(numbers: &[W], to: &mut [Self]);
 
     /// `left · panel` for a panel of `V` vectors across, into rows of `out` that begin `stride` apart.
     fn tile<S: Simd, const V: usize>(simd: S, left: [&[Self]; ROWS], panel: &[Self], out: &mut [f32], stride: usize);
@@ -36,13 +41,18 @@ impl Element for f32 {
     const NUMBERS: usize = 1;
 
     #[inline(always)]
+    fn as_is(numbers: &[f32]) -> Option<&[Self]> {
+        Some(numbers)
+    }
+
+    #[inline(always)]
     fn pack<W: Float>(numbers: &[W]) -> Self {
         numbers[0].value()
     }
 
     #[inline(always)]
-    fn left<'a>(rows: &'a [f32], _width: usize, _buffer: &'a mut Vec<Self>) -> &'a [Self] {
-        rows
+    fn pack_row<W: Float>(numbers: &[W], to: &mut [Self]) {
+        to.iter_mut().zip(numbers).for_each(|(to, number)| *to = number.value());
     }
 
     #[inline(always)]
@@ -88,22 +98,21 @@ impl Element for Pair {
     const NUMBERS: usize = 2;
 
     #[inline(always)]
+    fn as_is(_numbers: &[f32]) -> Option<&[Self]> {
+        None
+    }
+
+    #[inline(always)]
     fn pack<W: Float>(numbers: &[W]) -> Self {
         [numbers[0].rounded(), numbers.get(1).map_or(bf16::ZERO, |number| number.rounded())]
     }
 
     #[inline(always)]
-    fn left<'a>(rows: &'a [f32], width: usize, buffer: &'a mut Vec<Self>) -> &'a [Self] {
-        let depth = width.div_ceil(Self::NUMBERS);
-        buffer.resize(rows.len() / width.max(1) * depth, Self::default());
-        let pairs = buffer.par_chunks_mut(depth.max(1)).zip(rows.par_chunks(width.max(1)));
-        pairs.with_min_len(GRAIN.div_ceil(width.max(1))).for_each(|(pairs, row)| {
-            vectorise(
-                #[inline(always)]
-                || pairs.as_flattened_mut().iter_mut().zip(row).for_each(|(to, x)| *to = x.rounded()),
-            );
-        });
-        buffer
+    fn pack_row<W: Float>(numbers: &[W], to: &mut [Self]) {
+        let to = to.as_flattened_mut();
+        let len = numbers.len().min(to.len());
+        to[len..].fill(bf16::ZERO);
+        to.iter_mut().zip(numbers).for_each(|(to, number)| *to = number.rounded());
     }
 
     #[inline(always)]
@@ -152,18 +161,21 @@ impl<E: Element> Panel<E> {
         self.values
     }
 
-    /// `x: [depth, width]` as it is.
+    /// `depth` rows of `width` numbers, which begin `stride` apart, as they are.
     #[inline(always)]
-    pub(in crate::kernels) fn new<S: Simd>(x: &[f32], width: usize) -> Self {
-        let (mut panel, across) = (Self::with_memory::<S>(x.len() / width, width, Vec::new()), Self::across::<S>());
-        for (k, rows) in x.chunks(E::NUMBERS * width).enumerate() {
+    pub(in crate::kernels) fn new<S: Simd>(x: &[f32], stride: usize, depth: usize, width: usize) -> Self {
+        let (mut panel, across) = (Self::with_memory::<S>(depth, width, Vec::new()), Self::across::<S>());
+        for (k, upper) in (0..depth).step_by(E::NUMBERS).enumerate() {
+            let row = |number: usize| &x[number * stride..][..width];
+            prefetch(x.get((upper + AHEAD) * stride..).and_then(|row| row.get(..width)).unwrap_or_default());
+            let lower = (E::NUMBERS > 1 && upper + 1 < depth).then(|| row(upper + 1));
+            let upper = row(upper);
             for first in (0..width).step_by(across) {
                 let start = first * panel.depth + k * across;
                 let columns = across.min(width - first);
-                let (upper, lower) = rows.split_at(width);
                 let upper = &upper[first..first + columns];
                 let to = &mut panel.values[start..start + columns];
-                match lower.get(first..first + columns) {
+                match lower.map(|lower| &lower[first..first + columns]) {
                     Some(lower) => {
                         to.iter_mut().zip(upper.iter().zip(lower)).for_each(|(to, (a, b))| *to = E::pack(&[*a, *b]));
                     }
@@ -193,13 +205,13 @@ impl<E: Element> Panel<E> {
             let (fours, _) = rows.as_chunks::<ABREAST>();
             for (column, rows) in (0..).step_by(ABREAST).zip(fours) {
                 for k in (0..whole).step_by(ELEMENTS) {
-                    let part = |row: &'a [W]| {
-                        row[k * E::NUMBERS..(k + ELEMENTS) * E::NUMBERS].chunks_exact(E::NUMBERS).map(E::pack)
-                    };
-                    let [a, b, c, d] = rows.map(part);
+                    let mut parts = [[E::default(); ELEMENTS]; ABREAST];
+                    for (part, row) in parts.iter_mut().zip(rows) {
+                        E::pack_row(&row[k * E::NUMBERS..(k + ELEMENTS) * E::NUMBERS], part);
+                    }
                     let mut interleaved = [[E::default(); ABREAST]; ELEMENTS];
-                    for (to, (((a, b), c), d)) in interleaved.iter_mut().zip(a.zip(b).zip(c).zip(d)) {
-                        *to = [a, b, c, d];
+                    for (i, to) in interleaved.iter_mut().enumerate() {
+                        *to = [parts[0][i], parts[1][i], parts[2][i], parts[3][i]];
                     }
                     for (to, from) in columns[k * across..].chunks_exact_mut(across).zip(&interleaved) {
                         to[column..column + ABREAST].copy_from_slice(from);
@@ -229,15 +241,17 @@ impl<E: Element> Panel<E> {
         out: &mut [f32],
     ) {
         // Rows that are not there repeat the last one; their results are not used.
-        let row = |r: usize| &left[r.min(rows - 1) * left_stride..][..self.depth];
-        let left: [&[E]; ROWS] = std::array::from_fn(row);
+        let mut rows_of = [&left[..0]; ROWS];
+        for (r, row) in rows_of.iter_mut().enumerate() {
+            *row = &left[r.min(rows - 1) * left_stride..][..self.depth];
+        }
         let across = Self::across::<S>();
         for (number, panel) in self.values.chunks_exact((self.depth * across).max(1)).enumerate() {
             let out = &mut out[number * across..];
             if S::REGISTER_COUNT == 32 {
-                E::tile::<S, WIDE>(simd, left, panel, out, self.stride);
+                E::tile::<S, WIDE>(simd, rows_of, panel, out, self.stride);
             } else {
-                E::tile::<S, VECTORS>(simd, left, panel, out, self.stride);
+                E::tile::<S, VECTORS>(simd, rows_of, panel, out, self.stride);
             }
         }
     }

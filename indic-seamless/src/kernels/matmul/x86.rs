@@ -27,7 +27,7 @@ pub(super) unsafe fn avx512_bf16<const R: usize>(
     stride: usize,
 ) {
     const VECTORS: usize = ACROSS / 16;
-    let left = left.map(|row| &row[..panel.len()]);
+    assert!(left.iter().all(|row| row.len() >= panel.len()), "an element for each row of the panel");
     let mut totals = [[_mm512_setzero_ps(); VECTORS]; R];
     for (k, panel) in panel.iter().enumerate() {
         let mut right = [_mm512_setzero_si512(); VECTORS];
@@ -36,8 +36,8 @@ pub(super) unsafe fn avx512_bf16<const R: usize>(
             *right = unsafe { _mm512_loadu_si512(panel.as_ptr().add(v * 16).cast()) };
         }
         for (left, totals) in left.iter().zip(&mut totals) {
-            // SAFETY: the two numbers of a pair.
-            let x = _mm512_set1_epi32(unsafe { std::ptr::from_ref(&left[k]).cast::<i32>().read_unaligned() });
+            // SAFETY: the two numbers of a pair, which the row has.
+            let x = _mm512_set1_epi32(unsafe { left.as_ptr().add(k).cast::<i32>().read_unaligned() });
             for (total, right) in totals.iter_mut().zip(right) {
                 *total = _mm512_dpbf16_ps(*total, bf16s(x), bf16s(right));
             }

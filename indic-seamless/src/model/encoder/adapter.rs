@@ -105,8 +105,9 @@ impl AdapterLayer {
         inspect(Stage::AttentionConvolution, &x)?;
         let x = glu(x);
         let [_, time, _] = x.dims();
-        let y =
-            self.self_attn.forward(&x, &Context { lengths, window: &|_| 0..time, valid: None, mask: &OnceCell::new() });
+        let (window, mask) = (|_| 0..time, OnceCell::new());
+        let context = Context { lengths, window: &window, valid: None, mask: &mask, memory: None };
+        let y = self.self_attn.forward(&x, &context);
         inspect(Stage::AdapterAttention, &y)?;
         let x = add_scaled(glu(residual), y, 1.0);
         let y = self.ffn.forward(&self.ffn_layer_norm.forward(&x));

@@ -1,13 +1,16 @@
 //! Self-attention with embedded relative distances.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use burn::{
     module::{Initializer, Module, Param},
     tensor::{Device, Tensor},
 };
 
-use crate::nn::{Linear, LinearConfig, RelativeAttention, RelativeMask, Storage};
+use crate::{
+    kernels::Memory,
+    nn::{Linear, LinearConfig, RelativeAttention, RelativeMask, Storage},
+};
 
 /// What the layers need to know of the batch beside the hidden states.
 pub(super) struct Context<'a> {
@@ -19,6 +22,8 @@ pub(super) struct Context<'a> {
     pub(super) valid: Option<Tensor<3>>,
     /// What all layers' attention needs on backends without kernels.
     pub(super) mask: &'a OnceCell<RelativeMask>,
+    /// Memory for layers that one kernel computes; `None` where somebody looks at what is inside of a layer.
+    pub(super) memory: Option<&'a RefCell<Memory>>,
 }
 
 impl Context<'_> {
@@ -48,10 +53,10 @@ pub struct AttentionConfig {
 /// `q · Eᵀ` is computed over the distinct distances and read off per key; the reference builds `[T, T, head]` instead.
 #[derive(Module, Debug)]
 pub struct Attention {
-    linear_q: Linear,
-    linear_k: Linear,
-    linear_v: Linear,
-    linear_out: Linear,
+    pub(super) linear_q: Linear,
+    pub(super) linear_k: Linear,
+    pub(super) linear_v: Linear,
+    pub(super) linear_out: Linear,
     distance_embedding: Option<DistanceEmbedding>,
     heads: usize,
     left: usize,
@@ -87,14 +92,22 @@ impl Attention {
     /// `[batch, T, hidden] -> [batch, T, hidden]`
     pub(super) fn forward(&self, x: &Tensor<3>, context: &Context<'_>) -> Tensor<3> {
         let [queries, keys, values] = Linear::forward_all([&self.linear_q, &self.linear_k, &self.linear_v], x);
-        let embedding = self.distance_embedding.as_ref().map(|embedding| embedding.weight.val());
-        let attention = RelativeAttention {
+        let attention = self.between_projections(context);
+        self.linear_out.forward(&attention.forward(queries, keys, values, self.embedding(), context.mask))
+    }
+
+    pub(super) fn between_projections<'a>(&self, context: &Context<'a>) -> RelativeAttention<'a> {
+        RelativeAttention {
             heads: self.heads,
             left: self.left,
             lengths: context.lengths,
             window: context.window,
-            bf16: self.linear_q.is_int8(),
-        };
-        self.linear_out.forward(&attention.forward(queries, keys, values, embedding, context.mask))
+            bf16: self.linear_q.is_below_f32(),
+        }
+    }
+
+    /// The vectors of the distances, `[left + right + 1, head]`.
+    pub(super) fn embedding(&self) -> Option<Tensor<2>> {
+        self.distance_embedding.as_ref().map(|embedding| embedding.weight.val())
     }
 }

@@ -11,6 +11,7 @@ use super::{
     Inspect, Stage,
     attention::{Attention, AttentionConfig, Context},
     convolution::Convolution,
+    whole_layer::WholeLayer,
 };
 use crate::nn::{FeedForward, FeedForwardConfig, LayerNorm, Storage, add_scaled};
 
@@ -35,14 +36,14 @@ pub struct ConformerConfig {
 /// to it.
 #[derive(Module, Debug)]
 pub struct ConformerLayer {
-    ffn1_layer_norm: LayerNorm,
-    ffn1: FeedForward,
-    self_attn_layer_norm: LayerNorm,
-    self_attn: Attention,
-    conv_module: Convolution,
-    ffn2_layer_norm: LayerNorm,
-    ffn2: FeedForward,
-    final_layer_norm: LayerNorm,
+    pub(super) ffn1_layer_norm: LayerNorm,
+    pub(super) ffn1: FeedForward,
+    pub(super) self_attn_layer_norm: LayerNorm,
+    pub(super) self_attn: Attention,
+    pub(super) conv_module: Convolution,
+    pub(super) ffn2_layer_norm: LayerNorm,
+    pub(super) ffn2: FeedForward,
+    pub(super) final_layer_norm: LayerNorm,
 }
 
 impl ConformerConfig {
@@ -72,6 +73,9 @@ impl ConformerLayer {
         layer: usize,
         inspect: Inspect<'_>,
     ) -> ControlFlow<(), Tensor<3>> {
+        if let Some(whole) = WholeLayer::of(self, &x, context) {
+            return ControlFlow::Continue(whole.forward(x));
+        }
         let y = self.ffn1.forward(&self.ffn1_layer_norm.forward(&x));
         inspect(Stage::Ffn1(layer), &y)?;
         let x = add_scaled(x, y, 0.5);

@@ -12,8 +12,8 @@ use crate::nn::{Activation, LayerNorm, Linear, LinearConfig, Storage, causal_dep
 
 /// One kernel per channel, `[channels, 1, k]`.
 #[derive(Module, Debug)]
-struct DepthwiseConv {
-    weight: Param<Tensor<3>>,
+pub(super) struct DepthwiseConv {
+    pub(super) weight: Param<Tensor<3>>,
 }
 
 /// Norm, pointwise convolution with a gate, causal depthwise convolution, norm, activation, pointwise convolution.
@@ -21,13 +21,13 @@ struct DepthwiseConv {
 /// Unlike the conformer of the paper (Gulati et al. 2020) it is causal, and has a layer norm for the batch norm.
 #[derive(Module, Debug)]
 pub struct Convolution {
-    layer_norm: LayerNorm,
-    pointwise_conv1: Linear,
-    depthwise_conv: DepthwiseConv,
-    depthwise_layer_norm: LayerNorm,
-    pointwise_conv2: Linear,
+    pub(super) layer_norm: LayerNorm,
+    pub(super) pointwise_conv1: Linear,
+    pub(super) depthwise_conv: DepthwiseConv,
+    pub(super) depthwise_layer_norm: LayerNorm,
+    pub(super) pointwise_conv2: Linear,
     #[module(skip)]
-    activation: Activation,
+    pub(super) activation: Activation,
 }
 
 impl Convolution {

@@ -5,8 +5,12 @@ mod attention;
 mod conformer;
 mod convolution;
 mod projection;
+mod whole_layer;
 
-use std::{cell::OnceCell, ops::ControlFlow};
+use std::{
+    cell::{OnceCell, RefCell},
+    ops::ControlFlow,
+};
 
 use burn::{
     module::Module,
@@ -23,6 +27,7 @@ use self::attention::Context;
 use super::Encoded;
 use crate::{
     device::upload,
+    kernels::Memory,
     nn::{FeedForward, FeedForwardConfig, LayerNorm, RelativeMask, Storage, add_scaled},
 };
 
@@ -127,13 +132,7 @@ impl SpeechEncoder {
     /// Rows beyond an item's length are computed as the reference computes them: no key beyond it is seen, but the rows
     /// themselves live on and reach the adapter's last window.
     pub fn forward(&self, features: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> ControlFlow<(), Encoded> {
-        let mut encoding = self.start(features, lengths, inspect)?;
-        loop {
-            match encoding.advance(inspect)? {
-                Advanced::Layer(next) => encoding = next,
-                Advanced::Done(encoded) => return ControlFlow::Continue(encoded),
-            }
-        }
+        self.start(features, lengths, Shown::Everything, inspect)?.finish(inspect)
     }
 
     /// [`forward`](Self::forward) to be taken layer by layer.
@@ -141,15 +140,17 @@ impl SpeechEncoder {
         &self,
         features: &Tensor<3>,
         lengths: &[usize],
+        shown: Shown,
         inspect: Inspect<'_>,
     ) -> ControlFlow<(), Encoding<'_>> {
         let [_, time, _] = features.dims();
         let valid = valid(lengths, time, &features.device());
         let x = self.feature_projection.forward(features);
         inspect(Stage::FeatureProjection, &x)?;
-        let mask = OnceCell::new();
-        let x = Context { lengths, window: &|_| 0..time, valid: valid.clone(), mask: &mask }.zero_padding(x);
-        ControlFlow::Continue(Encoding { encoder: self, x, lengths: lengths.to_vec(), valid, mask, layers: 0 })
+        let (mask, memory) = (OnceCell::new(), (shown == Shown::Layers).then(RefCell::default));
+        let context = Context { lengths, window: &|_| 0..time, valid: valid.clone(), mask: &mask, memory: None };
+        let x = context.zero_padding(x);
+        ControlFlow::Continue(Encoding { encoder: self, x, lengths: lengths.to_vec(), valid, mask, memory, layers: 0 })
     }
 }
 
@@ -163,8 +164,19 @@ pub(crate) struct Encoding<'a> {
     /// See [`valid`].
     valid: Option<Tensor<3>>,
     mask: OnceCell<RelativeMask>,
+    /// See [`Context::memory`].
+    memory: Option<RefCell<Memory>>,
     /// The conformer layers that it has passed.
     layers: usize,
+}
+
+/// Which stages are shown to who inspects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// All.
+    Everything,
+    /// Not always those inside of a conformer layer, which is faster.
+    Layers,
 }
 
 /// What a step through the encoder led to.
@@ -178,16 +190,29 @@ pub(crate) enum Advanced<'a> {
 }
 
 impl<'a> Encoding<'a> {
+    /// Passes all layers that are left.
+    pub(crate) fn finish(self, inspect: Inspect<'_>) -> ControlFlow<(), Encoded> {
+        let mut encoding = self;
+        loop {
+            match encoding.advance(inspect)? {
+                Advanced::Layer(next) => encoding = next,
+                Advanced::Done(encoded) => return ControlFlow::Continue(encoded),
+            }
+        }
+    }
+
     /// Passes the next conformer layer, or all that comes behind them.
     pub(crate) fn advance(self, inspect: Inspect<'_>) -> ControlFlow<(), Advanced<'a>> {
-        let Self { encoder, x, lengths, valid, mask, layers } = self;
+        let Self { encoder, x, lengths, valid, mask, memory, layers } = self;
         let SpeechEncoder { encoder: conformer, intermediate_ffn, adapter, inner_layer_norm, .. } = encoder;
         if let Some(layer) = conformer.layers.get(layers) {
             let window = conformer.window(x.dims()[1]);
-            let context = Context { lengths: &lengths, window: &window, valid: valid.clone(), mask: &mask };
+            let valid_here = valid.clone();
+            let context =
+                Context { lengths: &lengths, window: &window, valid: valid_here, mask: &mask, memory: memory.as_ref() };
             let x = layer.forward(x, &context, layers, inspect)?;
             inspect(Stage::Conformer(layers), &x)?;
-            let next = Self { encoder, x, lengths, valid, mask, layers: layers + 1 };
+            let next = Self { encoder, x, lengths, valid, mask, memory, layers: layers + 1 };
             return ControlFlow::Continue(Advanced::Layer(next));
         }
         let x = conformer.layer_norm.forward(&x);

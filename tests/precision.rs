@@ -94,7 +94,8 @@ fn bf16_differs_by_its_rounding() {
             let [f32, bf16] = [&f32, &bf16].map(|model| teacher_forced(model, features, tokens));
             // Half of the last of 8 bits in each weight, in keys and values, and where the processor multiplies bf16 in each
             // input, much of which cancels out.
-            assert!(difference(&f32, &bf16) <= 0.01 * largest(&f32), "{}", difference(&f32, &bf16));
+            let difference = difference(&f32, &bf16);
+            assert!((f32::MIN_POSITIVE..=0.01 * largest(&f32)).contains(&difference), "{difference}");
             let vocabulary = checkpoint.config().vocab_size;
             for (f32, bf16) in f32.chunks(vocabulary).zip(bf16.chunks(vocabulary)) {
                 agreed += usize::from(best(f32) == best(bf16));
@@ -102,7 +103,7 @@ fn bf16_differs_by_its_rounding() {
             }
         }
     });
-    assert!(agreed * 1000 >= all * 999, "{agreed} of {all} tokens");
+    assert_eq!(agreed, all, "tokens that agree");
 }
 
 /// Other backends compute with the same bytes, but do not round inputs: as with these weights in `f32`.
@@ -278,32 +279,6 @@ fn foreign_quantised_weights_are_refused() {
         let error = Transcriber::from_dir(parent.path().join("new/quantised")).expect_err("another scheme");
         let found = format!("u{} [output", &precision.name()[1..]);
         assert!(matches!(&error, Error::InvalidFile { reason, .. } if reason.contains(&found)), "{error}");
-    }
-}
-
-/// Conformer layers that nobody looks into are computed in other pieces.
-#[cfg(feature = "demo")]
-#[test]
-fn layers_that_are_looked_into_compute_the_same() {
-    let clip = |path: &str| Waveform::open(common::example(path)).expect("clip").samples().repeat(4);
-    let features = |samples: &[f32]| Features::extract(samples).expect("features");
-    let [long, short] = ["hindi-1.wav", "telugu-1.wav"].map(|path| features(&clip(path)));
-    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    let model = Transcriber::builder().precision(Precision::Int8).build_demo().expect("model");
-    for (batch, threads) in [(vec![long.clone()], 1), (vec![long.clone()], 3), (vec![long, short], 2)] {
-        let features = FeatureBatch::new(&batch, model.checkpoint().padding_value());
-        pool(threads).install(|| {
-            let mut stages = 0;
-            let looked_into = model.model().encode_inspected(&features, &mut |_, _| {
-                stages += 1;
-                std::ops::ControlFlow::Continue(())
-            });
-            let std::ops::ControlFlow::Continue(wanted) = looked_into else { unreachable!("nobody broke it off") };
-            assert!(stages > 20, "{stages} stages");
-            let found = model.model().encode(&features);
-            assert_eq!(found.lengths, wanted.lengths);
-            assert_eq!(values(found.hidden), values(wanted.hidden), "{threads} threads");
-        });
     }
 }
 

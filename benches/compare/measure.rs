@@ -78,7 +78,6 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
     let features = FeatureBatch::new(&[features], transcriber.checkpoint().padding_value());
     let model = transcriber.model();
     result["encoder_s"] = repeat(args.repeats, || model.encode(&features));
-    result["encoder_stages_s"] = stages(args.repeats, model, &features);
 
     if !args.encoder_only {
         let encoded = model.encode(&features);
@@ -124,6 +123,9 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
         }
         result["end_to_end_s"] = summary(end_to_end);
         result["peak_memory_gb"] = json!(peak_rss_bytes().map(|bytes| bytes as f64 / 1e9));
+        for (kind, seconds) in stages(args.repeats, model, &features) {
+            result[format!("encoder_{kind}_s")] = seconds;
+        }
         result["step_gb"] = json!(step_bytes(&transcriber) / 1e9);
         // In turn, because other guests of the same machine change its bandwidth within seconds.
         let memory = vec![1u64; 1 << 27];
@@ -139,7 +141,7 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
 }
 
 /// What the kinds of stages of the encoder take, all layers together: each the time since the output before it.
-fn stages(repeats: usize, model: &SpeechToText, features: &FeatureBatch) -> Value {
+fn stages(repeats: usize, model: &SpeechToText, features: &FeatureBatch) -> BTreeMap<&'static str, Value> {
     let kind = |stage: Stage| match stage {
         Stage::Ffn1(_) | Stage::Ffn2(_) => "feed_forward",
         Stage::SelfAttention(_) => "attention",
@@ -148,9 +150,9 @@ fn stages(repeats: usize, model: &SpeechToText, features: &FeatureBatch) -> Valu
         Stage::Conformer(_) => "last_norm",
         _ => "projection_and_adapter",
     };
-    let mut all: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let mut all: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     for _ in 0..repeats {
-        let mut run: BTreeMap<&str, f64> = BTreeMap::new();
+        let mut run: BTreeMap<&'static str, f64> = BTreeMap::new();
         let mut started = Instant::now();
         let mut inspect = |stage: Stage, _: &_| {
             *run.entry(kind(stage)).or_default() += started.elapsed().as_secs_f64();
@@ -160,7 +162,7 @@ fn stages(repeats: usize, model: &SpeechToText, features: &FeatureBatch) -> Valu
         let _ = black_box(model.encode_inspected(features, &mut inspect));
         run.into_iter().for_each(|(kind, seconds)| all.entry(kind).or_default().push(seconds));
     }
-    all.into_iter().map(|(kind, seconds)| (kind.to_owned(), summary(seconds))).collect()
+    all.into_iter().map(|(kind, seconds)| (kind, summary(seconds))).collect()
 }
 
 /// A search of exactly so many tokens.

@@ -63,7 +63,7 @@ pub(crate) fn flac(data: &[u8]) {
 }
 
 /// Whether something that looks like the header of a frame says another size of samples than the stream's: claxon does not tell, and
-/// such samples stand for other values.
+/// such samples stand for other values. One in thirty files of a kilobyte looks so by chance.
 fn has_other_sizes(data: &[u8], bits: u32) -> bool {
     let sizes =
         data.windows(4).filter(|header| header[0] == 0xff && header[1] & 0xfe == 0xf8).map(|header| header[3] >> 1 & 7);

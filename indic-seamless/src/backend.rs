@@ -140,7 +140,8 @@ pub enum Precision {
     Auto,
     /// Single precision.
     F32,
-    /// bfloat16 storage, f32 accumulation: half the memory of `f32`. On Flex only.
+    /// bfloat16 storage, f32 accumulation: half the memory of `f32`. Keys and values are rounded too, and where the processor
+    /// multiplies bf16, the inputs of the encoder's products. On Flex only.
     Bf16,
     /// Weights as bytes with a scale per output: a quarter of the memory of `f32`. On Flex, activations become bytes with a
     /// scale per row too, and it is several times faster. On other backends, weights become `f32` again for each product, which

@@ -26,8 +26,8 @@ pub(crate) struct RelativeAttention<'a> {
     pub(crate) lengths: &'a [usize],
     /// The keys that a query position may see, whatever the item's length.
     pub(crate) window: &'a (dyn Fn(usize) -> Range<usize> + Sync),
-    /// Whether numbers may be rounded to bf16, which some processors multiply faster: where weights are bytes or bf16, nothing
-    /// that counts is lost by it.
+    /// Whether numbers may be rounded to bf16, which some processors multiply faster: where weights are bytes or bf16, nothing that
+    /// counts is lost by it.
     pub(crate) bf16: bool,
 }
 
@@ -51,8 +51,9 @@ pub(crate) struct KeyRows {
     pub(crate) causal: bool,
 }
 
-/// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, into `y` of the same shape, in one pass per head: scores, relative term,
-/// softmax and values of a few queries at a time, so that scores never leave the cache.
+/// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, into `y` of the same shape. A task is a head, or a part
+/// of its queries where there are many threads: scores, relative term, softmax and values of a few queries at a time, so that scores
+/// never leave the cache.
 pub(crate) fn relative_attention(
     [queries, keys, values]: [&[f32]; 3],
     embedding: Option<&[f32]>,
@@ -75,7 +76,8 @@ pub(super) fn attend_heads<E: Element>(
     attention: &RelativeAttention<'_>,
     y: &mut [f32],
 ) {
-    let heads = attention.heads;
+    let (heads, head) = (attention.heads, hidden / attention.heads);
+    assert_eq!(heads * head, hidden, "heads of one width");
     // Each task prepares the keys and values of its head, which pays for many queries only.
     let parts = TASKS_PER_THREAD * rayon::current_num_threads() / (batch * heads).max(1);
     let size = time.div_ceil(parts.max(1)).next_multiple_of(ROWS).max(FEWEST_QUERIES);
@@ -89,7 +91,7 @@ pub(super) fn attend_heads<E: Element>(
             of_item: [queries, keys, values].map(|x| &x[item * time * hidden..(item + 1) * time * hidden]),
             embedding,
             hidden,
-            columns: number * hidden / heads..(number + 1) * hidden / heads,
+            columns: number * head..(number + 1) * head,
             queries: part * size..time.min((part + 1) * size),
             item,
             attention,
@@ -144,7 +146,7 @@ impl<E: Element> WithSimd for AttendHead<'_, E> {
         let Self { of_item, embedding, hidden, columns, queries: range, item, attention, output, .. } = self;
         let (head, time) = (columns.len(), of_item[0].len() / hidden);
         let [queries, keys, values] = of_item.map(|x| &x[columns.start..]);
-        let mut keys: Vec<f32> = gather(keys, hidden, head);
+        let mut keys = columns_of(keys, hidden, head);
         if E::NUMBERS > 1 {
             centre(&mut keys, head);
         }
@@ -212,7 +214,7 @@ impl<E: Element> WithSimd for AttendHead<'_, E> {
 
 /// The first `width` numbers of rows that begin `stride` apart, one behind the other.
 #[inline(always)]
-fn gather(rows: &[f32], stride: usize, width: usize) -> Vec<f32> {
+fn columns_of(rows: &[f32], stride: usize, width: usize) -> Vec<f32> {
     let mut gathered = Vec::with_capacity(rows.len().div_ceil(stride) * width);
     for (number, row) in rows.chunks(stride).enumerate() {
         prefetch_row(rows, number + AHEAD, stride, width);
@@ -336,13 +338,13 @@ impl<E: Float> WithSimd for AttendHeads<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self { q, keys, values, rows, y, head, hidden, first } = self;
-        let mut weights = vec![0.0; rows.len()];
+        let (mut weights, mut buffer) = (vec![0.0; rows.len()], Vec::with_capacity(head));
         for (start, (q, y)) in (first..).step_by(head).zip(q.chunks_exact(head).zip(y.chunks_exact_mut(head))) {
             let part = |row: u32| row as usize * hidden + start..row as usize * hidden + start + head;
             for (weight, &row) in weights.iter_mut().zip(rows) {
-                *weight = lanes::dot(q, &keys[part(row)]);
+                *weight = lanes::dot(simd, q, E::widen(&keys[part(row)], &mut buffer));
             }
             let inverse = 1.0 / exponentials(&mut weights, 1.0 / (head as f32).sqrt());
             for (weight, &row) in weights.iter().map(|weight| weight * inverse).zip(rows) {

@@ -9,19 +9,16 @@ use super::{
     activation::glu_here,
     attention::{RelativeAttention, relative_attention},
     depthwise::causal_depthwise,
-    int8::{Matrix, Rows, multiply_here},
+    int8::{Matrix, ROWS as TILE, Rows, multiply_here},
     isa::Kernels,
     norm::{Norm, add_here},
 };
 
 /// What the widest product may leave for a block of rows. Larger blocks no longer stay near the core; with smaller ones the weights
 /// come too often from beyond it.
-const BLOCK_BYTES: usize = 2 * 1024 * 1024;
+const WIDE_BYTES: usize = 2 * 1024 * 1024;
 /// With fewer rows for each thread, reading the weights takes longer than the products: every block reads all of them.
 const FEWEST_ROWS: usize = 24;
-/// Rows of a block are a multiple of it: those that the kernels take at a time.
-const TILE: usize = 6;
-
 /// A feed-forward block: `second(first(norm(x)))`.
 #[derive(Debug)]
 pub(crate) struct FeedForward<'a> {
@@ -145,8 +142,9 @@ impl ConformerLayer<'_> {
     /// Rows of a block, so that there are as many blocks for one thread as for another.
     fn block(&self, rows: usize) -> usize {
         let threads = rayon::current_num_threads();
-        let widest = self.first.first.scales.len().max(self.second.first.scales.len()).max(1);
-        let most = (BLOCK_BYTES / (size_of::<f32>() * widest)).max(TILE);
+        let widths = [&self.first.first, &self.second.first, &self.gated].map(|matrix| matrix.scales.len());
+        let widest = widths.into_iter().max().unwrap_or(1);
+        let most = (WIDE_BYTES / (size_of::<f32>() * widest)).max(TILE);
         let rounds = rows.div_ceil(threads).div_ceil(most);
         rows.div_ceil(threads * rounds.max(1)).next_multiple_of(TILE)
     }

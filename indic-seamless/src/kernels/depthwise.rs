@@ -63,45 +63,64 @@ impl<const R: usize> WithSimd for Tile<'_, R> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        for first in (0..self.channels).step_by(CHANNELS) {
+            let width = CHANNELS.min(self.channels - first);
+            let wide = width / (VECTORS * S::F32_LANES) * VECTORS * S::F32_LANES;
+            let whole = width / S::F32_LANES * S::F32_LANES;
+            for column in (0..wide).step_by(VECTORS * S::F32_LANES) {
+                self.columns::<S, VECTORS>(simd, first, width, column);
+            }
+            for column in (wide..whole).step_by(S::F32_LANES) {
+                self.columns::<S, 1>(simd, first, width, column);
+            }
+            for column in whole..width {
+                self.column(first, width, column);
+            }
+        }
+    }
+}
+
+impl<const R: usize> Tile<'_, R> {
+    /// `V` vectors of columns from `column` on in the block of `width` channels from `first` on.
+    #[inline(always)]
+    fn columns<S: Simd, const V: usize>(&mut self, simd: S, first: usize, width: usize, column: usize) {
         let Self { x, taps, y, kernel, unseen, channels } = self;
-        let across = VECTORS * S::F32_LANES;
-        for first in (0..channels).step_by(CHANNELS) {
-            let width = CHANNELS.min(channels - first);
-            let taps = &taps[first * kernel..][..width * kernel];
-            let whole = width / across * across;
-            for column in (0..whole).step_by(across) {
-                let mut sums = [[simd.splat_f32s(0.0); VECTORS]; R];
-                // Each row of the input is read once, for all sums that it is part of.
-                for (number, x) in (unseen..).zip(x.chunks_exact(channels)) {
-                    let (x, _) = S::as_simd_f32s(&x[first + column..][..across]);
-                    let mut add = |r: usize, tap: usize| {
-                        let (taps, _) = S::as_simd_f32s(&taps[tap * width + column..][..across]);
-                        for v in 0..VECTORS {
-                            sums[r][v] = simd.mul_add_e_f32s(taps[v], x[v], sums[r][v]);
-                        }
-                    };
-                    if (R - 1..kernel).contains(&number) {
-                        (0..R).for_each(|r| add(r, number - r));
-                    } else {
-                        (0..R).for_each(|r| tap(number, r, kernel).into_iter().for_each(|tap| add(r, tap)));
-                    }
+        let (kernel, channels, across) = (*kernel, *channels, V * S::F32_LANES);
+        let taps = &taps[first * kernel..][..width * kernel];
+        let mut sums = [[simd.splat_f32s(0.0); V]; R];
+        // Each row of the input is read once, for all sums that it is part of.
+        for (number, x) in (*unseen..).zip(x.chunks_exact(channels)) {
+            let (x, _) = S::as_simd_f32s(&x[first + column..][..across]);
+            let mut add = |r: usize, tap: usize| {
+                let (taps, _) = S::as_simd_f32s(&taps[tap * width + column..][..across]);
+                for v in 0..V {
+                    sums[r][v] = simd.mul_add_e_f32s(taps[v], x[v], sums[r][v]);
                 }
-                for (y, sums) in y.chunks_exact_mut(channels).zip(&sums) {
-                    S::as_mut_simd_f32s(&mut y[first + column..][..across]).0.copy_from_slice(sums);
+            };
+            if (R - 1..kernel).contains(&number) {
+                (0..R).for_each(|r| add(r, number - r));
+            } else {
+                (0..R).for_each(|r| tap(number, r, kernel).into_iter().for_each(|tap| add(r, tap)));
+            }
+        }
+        for (y, sums) in y.chunks_exact_mut(channels).zip(&sums) {
+            S::as_mut_simd_f32s(&mut y[first + column..][..across]).0.copy_from_slice(sums);
+        }
+    }
+
+    /// One column.
+    fn column(&mut self, first: usize, width: usize, column: usize) {
+        let Self { x, taps, y, kernel, unseen, channels } = self;
+        let taps = &taps[first * *kernel..][..width * *kernel];
+        for (r, y) in y.chunks_exact_mut(*channels).enumerate() {
+            let mut sum = 0.0;
+            for (number, x) in (*unseen..).zip(x.chunks_exact(*channels)) {
+                if let Some(tap) = tap(number, r, *kernel) {
+                    sum = taps[tap * width + column].mul_add(x[first + column], sum);
                 }
             }
-            for (r, y) in y.chunks_exact_mut(channels).enumerate() {
-                for (column, y) in y[first..first + width].iter_mut().enumerate().skip(whole) {
-                    let mut sum = 0.0;
-                    for (number, x) in (unseen..).zip(x.chunks_exact(channels)) {
-                        if let Some(tap) = tap(number, r, kernel) {
-                            sum = taps[tap * width + column].mul_add(x[first + column], sum);
-                        }
-                    }
-                    *y = sum;
-                }
-            }
+            y[first + column] = sum;
         }
     }
 }

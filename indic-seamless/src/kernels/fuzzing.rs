@@ -50,7 +50,7 @@ pub(super) fn packed(w: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
     (values, scales)
 }
 
-/// `x · wᵀ + bias` in `f32`, and with `w` rounded to bf16, for a few rows of `x` or for many.
+/// `x · wᵀ + bias` in `f32`, and with `w` rounded to bf16, and many rows of `x` with it where the processor multiplies bf16.
 pub fn float_products(x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> [Vec<f32>; 2] {
     let rounded: Vec<bf16> = w.iter().map(|&w| bf16::from_f32(w)).collect();
     let mut found = [Vec::new(), Vec::new()];

@@ -84,16 +84,14 @@ impl Isa {
             .then_some(Kernels::Avx512Vnni(Proof(()))),
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni => {
-                let encoding = if is_x86_feature_detected!("avxvnni") {
-                    Some(Encoding::Vex)
+                let prefix = if is_x86_feature_detected!("avxvnni") {
+                    Some(Prefix::Vex)
                 } else if is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni") {
-                    Some(Encoding::Evex)
+                    Some(Prefix::Evex)
                 } else {
                     None
                 };
-                encoding
-                    .filter(|_| is_x86_feature_detected!("avx2"))
-                    .map(|encoding| Kernels::AvxVnni(Proof(()), encoding))
+                prefix.filter(|_| is_x86_feature_detected!("avx2")).map(|prefix| Kernels::AvxVnni(Proof(()), prefix))
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2").then_some(Kernels::Avx2(Proof(()))),
@@ -125,13 +123,13 @@ impl FromStr for Isa {
     }
 }
 
-/// How instructions with the same effect are encoded.
+/// By which prefix instructions with the same effect are encoded.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Encoding {
+pub(super) enum Prefix {
     /// AVX-VNNI's.
     Vex,
-    /// AVX-512's.
+    /// AVX-512's, on processors that would take [`Isa::Avx512Vnni`]: for tests and comparisons.
     Evex,
 }
 
@@ -148,7 +146,7 @@ pub(super) enum Kernels {
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni(Proof),
     #[cfg(target_arch = "x86_64")]
-    AvxVnni(Proof, Encoding),
+    AvxVnni(Proof, Prefix),
     #[cfg(target_arch = "x86_64")]
     Avx2(Proof),
     #[cfg(target_arch = "aarch64")]

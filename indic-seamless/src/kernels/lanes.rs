@@ -3,9 +3,14 @@
 
 use pulp::Simd;
 
-use super::matmul::Float;
-
 const LANES: usize = 32;
+/// So many vectors of sums do not wait for each other.
+const SUMS: usize = 4;
+
+#[inline(always)]
+fn reduce<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; SUMS]) -> f32 {
+    simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)))
+}
 
 /// The sum of all lanes, by halves.
 #[inline(always)]
@@ -38,8 +43,6 @@ pub(crate) fn sum_of<S: Simd>(
     add: impl Fn(S::f32s, S::f32s) -> S::f32s,
     f: impl Fn(f32) -> f32,
 ) -> f32 {
-    /// So many sums at a time do not wait for each other.
-    const SUMS: usize = 4;
     let (vectors, tail) = S::as_simd_f32s(values);
     let mut sums = [simd.splat_f32s(0.0); SUMS];
     let (fours, rest) = vectors.as_chunks::<SUMS>();
@@ -51,20 +54,24 @@ pub(crate) fn sum_of<S: Simd>(
     for (sum, x) in sums.iter_mut().zip(rest) {
         *sum = add(*sum, *x);
     }
-    let [a, b, c, d] = sums;
-    let total = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
-    simd.reduce_sum_f32s(total) + tail.iter().map(|&x| f(x)).sum::<f32>()
+    reduce(simd, sums) + tail.iter().map(|&x| f(x)).sum::<f32>()
 }
 
-/// `Σ x · y`
+/// `Σ x · y` for slices of one length.
 #[inline(always)]
-pub(crate) fn dot<E: Float>(xs: &[f32], ys: &[E]) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    let ((x_chunks, x_tail), (y_chunks, y_tail)) = (xs.as_chunks::<LANES>(), ys.as_chunks::<LANES>());
-    for (xs, ys) in x_chunks.iter().zip(y_chunks) {
-        xs.iter().zip(ys).zip(&mut sums).for_each(|((x, y), sum)| *sum += x * y.value());
+pub(crate) fn dot<S: Simd>(simd: S, xs: &[f32], ys: &[f32]) -> f32 {
+    let ((xs, x_tail), (ys, y_tail)) = (S::as_simd_f32s(xs), S::as_simd_f32s(ys));
+    let mut sums = [simd.splat_f32s(0.0); SUMS];
+    let ((x_fours, x_rest), (y_fours, y_rest)) = (xs.as_chunks::<SUMS>(), ys.as_chunks::<SUMS>());
+    for (xs, ys) in x_fours.iter().zip(y_fours) {
+        for ((sum, x), y) in sums.iter_mut().zip(xs).zip(ys) {
+            *sum = simd.mul_add_e_f32s(*x, *y, *sum);
+        }
     }
-    x_tail.iter().zip(y_tail).map(|(x, y)| x * y.value()).sum::<f32>() + total(sums)
+    for ((sum, x), y) in sums.iter_mut().zip(x_rest).zip(y_rest) {
+        *sum = simd.mul_add_e_f32s(*x, *y, *sum);
+    }
+    reduce(simd, sums) + x_tail.iter().zip(y_tail).map(|(x, y)| x * y).sum::<f32>()
 }
 
 /// Puts `f(x)` in the place of each `x`; returns the sum.

@@ -27,7 +27,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 }
 
 /// `2^x` with a relative error below 3e-6, in two thirds of the time of [`exp`]: for what is rounded to bytes or bf16. `x` is clamped
-/// to ±126. The polynomial has the smallest largest relative error of its degree between -1/2 and 1/2 (Remez).
+/// to ±126; NaN as arithmetic makes it stays NaN. The polynomial has the smallest largest relative error of its degree between -1/2 and 1/2 (Remez).
 #[inline(always)]
 pub(crate) fn exp2_coarse(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;

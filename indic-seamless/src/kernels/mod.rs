@@ -1,7 +1,7 @@
 //! All code that depends on instruction sets: kernels over slices, vectorised for what is found at run time (AVX-512, AVX2, NEON
 //! or none), parallel on the current rayon pool.
 //!
-//! Kernels take slices and return slices; they know no tensors, layers or files. int8 kernels have one file per architecture, and
+//! Kernels take slices, and return or fill others; they know no tensors, layers or files. int8 kernels have one file per architecture, and
 //! a dispatch that does not compile until each instruction set has its arm ([`isa::Kernels`]). Tests compare every kernel with
 //! its formula in double precision, or with exact integer sums.
 //!

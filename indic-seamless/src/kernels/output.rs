@@ -103,7 +103,7 @@ impl<'a> Columns<'a> {
     ///
     /// # Safety
     ///
-    /// Each place may be asked for once.
+    /// Each place may be asked for once, and only numbers may be written to it.
     #[allow(unsafe_code, clippy::mut_from_ref, reason = "see `Sync`")]
     #[inline(always)]
     pub(super) unsafe fn part(&self, row: usize, columns: Range<usize>) -> &mut [MaybeUninit<f32>] {

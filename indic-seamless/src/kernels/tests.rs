@@ -96,6 +96,11 @@ fn nan_stays_nan() {
     }
     assert!(exp(f32::NAN).is_nan() && swish(f32::NAN).is_nan());
     assert!(glu(&[1.0, f32::NAN], 2)[0].is_nan());
+    // Rounded to bf16, where the processor multiplies it.
+    let mut x = vec![1.0; 40 * 70];
+    x[3] = f32::NAN;
+    let y = many_rows_linear(&x, &vec![bf16::ONE; 5 * 70], 70, None, None);
+    assert!(y[..5].iter().all(|y| y.is_nan()) && y[5..].iter().all(|y| *y == 70.0));
     let norm = Norm { gamma: &[1.0; 4], beta: &[0.0; 4], epsilon: 1e-5, activation: Some(Activation::Relu) };
     let normed = norm.of(&[1.0, f32::NAN, 2.0, 3.0]);
     assert!(normed.iter().all(|y| y.is_nan()));
@@ -214,6 +219,26 @@ fn encoder_attention() {
         y.fill(f32::NAN);
         relative_attention(input, embedding, shape, &attention, &mut y);
         assert_close(&y, &wanted);
+    }
+}
+
+/// With many threads the queries of a head are several tasks.
+#[test]
+fn encoder_attention_in_parts() {
+    let (batch, time, left, right) = (2, 203, 7, 2);
+    let attend = |threads: usize, heads: usize, head: usize, bf16: bool| {
+        let [q, k, v] = [8, 9, 10].map(|seed| values(batch * time * heads * head, seed));
+        let distances = values((left + right + 1) * head, 11);
+        let window = |_| 0..time;
+        let attention = RelativeAttention { heads, left, lengths: &[time, 150], window: &window, bf16 };
+        let mut y = vec![f32::NAN; q.len()];
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let shape = [batch, time, heads * head];
+        pool.install(|| relative_attention([&q, &k, &v], Some(&distances), shape, &attention, &mut y));
+        y
+    };
+    for (heads, head, bf16) in [(1, 10, false), (3, 11, false), (2, 64, true)] {
+        assert_eq!(attend(9, heads, head, bf16), attend(1, heads, head, bf16), "{heads} heads");
     }
 }
 

@@ -211,7 +211,11 @@ impl Quantised {
             Weight::Int4(weight) => (FlexInts::Nibbles(FlexView::ints(&weight.values.val())?), weight.scales.val()),
             Weight::Float(_) => return None,
         };
-        Some(Self { values, scales: FlexView::view(&scales)?, bias: product.bias(), activation: product.activation })
+        let bias = match product.bias {
+            Some(bias) => Some(FlexView::view(&bias.val())?),
+            None => None,
+        };
+        Some(Self { values, scales: FlexView::view(&scales)?, bias, activation: product.activation })
     }
 
     pub(crate) fn matrix(&self) -> Matrix<'_> {

@@ -39,7 +39,7 @@ def _sha256(file: Path) -> str:
     return whole.hexdigest()
 
 
-_INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm", "bf16", "sve")
+_INSTRUCTIONS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm", "bf16", "sve")
 """Instruction sets of which rounding may depend, as Linux calls them."""
 
 

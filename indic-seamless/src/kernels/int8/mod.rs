@@ -24,6 +24,7 @@ pub(crate) use pack::{gather, pack, packed_shape, unpack};
 pub(super) use product::{BLOCK_BYTES, multiply, multiply_here};
 pub(crate) use product::{Matrix, Values, products};
 pub(crate) use rows::Rows;
+pub(super) use tile::ROWS;
 
 /// Outputs that lie side by side in a packed weight.
 pub(crate) const PANEL: usize = 64;

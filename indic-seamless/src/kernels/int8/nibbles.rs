@@ -178,7 +178,8 @@ pub(super) fn tile(kernels: Kernels, rows: &Rows, tile: Range<usize>, panel: &[u
 /// Writes the bytes of some blocks.
 #[inline(always)]
 fn expand(kernels: Kernels, blocks: &[u8], bytes: &mut [i8]) {
-    // SAFETY: the variants of `Kernels` hold evidence that the machine has their instructions, that of AVX-512 also of AVX2.
+    // SAFETY: the variants of `Kernels` hold evidence that the machine has their instructions, those of AVX-512 and AVX-VNNI
+    // also of AVX2.
     #[allow(unsafe_code, reason = "code for instructions that the compiler does not take for granted")]
     match kernels {
         #[cfg(target_arch = "x86_64")]

@@ -119,6 +119,7 @@ pub(in crate::kernels) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Ma
 /// A product by the calling thread alone: `[rows, output]` in `y`, whatever was there.
 pub(in crate::kernels) fn multiply_here(kernels: Kernels, rows: &Rows, matrix: &Matrix<'_>, y: &mut [f32]) {
     matrix.check(rows.depth);
+    assert_eq!(y.len(), rows.len() * matrix.scales.len(), "size of the result");
     let output = Columns::over(y, matrix.scales.len());
     for panel in 0..matrix.panels() {
         vectorise(

@@ -75,12 +75,13 @@ fn quantise_row(x: &[f32], values: &mut [i8]) -> (f32, i32) {
     // Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let largest = lanes::largest_magnitude(x);
-    if largest <= 0.0 || !largest.is_finite() {
+    let inverse = 127.0 / largest;
+    // Below 3e-37 the inverse overflows.
+    if !inverse.is_finite() || !largest.is_finite() {
         values.fill(0);
         // A row that is no number makes the whole output none, as in floating point.
-        return (if largest <= 0.0 { 0.0 } else { f32::NAN }, 0);
+        return (if largest.is_finite() { 0.0 } else { f32::NAN }, 0);
     }
-    let inverse = 127.0 / largest;
     let mut sum = 0;
     for (x, value) in x.iter().zip(values) {
         let rounded = (x * inverse + ROUND).to_bits() as i32 - ROUND.to_bits() as i32;

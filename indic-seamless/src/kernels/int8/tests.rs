@@ -174,6 +174,28 @@ fn a_row_that_is_no_number_gives_none() {
     }
 }
 
+/// Rows take the place of others, of other sizes, and of rows that are no numbers.
+#[test]
+fn rows_are_filled_again() {
+    let mut rows = Rows::default();
+    for (count, input) in [(3, 70), (2, 64), (5, 64), (1, 1), (4, 70)] {
+        let mut x = values(count * input, 7);
+        for (place, value) in [(0, f32::NAN), (count - 1, 0.0), (count / 2, 1e-38)] {
+            x[place * input..(place + 1) * input].fill(value);
+            rows.refill(&x, input);
+            let wanted = Rows::quantise(&x, input);
+            assert_eq!((&rows.values, &rows.sums, rows.depth), (&wanted.values, &wanted.sums, wanted.depth));
+            assert!(rows.scales.iter().zip(&wanted.scales).all(|(a, b)| a.to_bits() == b.to_bits()));
+            assert!(
+                rows.values
+                    .chunks(rows.depth)
+                    .zip(&rows.sums)
+                    .all(|(row, sum)| { row.iter().map(|byte| i32::from(*byte)).sum::<i32>() == *sum })
+            );
+        }
+    }
+}
+
 #[test]
 fn the_largest_bytes_do_not_overflow() {
     let (input, output) = (8192, 64);

@@ -12,7 +12,7 @@ use super::portable;
 use super::{vnni, x86};
 
 /// Rows of a tile: with 64 outputs they fill 24 of AVX-512's 32 registers.
-pub(super) const ROWS: usize = 6;
+pub(in crate::kernels) const ROWS: usize = 6;
 
 /// The bytes of a panel's group.
 pub(super) const STEP: usize = PANEL * GROUP;
@@ -69,7 +69,7 @@ fn tile_of<const R: usize>(
         #[cfg(target_arch = "x86_64")]
         Kernels::Avx512Vnni(_) => unsafe { x86::avx512_vnni(&tile, sums) },
         #[cfg(target_arch = "x86_64")]
-        Kernels::AvxVnni(_, encoding) => unsafe { vnni::dot_products(encoding, &tile, sums) },
+        Kernels::AvxVnni(_, prefix) => unsafe { vnni::dot_products(prefix, &tile, sums) },
         #[cfg(target_arch = "x86_64")]
         Kernels::Avx2(_) => unsafe { x86::avx2(&tile, sums) },
         #[cfg(target_arch = "aarch64")]

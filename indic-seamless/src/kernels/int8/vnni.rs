@@ -7,7 +7,7 @@ use super::{
     GROUP, PANEL,
     tile::{STEP, STRETCH, Tile},
 };
-use crate::kernels::isa::Encoding;
+use crate::kernels::isa::Prefix;
 
 /// Outputs of a vector.
 const LANES: usize = 8;
@@ -17,11 +17,7 @@ const LANES: usize = 8;
 /// # Safety
 ///
 /// The machine must have AVX2 and the dot products in this encoding, each row a group for each step of the panel.
-pub(super) unsafe fn dot_products<const R: usize>(
-    encoding: Encoding,
-    tile: &Tile<'_, R>,
-    sums: &mut [[i32; PANEL]; R],
-) {
+pub(super) unsafe fn dot_products<const R: usize>(prefix: Prefix, tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     debug_assert!(tile.rows.iter().all(|row| tile.panel.len() / STEP <= row.len() / GROUP), "a group for each step");
     for (sums, sum) in sums.iter_mut().zip(tile.row_sums) {
         sums.fill(-128 * sum);
@@ -34,13 +30,13 @@ pub(super) unsafe fn dot_products<const R: usize>(
         // As many vectors at a time as there are registers for their sums.
         // SAFETY: as for this function.
         unsafe {
-            match (R, encoding) {
-                (1, Encoding::Vex) => avx_vnni::<R, 8>(rows, panel, sums),
-                (2 | 3, Encoding::Vex) => avx_vnni::<R, 4>(rows, panel, sums),
-                (_, Encoding::Vex) => avx_vnni::<R, 2>(rows, panel, sums),
-                (1, Encoding::Evex) => avx512_vnni::<R, 8>(rows, panel, sums),
-                (2 | 3, Encoding::Evex) => avx512_vnni::<R, 4>(rows, panel, sums),
-                (_, Encoding::Evex) => avx512_vnni::<R, 2>(rows, panel, sums),
+            match (R, prefix) {
+                (1, Prefix::Vex) => avx_vnni::<R, 8>(rows, panel, sums),
+                (2 | 3, Prefix::Vex) => avx_vnni::<R, 4>(rows, panel, sums),
+                (_, Prefix::Vex) => avx_vnni::<R, 2>(rows, panel, sums),
+                (1, Prefix::Evex) => avx512_vnni::<R, 8>(rows, panel, sums),
+                (2 | 3, Prefix::Evex) => avx512_vnni::<R, 4>(rows, panel, sums),
+                (_, Prefix::Evex) => avx512_vnni::<R, 2>(rows, panel, sums),
             }
         }
     }

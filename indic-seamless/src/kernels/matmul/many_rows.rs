@@ -14,7 +14,7 @@ use crate::kernels::{
     output::in_columns,
 };
 
-/// Outputs of a block, a multiple of every tile's: with [`DEPTH`] inputs their weights fill a quarter of a megabyte, which
+/// Outputs of a block, a multiple of every tile's: with [`DEPTH`] inputs their weights fill at most a quarter of a megabyte, which
 /// stays in the cache of a core while all rows pass.
 const COLUMNS: usize = 64;
 /// Inputs that are summed up at a time.

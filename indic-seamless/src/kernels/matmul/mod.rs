@@ -26,7 +26,7 @@ pub(crate) trait Float: Copy + Send + Sync {
 
     fn value(self) -> f32;
 
-    /// The nearest bf16 number, of two the even one; not for NaN.
+    /// The nearest bf16 number, of two the even one. NaN stays NaN unless its lower bits are set, which no arithmetic does.
     fn rounded(self) -> bf16;
 
     /// The values as `f32`, in `buffer` if they are not so already.
@@ -76,8 +76,8 @@ impl Float for bf16 {
     }
 }
 
-/// `activation(x · wᵀ + bias)` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]` in `y`, whatever was there. Many rows
-/// are rounded to bf16 if `w` is, and if the processor multiplies bf16.
+/// `activation(x · wᵀ + bias)` for `x: [rows, input]`, `w: [output, input]`: `[rows, output]` in `y`, whatever was there. More than
+/// [`few_rows::FEW_ROWS`] rows are rounded to bf16 if `w` is, and if the processor multiplies bf16: those of the encoder.
 pub(crate) fn linear<W: Float>(
     x: &[f32],
     w: &[W],

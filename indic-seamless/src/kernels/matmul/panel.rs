@@ -167,7 +167,9 @@ impl<E: Element> Panel<E> {
         let (mut panel, across) = (Self::with_memory::<S>(depth, width, Vec::new()), Self::across::<S>());
         for (k, upper) in (0..depth).step_by(E::NUMBERS).enumerate() {
             let row = |number: usize| &x[number * stride..][..width];
-            prefetch(x.get((upper + AHEAD) * stride..).and_then(|row| row.get(..width)).unwrap_or_default());
+            for next in upper + AHEAD..upper + AHEAD + E::NUMBERS {
+                prefetch(x.get(next * stride..).and_then(|row| row.get(..width)).unwrap_or_default());
+            }
             let lower = (E::NUMBERS > 1 && upper + 1 < depth).then(|| row(upper + 1));
             let upper = row(upper);
             for first in (0..width).step_by(across) {

@@ -215,6 +215,7 @@ impl<'a> Encoding<'a> {
             let next = Self { encoder, x, lengths, valid, mask, memory, layers: layers + 1 };
             return ControlFlow::Continue(Advanced::Layer(next));
         }
+        drop(memory);
         let x = conformer.layer_norm.forward(&x);
         inspect(Stage::LayerNorm, &x)?;
         let y = intermediate_ffn.forward(&x);
@@ -250,4 +251,59 @@ fn valid(lengths: &[usize], time: usize, device: &Device) -> Option<Tensor<3>> {
     }
     let mask = lengths.iter().flat_map(|&length| (0..time).map(move |t| if t < length { 1.0f32 } else { 0.0 }));
     Some(upload(TensorData::new::<f32, _>(mask.collect(), [lengths.len(), time, 1]), device))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{backend::Backend, model::config::ModelConfig};
+
+    /// The stages that are shown, and the output.
+    fn encode(encoder: &SpeechEncoder, features: &Tensor<3>, shown: Shown) -> (Vec<Stage>, Vec<f32>) {
+        let mut stages = Vec::new();
+        let inspect: Inspect<'_> = &mut |stage, _| {
+            stages.push(stage);
+            ControlFlow::Continue(())
+        };
+        let lengths = [features.dims()[1], features.dims()[1] - 9];
+        let encoded = match encoder.start(features, &lengths, shown, inspect) {
+            ControlFlow::Continue(encoding) => encoding.finish(inspect),
+            ControlFlow::Break(()) => ControlFlow::Break(()),
+        };
+        let ControlFlow::Continue(encoded) = encoded else { unreachable!("nobody broke it off") };
+        (stages, encoded.hidden.into_data().try_into_vec().expect("f32"))
+    }
+
+    /// Padding, several blocks for each thread, and a last one that is shorter.
+    #[test]
+    fn quantised_layers_are_computed_whole_unless_somebody_looks_into_them() {
+        let config = ModelConfig {
+            hidden_size: 64,
+            speech_encoder_layers: 2,
+            speech_encoder_attention_heads: 2,
+            // Wide, so that a block has few rows.
+            speech_encoder_intermediate_size: 8192,
+            decoder_layers: 1,
+            decoder_ffn_dim: 64,
+            decoder_attention_heads: 2,
+            vocab_size: 70,
+            ..ModelConfig::default()
+        };
+        let device = Backend::Flex.device().expect("device");
+        let noise: Vec<f32> =
+            (0..2 * 211 * 160u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 16) as f32 / 65_536.0 - 0.5).collect();
+        let features = upload(TensorData::new(noise, [2, 211, 160]), &device);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads");
+        pool.install(|| {
+            for (storage, is_whole) in [(Storage::Int8, true), (Storage::Float, false)] {
+                let encoder = config.encoder().init(storage, &device);
+                let (stages, whole) = encode(&encoder, &features, Shown::Layers);
+                assert_eq!(stages.contains(&Stage::Ffn1(1)), !is_whole, "{storage:?}");
+                assert!(stages.contains(&Stage::Conformer(1)) && stages.contains(&Stage::Output));
+                let (stages, parts) = encode(&encoder, &features, Shown::Everything);
+                assert!(stages.contains(&Stage::Ffn1(1)));
+                assert_eq!(whole, parts, "{storage:?}");
+            }
+        });
+    }
 }

@@ -97,11 +97,7 @@ pub(in crate::kernels) fn multiply(kernels: Kernels, rows: &Rows, matrices: &[Ma
                 panel -= matrix.panels();
                 continue;
             }
-            let rows_of_task = first..rows.len().min(first + block);
-            vectorise(
-                #[inline(always)]
-                || multiply_panel(kernels, rows, rows_of_task.clone(), matrix, panel, output),
-            );
+            multiply_panel(kernels, rows, first..rows.len().min(first + block), matrix, panel, output);
             break;
         }
     });
@@ -122,16 +118,13 @@ pub(in crate::kernels) fn multiply_here(kernels: Kernels, rows: &Rows, matrix: &
     assert_eq!(y.len(), rows.len() * matrix.scales.len(), "size of the result");
     let output = Columns::over(y, matrix.scales.len());
     for panel in 0..matrix.panels() {
-        vectorise(
-            #[inline(always)]
-            || multiply_panel(kernels, rows, 0..rows.len(), matrix, panel, &output),
-        );
+        multiply_panel(kernels, rows, 0..rows.len(), matrix, panel, &output);
     }
     debug_assert!(output.is_taken(), "the panels have every column");
 }
 
-/// Some rows against one panel.
-#[inline(always)]
+/// Some rows against one panel. Not inlined: it is compiled for each activation and instruction set.
+#[inline(never)]
 fn multiply_panel(
     kernels: Kernels,
     rows: &Rows,
@@ -140,11 +133,17 @@ fn multiply_panel(
     panel: usize,
     output: &Columns<'_>,
 ) {
-    match matrix.activation {
-        None => panel_with(kernels, rows, range, matrix, panel, output, |y| y),
-        Some(Activation::Relu) => panel_with(kernels, rows, range, matrix, panel, output, relu),
-        Some(Activation::Swish) => panel_with(kernels, rows, range, matrix, panel, output, swish_coarse),
-    }
+    vectorise(
+        #[inline(always)]
+        || {
+            let range = range.clone();
+            match matrix.activation {
+                None => panel_with(kernels, rows, range, matrix, panel, output, |y| y),
+                Some(Activation::Relu) => panel_with(kernels, rows, range, matrix, panel, output, relu),
+                Some(Activation::Swish) => panel_with(kernels, rows, range, matrix, panel, output, swish_coarse),
+            }
+        },
+    );
 }
 
 #[inline(always)]

@@ -51,7 +51,7 @@ for cpu in "$@"; do
         echo "$precision: $printed, by${found:- plain Rust}"
         case $precision in
             int?) wanted=${instructions[$cpu]-$found} ;;
-            bf16) [ "$cpu" = max ] && wanted=" bfdot" || wanted="" ;;
+            bf16) [[ ${instructions[$cpu]-$found} != *bfdot* ]] && wanted="" || wanted=" bfdot" ;;
             *) wanted="" ;;
         esac
         [ "$found" = "$wanted" ] || { echo "error: wanted${wanted:- plain Rust}"; exit 1; }

@@ -8,8 +8,8 @@
 //!
 //! Stages: loading, features, the encoder (whole, and by kinds of stages, which are computed one by one when they are looked at),
 //! generation from the encoder's output (greedy and with beams, exactly `--new-tokens` tokens; also greedy in the script of
-//! `--lang` alone; the first token includes the keys and values of the cross-attention), and all of it end to end. Last, decoder steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth
-//! that the steps reach.
+//! `--lang` alone; the first token includes the keys and values of the cross-attention), and all of it end to end. Last, decoder
+//! steps in turn with passes over a gigabyte of memory: the share of the memory bandwidth that the steps reach.
 
 mod common;
 #[path = "../../indic-seamless-cli/src/memory.rs"]

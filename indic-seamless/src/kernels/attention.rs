@@ -6,10 +6,10 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    isa::{Kernels, arch, prefetch},
+    isa::{Kernels, arch},
     lanes,
     math::{exp, exp2_coarse},
-    matmul::{AHEAD, Element, Float, Pair, Panel, ROWS},
+    matmul::{Element, Float, Pair, Panel, ROWS, prefetch_ahead},
     output::Columns,
 };
 
@@ -146,11 +146,12 @@ impl<E: Element> WithSimd for AttendHead<'_, E> {
         let Self { of_item, embedding, hidden, columns, queries: range, item, attention, output, .. } = self;
         let (head, time) = (columns.len(), of_item[0].len() / hidden);
         let [queries, keys, values] = of_item.map(|x| &x[columns.start..]);
-        let mut keys = columns_of(keys, hidden, head);
+        let mut of_head = Vec::new();
+        pack_rows::<f32>(keys, hidden, time, head, &mut of_head);
         if E::NUMBERS > 1 {
-            centre(&mut keys, head);
+            centre(&mut of_head, head);
         }
-        let keys = Panel::<E>::transposed::<S, _>(keys.chunks_exact(head), time, head, Vec::new());
+        let keys = Panel::<E>::transposed::<S, _>(of_head.chunks_exact(head), time, head, Vec::new());
         let values = Panel::<E>::new::<S>(values, hidden, time, head);
         let distances = |embedding: &[f32]| {
             Panel::<E>::transposed::<S, _>(embedding.chunks_exact(head), embedding.len() / head, head, Vec::new())
@@ -158,10 +159,7 @@ impl<E: Element> WithSimd for AttendHead<'_, E> {
         let embedding = embedding.map(distances);
         let (mut as_elements, mut weights) = (Vec::new(), Vec::new());
         let queries = &queries[range.start * hidden..];
-        let (queries, width) = match E::as_is(queries) {
-            Some(queries) => (queries, hidden),
-            None => (pack_rows(queries, hidden, range.len(), head, &mut as_elements), head.div_ceil(E::NUMBERS)),
-        };
+        let (queries, width) = left_matrix(queries, hidden, range.len(), head, &mut as_elements);
         let scale = 1.0 / (head as f32).sqrt();
         let mut scores = vec![0.0; ROWS * keys.stride];
         let mut relative = vec![0.0; ROWS * embedding.as_ref().map_or(0, |panel| panel.stride)];
@@ -194,11 +192,8 @@ impl<E: Element> WithSimd for AttendHead<'_, E> {
                     exponentials(&mut scores[visible], scale)
                 };
             }
-            let weights = match E::as_is(&scores) {
-                Some(weights) => weights,
-                None => pack_rows(&scores, keys.stride, rows, keys.stride, &mut weights),
-            };
-            values.product(simd, weights, keys.stride.div_ceil(E::NUMBERS), rows, &mut out);
+            let (weights, stride) = left_matrix(&scores, keys.stride, rows, keys.stride, &mut weights);
+            values.product(simd, weights, stride, rows, &mut out);
             for (row, (sum, values)) in sums[..rows].iter().zip(out.chunks_exact(values.stride)).enumerate() {
                 // SAFETY: no other task has these columns of these queries.
                 #[allow(unsafe_code, reason = "see `Columns`")]
@@ -212,40 +207,34 @@ impl<E: Element> WithSimd for AttendHead<'_, E> {
     }
 }
 
-/// The first `width` numbers of rows that begin `stride` apart, one behind the other.
+/// The first `width` numbers of `count` rows that begin `stride` apart, as the left matrix of a product, and the stride of its rows:
+/// as they are, or as elements in `buffer`.
 #[inline(always)]
-fn columns_of(rows: &[f32], stride: usize, width: usize) -> Vec<f32> {
-    let mut gathered = Vec::with_capacity(rows.len().div_ceil(stride) * width);
-    for (number, row) in rows.chunks(stride).enumerate() {
-        prefetch_row(rows, number + AHEAD, stride, width);
-        gathered.extend_from_slice(&row[..width]);
-    }
-    gathered
-}
-
-/// The first `width` numbers of `count` rows that begin `stride` apart, as elements.
-#[inline(always)]
-fn pack_rows<'a, E: Element>(
-    rows: &[f32],
+fn left_matrix<'a, E: Element>(
+    rows: &'a [f32],
     stride: usize,
     count: usize,
     width: usize,
     buffer: &'a mut Vec<E>,
-) -> &'a [E] {
+) -> (&'a [E], usize) {
+    if let Some(rows) = E::as_is(rows) {
+        return (rows, stride);
+    }
+    pack_rows(rows, stride, count, width, buffer);
+    (buffer, width.div_ceil(E::NUMBERS))
+}
+
+/// The first `width` numbers of `count` rows that begin `stride` apart, as elements, one row behind the other.
+#[inline(always)]
+fn pack_rows<E: Element>(rows: &[f32], stride: usize, count: usize, width: usize, buffer: &mut Vec<E>) {
     let depth = width.div_ceil(E::NUMBERS);
     buffer.resize(count * depth, E::default());
     for (number, (to, row)) in buffer.chunks_exact_mut(depth.max(1)).zip(rows.chunks(stride.max(1))).enumerate() {
         if stride > width {
-            prefetch_row(rows, number + AHEAD, stride, width);
+            prefetch_ahead(rows, number, stride, width);
         }
         E::pack_row(&row[..width], to);
     }
-    buffer
-}
-
-#[inline(always)]
-fn prefetch_row(rows: &[f32], number: usize, stride: usize, width: usize) {
-    prefetch(rows.get(number * stride..).and_then(|row| row.get(..width)).unwrap_or_default());
 }
 
 /// `scores[j] += relative[clamp(j - query, -left, right) + left]`

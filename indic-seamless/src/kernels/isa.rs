@@ -84,14 +84,10 @@ impl Isa {
             .then_some(Kernels::Avx512Vnni(Proof(()))),
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni => {
-                let prefix = if is_x86_feature_detected!("avxvnni") {
-                    Some(Prefix::Vex)
-                } else if is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni") {
-                    Some(Prefix::Evex)
-                } else {
-                    None
-                };
-                prefix.filter(|_| is_x86_feature_detected!("avx2")).map(|prefix| Kernels::AvxVnni(Proof(()), prefix))
+                let vex = is_x86_feature_detected!("avxvnni");
+                let evex = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni");
+                let prefix = if vex { Prefix::Vex } else { Prefix::Evex };
+                ((vex || evex) && is_x86_feature_detected!("avx2")).then_some(Kernels::AvxVnni(Proof(()), prefix))
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2").then_some(Kernels::Avx2(Proof(()))),

@@ -1,8 +1,8 @@
 //! All code that depends on instruction sets: kernels over slices, vectorised for what is found at run time (AVX-512, AVX2, NEON
 //! or none), parallel on the current rayon pool.
 //!
-//! Kernels take slices, and return or fill others; they know no tensors, layers or files. int8 kernels have one file per architecture, and
-//! a dispatch that does not compile until each instruction set has its arm ([`isa::Kernels`]). Tests compare every kernel with
+//! Kernels take slices, and return or fill others; they know no tensors, layers or files. int8 kernels have a file for each family of
+//! instructions, and a dispatch that does not compile until each instruction set has its arm ([`isa::Kernels`]). Tests compare every kernel with
 //! its formula in double precision, or with exact integer sums.
 //!
 //! All `unsafe` code of the crate is here, except for the mapping of checkpoint files: intrinsics, and memory that several

@@ -110,18 +110,17 @@ fn nan_stays_nan() {
 fn products_of_bf16() {
     for (rows, input, output) in [(1, 67, 33), (5, 100, 41), (9, 64, 3000), (40, 5, 9), (13, 1100, 70)] {
         let (x, (w_bf16, w)) = (values(rows * input, 1), bf16_values(output * input, 2));
-        let product =
-            |r: usize, o: usize| dot(x[r * input..(r + 1) * input].to_vec(), w[o * input..(o + 1) * input].to_vec());
-        let wanted: Vec<f64> = (0..rows * output).map(|i| product(i / output, i % output)).collect();
-        let mut y = vec![f32::NAN; wanted.len()];
+        let wanted = |x: &[f32]| -> Vec<f64> {
+            let row = |of: &[f32], number: usize| of[number * input..(number + 1) * input].to_vec();
+            (0..rows * output).map(|i| dot(row(x, i / output), row(&w, i % output))).collect()
+        };
+        let mut y = vec![f32::NAN; rows * output];
         few_rows_linear(&x, &w_bf16, input, &mut y);
-        assert_close(&y, &wanted);
+        assert_close(&y, &wanted(&x));
         // Many rows are rounded where the processor multiplies bf16.
-        let x = if Kernels::current().bf16_pairs().is_some() { bf16_values(rows * input, 1).1 } else { x };
-        let product =
-            |r: usize, o: usize| dot(x[r * input..(r + 1) * input].to_vec(), w[o * input..(o + 1) * input].to_vec());
-        let wanted: Vec<f64> = (0..rows * output).map(|i| product(i / output, i % output)).collect();
-        assert_close(&many_rows_linear(&x, &w_bf16, input, None, None), &wanted);
+        let rounded =
+            if Kernels::current().bf16_pairs().is_some() { bf16_values(rows * input, 1).1 } else { x.clone() };
+        assert_close(&many_rows_linear(&x, &w_bf16, input, None, None), &wanted(&rounded));
     }
 }
 

@@ -114,11 +114,7 @@ impl SpeechToText {
     /// Runs the encoder over a batch of features.
     pub fn encode(&self, features: &FeatureBatch) -> Encoded {
         let inspect: Inspect<'_> = &mut |_, _| ControlFlow::Continue(());
-        let encoded = match self.start_encoding(features, inspect) {
-            ControlFlow::Continue(encoding) => encoding.finish(inspect),
-            ControlFlow::Break(()) => ControlFlow::Break(()),
-        };
-        match encoded {
+        match self.speech_encoder.run(&self.input(features), features.lengths(), Shown::Layers, inspect) {
             ControlFlow::Continue(encoded) => encoded,
             ControlFlow::Break(()) => unreachable!("nobody broke it off"),
         }

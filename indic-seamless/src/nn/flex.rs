@@ -56,6 +56,14 @@ impl<E: Stored> FlexView<E> {
         Self::of(tensor.clone().try_into_primitive::<Flex>().ok()?)
     }
 
+    /// [`view`](Self::view) of a tensor that need not be there; `None` if it is there and cannot be viewed.
+    pub(crate) fn optional<const D: usize>(tensor: Option<Tensor<D>>) -> Option<Option<Self>> {
+        match tensor {
+            Some(tensor) => Self::view(&tensor).map(Some),
+            None => Some(None),
+        }
+    }
+
     /// [`view`](Self::view) for whole numbers.
     pub(super) fn ints<const D: usize>(tensor: &Tensor<D, Int>) -> Option<Self> {
         Self::of(tensor.clone().try_into_primitive::<Flex>().ok()?)

@@ -124,8 +124,9 @@ impl Product<'_> {
         Ok(())
     }
 
-    fn bias(&self) -> Option<FlexView<f32>> {
-        FlexView::view(&self.bias?.val())
+    /// The bias on the CPU, if there is one; `None` if it cannot be viewed.
+    fn bias(&self) -> Option<Option<FlexView<f32>>> {
+        FlexView::optional(self.bias.map(Param::val))
     }
 
     /// In plain Burn operations.
@@ -173,7 +174,7 @@ fn on_cpu(products: &[Product<'_>], x: &Tensor<3>, values: &mut [Vec<f32>]) -> b
         int8::products(&Rows::quantise(x.as_slice(), input), &matrices, values);
         return true;
     }
-    let biases: Vec<_> = products.iter().map(Product::bias).collect();
+    let Some(biases) = products.iter().map(Product::bias).collect::<Option<Vec<_>>>() else { return false };
     let biases = biases.iter().map(|bias| bias.as_ref().map(FlexView::as_slice));
 
     let float = |product: &Product<'_>| match product.weight {
@@ -211,11 +212,8 @@ impl Quantised {
             Weight::Int4(weight) => (FlexInts::Nibbles(FlexView::ints(&weight.values.val())?), weight.scales.val()),
             Weight::Float(_) => return None,
         };
-        let bias = match product.bias {
-            Some(bias) => Some(FlexView::view(&bias.val())?),
-            None => None,
-        };
-        Some(Self { values, scales: FlexView::view(&scales)?, bias, activation: product.activation })
+        let (scales, bias) = (FlexView::view(&scales)?, product.bias()?);
+        Some(Self { values, scales, bias, activation: product.activation })
     }
 
     pub(crate) fn matrix(&self) -> Matrix<'_> {

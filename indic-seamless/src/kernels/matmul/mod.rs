@@ -15,7 +15,7 @@ use half::bf16;
 pub(super) use self::{few_rows::few_rows_linear, many_rows::many_rows_linear};
 pub(super) use self::{
     pairs::Pair,
-    panel::{AHEAD, Element, Panel, ROWS},
+    panel::{Element, Panel, ROWS, prefetch_ahead},
 };
 use super::activation::{Activation, bias_activation};
 

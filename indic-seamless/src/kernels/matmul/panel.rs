@@ -16,8 +16,13 @@ const VECTORS: usize = 2;
 /// The same for 32 registers: those of AVX-512 and of NEON.
 const WIDE: usize = 4;
 
-/// So many rows ahead of their use those of a part of a matrix are asked for: each is on a page of its own.
-pub(in crate::kernels) const AHEAD: usize = 16;
+/// Asks for the row that will be used some rows after `number`, of rows of `width` numbers that begin `stride` apart: each is on a page
+/// of its own, where the hardware does not look ahead.
+#[inline(always)]
+pub(in crate::kernels) fn prefetch_ahead(rows: &[f32], number: usize, stride: usize, width: usize) {
+    const AHEAD: usize = 16;
+    prefetch(rows.get((number + AHEAD) * stride..).and_then(|row| row.get(..width)).unwrap_or_default());
+}
 
 /// What the matrices of a product are made of: one number, or as many as one lane of an instruction takes.
 pub(in crate::kernels) trait Element: Copy + Default + Send + Sync {
@@ -167,9 +172,7 @@ impl<E: Element> Panel<E> {
         let (mut panel, across) = (Self::with_memory::<S>(depth, width, Vec::new()), Self::across::<S>());
         for (k, upper) in (0..depth).step_by(E::NUMBERS).enumerate() {
             let row = |number: usize| &x[number * stride..][..width];
-            for next in upper + AHEAD..upper + AHEAD + E::NUMBERS {
-                prefetch(x.get(next * stride..).and_then(|row| row.get(..width)).unwrap_or_default());
-            }
+            (upper..upper + E::NUMBERS).for_each(|number| prefetch_ahead(x, number, stride, width));
             let lower = (E::NUMBERS > 1 && upper + 1 < depth).then(|| row(upper + 1));
             let upper = row(upper);
             for first in (0..width).step_by(across) {

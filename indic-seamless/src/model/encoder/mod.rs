@@ -132,10 +132,27 @@ impl SpeechEncoder {
     /// Rows beyond an item's length are computed as the reference computes them: no key beyond it is seen, but the rows
     /// themselves live on and reach the adapter's last window.
     pub fn forward(&self, features: &Tensor<3>, lengths: &[usize], inspect: Inspect<'_>) -> ControlFlow<(), Encoded> {
-        self.start(features, lengths, Shown::Everything, inspect)?.finish(inspect)
+        self.run(features, lengths, Shown::Everything, inspect)
     }
 
-    /// [`forward`](Self::forward) to be taken layer by layer.
+    /// [`forward`](Self::forward), showing what `shown` says.
+    pub(crate) fn run(
+        &self,
+        features: &Tensor<3>,
+        lengths: &[usize],
+        shown: Shown,
+        inspect: Inspect<'_>,
+    ) -> ControlFlow<(), Encoded> {
+        let mut encoding = self.start(features, lengths, shown, inspect)?;
+        loop {
+            match encoding.advance(inspect)? {
+                Advanced::Layer(next) => encoding = next,
+                Advanced::Done(encoded) => return ControlFlow::Continue(encoded),
+            }
+        }
+    }
+
+    /// [`run`](Self::run) to be taken layer by layer.
     pub(crate) fn start(
         &self,
         features: &Tensor<3>,
@@ -190,17 +207,6 @@ pub(crate) enum Advanced<'a> {
 }
 
 impl<'a> Encoding<'a> {
-    /// Passes all layers that are left.
-    pub(crate) fn finish(self, inspect: Inspect<'_>) -> ControlFlow<(), Encoded> {
-        let mut encoding = self;
-        loop {
-            match encoding.advance(inspect)? {
-                Advanced::Layer(next) => encoding = next,
-                Advanced::Done(encoded) => return ControlFlow::Continue(encoded),
-            }
-        }
-    }
-
     /// Passes the next conformer layer, or all that comes behind them.
     pub(crate) fn advance(self, inspect: Inspect<'_>) -> ControlFlow<(), Advanced<'a>> {
         let Self { encoder, x, lengths, valid, mask, memory, layers } = self;
@@ -266,10 +272,7 @@ mod tests {
             ControlFlow::Continue(())
         };
         let lengths = [features.dims()[1], features.dims()[1] - 9];
-        let encoded = match encoder.start(features, &lengths, shown, inspect) {
-            ControlFlow::Continue(encoding) => encoding.finish(inspect),
-            ControlFlow::Break(()) => ControlFlow::Break(()),
-        };
+        let encoded = encoder.run(features, &lengths, shown, inspect);
         let ControlFlow::Continue(encoded) = encoded else { unreachable!("nobody broke it off") };
         (stages, encoded.hidden.into_data().try_into_vec().expect("f32"))
     }

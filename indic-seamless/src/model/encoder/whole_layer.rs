@@ -36,10 +36,6 @@ impl<'a> WholeLayer<'a> {
         FlexView::<f32>::view(x)?;
         let feed_forward = |norm: &LayerNorm, block: &FeedForward| Some((norm.view(None)?, block.quantised()?));
         let (attention, convolution) = (&layer.self_attn, &layer.conv_module);
-        let embedding = match attention.embedding() {
-            Some(embedding) => Some(FlexView::view(&embedding)?),
-            None => None,
-        };
         Some(Self {
             feed_forward: [
                 feed_forward(&layer.ffn1_layer_norm, &layer.ffn1)?,
@@ -51,7 +47,7 @@ impl<'a> WholeLayer<'a> {
                 attention.linear_k.quantised(None)?,
                 attention.linear_v.quantised(None)?,
             ],
-            embedding,
+            embedding: FlexView::optional(attention.embedding())?,
             attention_out: attention.linear_out.quantised(None)?,
             convolution_norm: convolution.layer_norm.view(None)?,
             gated: convolution.pointwise_conv1.quantised(None)?,

@@ -154,18 +154,18 @@ class Workers(Batches):
         self.assertEqual(self.objects(self.output), texts(40))
         self.assertEqual(self.waiting(), (0, 0))
 
-    def long(self) -> str:
-        """A recording that takes longer than its message is hidden at a time."""
+    def long(self, repeats: int) -> str:
+        """A recording of 1.2 s of speech for each repeat."""
         self.assertIsNotNone(shutil.which("ffmpeg"), "ffmpeg is missing")
         path = self.folder / "long.wav"
         clip = AUDIO / "hindi-1.wav"
-        command = ["ffmpeg", "-loglevel", "error", "-stream_loop", "2000", "-i", clip, "-c", "copy", path]
+        command = ["ffmpeg", "-loglevel", "error", "-stream_loop", str(repeats), "-i", clip, "-c", "copy", path]
         subprocess.run(command, check=True)
         self.s3.upload_file(str(path), "speech", "long.wav")
         return "s3://speech/long.wav"
 
     def test_a_message_stays_hidden_while_it_is_worked_on(self) -> None:
-        self.send({"audio": self.long(), "id": "long"})
+        self.send({"audio": self.long(repeats=2000), "id": "long"})
         process = self.start(*self.arguments("--visibility", "3", "--until-empty"))
         self.until(lambda: self.waiting() == (0, 1), process)
         began, seen = time.monotonic(), 0
@@ -182,7 +182,8 @@ class Workers(Batches):
         process = self.start(*self.arguments("--visibility", "600", "--threads", "1"))
         self.send({"audio": "s3://speech/a.wav", "id": "short"})
         self.until(lambda: "short.hin.txt" in self.objects(self.output), process)
-        self.send({"audio": self.long(), "id": "long", "num_beams": 16})
+        # More work than is finished in the 20 s that a worker has left: a minute and a half of one core.
+        self.send({"audio": self.long(repeats=7000), "id": "long", "num_beams": 16})
         self.until(lambda: self.waiting() == (0, 1), process)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()

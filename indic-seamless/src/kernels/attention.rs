@@ -1,4 +1,4 @@
-//! Attention kernels: the encoder's softmax with relative positions, and the decoder's attention over cached keys.
+//! The encoder's attention: softmax with relative positions.
 
 use std::{marker::PhantomData, ops::Range};
 
@@ -9,7 +9,7 @@ use super::{
     isa::{Kernels, arch},
     lanes,
     math::{exp, exp2_coarse},
-    matmul::{Element, Float, Pair, Panel, ROWS, prefetch_ahead},
+    matmul::{Element, Pair, Panel, ROWS, prefetch_ahead},
     output::Columns,
 };
 
@@ -37,18 +37,6 @@ impl RelativeAttention<'_> {
         let window = (self.window)(query);
         window.start..window.end.min(self.lengths[item])
     }
-}
-
-/// Which rows of a matrix of keys each row of queries attends to.
-///
-/// A matrix of keys holds the positions of many hypotheses or clips, in any order; `rows[r]` lists those of query row `r`
-/// in the order of time. Beams are reordered by reordering these lists: the keys stay where they are.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct KeyRows {
-    /// Per row of queries, the rows of the key matrix.
-    pub(crate) rows: Vec<Vec<u32>>,
-    /// Whether query `i` of `t` sees all but the last `t - 1 - i` of them; else all.
-    pub(crate) causal: bool,
 }
 
 /// Self-attention of `[queries, keys, values]`, each `[batch, time, hidden]`, into `y` of the same shape. A task is a head, or a part
@@ -252,7 +240,7 @@ fn add_relative(scores: &mut [f32], relative: &[f32], query: usize, left: usize)
 
 /// `exp(scale · (scores - their maximum))` in the place of the scores; returns the sum, by which a softmax divides.
 #[inline(always)]
-fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
+pub(super) fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
     let max = lanes::max(scores, |s| s) * scale;
     lanes::replace(scores, |s| exp(s * scale - max))
 }
@@ -263,82 +251,4 @@ fn coarse_exponentials(scores: &mut [f32], scale: f32) -> f32 {
     let scale = scale * std::f32::consts::LOG2_E;
     let max = lanes::max(scores, |s| s) * scale;
     lanes::replace(scores, |s| exp2_coarse(s.mul_add(scale, -max)))
-}
-
-/// What some of the queries attend to: keys and values in `f32` or `bf16`.
-pub(crate) struct Attended<'a, E> {
-    /// `[n, hidden]`
-    pub(crate) keys: &'a [E],
-    /// `[n, hidden]`
-    pub(crate) values: &'a [E],
-    /// Which of the keys.
-    pub(crate) index: &'a KeyRows,
-    /// Queries for each of the index's rows.
-    pub(crate) time: usize,
-}
-
-impl<E> Attended<'_, E> {
-    /// The keys that a query sees.
-    fn rows(&self, query: usize) -> &[u32] {
-        let rows = &self.index.rows[query / self.time];
-        let unseen = if self.index.causal { self.time - 1 - query % self.time } else { 0 };
-        &rows[..rows.len() - unseen]
-    }
-}
-
-/// Multi-head attention of `queries: [n, hidden]`, of which each group attends to keys of its own, one group behind the other.
-pub(crate) fn attend<E: Float>(queries: &[f32], groups: &[Attended<'_, E>], hidden: usize, heads: usize) -> Vec<f32> {
-    let mut y = vec![0.0; queries.len()];
-    if y.is_empty() {
-        return y;
-    }
-    let of_group = |group: &'_ Attended<'_, E>| group.index.rows.len() * group.time;
-    let places: Vec<(&Attended<'_, E>, usize)> =
-        groups.iter().flat_map(|group| (0..of_group(group)).map(move |query| (group, query))).collect();
-    // Tasks of some heads each, even of a single row: a thread that has nothing to do for as long falls asleep, and is
-    // missing when the next product begins.
-    let tasks_per_row = [4, 2, 1].into_iter().find(|&tasks| heads.is_multiple_of(tasks)).unwrap_or(1);
-    let columns = hidden / tasks_per_row;
-    let arch = arch();
-    y.par_chunks_mut(columns).zip(queries.par_chunks(columns)).enumerate().for_each(|(task, (y, q))| {
-        let (group, query) = places[task / tasks_per_row];
-        let (keys, values, rows) = (group.keys, group.values, group.rows(query));
-        let first = task % tasks_per_row * columns;
-        arch.dispatch(AttendHeads { q, keys, values, rows, y, head: hidden / heads, hidden, first });
-    });
-    y
-}
-
-/// Some heads of one row of queries.
-struct AttendHeads<'a, E> {
-    q: &'a [f32],
-    keys: &'a [E],
-    values: &'a [E],
-    rows: &'a [u32],
-    y: &'a mut [f32],
-    head: usize,
-    /// Width of a row of keys or values.
-    hidden: usize,
-    /// Where in it the heads begin.
-    first: usize,
-}
-
-impl<E: Float> WithSimd for AttendHeads<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { q, keys, values, rows, y, head, hidden, first } = self;
-        let (mut weights, mut buffer) = (vec![0.0; rows.len()], Vec::with_capacity(head));
-        for (start, (q, y)) in (first..).step_by(head).zip(q.chunks_exact(head).zip(y.chunks_exact_mut(head))) {
-            let part = |row: u32| row as usize * hidden + start..row as usize * hidden + start + head;
-            for (weight, &row) in weights.iter_mut().zip(rows) {
-                *weight = lanes::dot(simd, q, E::widen(&keys[part(row)], &mut buffer));
-            }
-            let inverse = 1.0 / exponentials(&mut weights, 1.0 / (head as f32).sqrt());
-            for (weight, &row) in weights.iter().map(|weight| weight * inverse).zip(rows) {
-                y.iter_mut().zip(&values[part(row)]).for_each(|(y, v)| *y += weight * v.value());
-            }
-        }
-    }
 }

@@ -10,6 +10,7 @@
 
 mod activation;
 mod attention;
+mod cached_attention;
 mod conformer;
 mod depthwise;
 mod finite;
@@ -29,7 +30,8 @@ pub use self::{
 };
 pub(crate) use self::{
     activation::glu,
-    attention::{Attended, KeyRows, RelativeAttention, attend, relative_attention},
+    attention::{RelativeAttention, relative_attention},
+    cached_attention::{Attended, KeyRows, attend},
     conformer::{ConformerLayer, FeedForward, Memory},
     depthwise::causal_depthwise,
     finite::{first_invalid_score, first_non_finite},

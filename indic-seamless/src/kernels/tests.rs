@@ -243,10 +243,15 @@ fn encoder_attention_in_parts() {
 
 #[test]
 fn decoder_attention() {
-    let (time, heads, head) = (2, 3, 11);
-    let hidden = heads * head;
-    let index = KeyRows { rows: vec![vec![4, 0, 9, 2, 5], vec![1, 7, 3]], causal: true };
-    let (q, k, v) = (values(2 * time * hidden, 12), values(10 * hidden, 13), values(10 * hidden, 14));
+    decoder_attention_of(3, 11, &[vec![4, 0, 9, 2, 5], vec![1, 7, 3]]);
+    // Heads of several blocks, tasks of a head each, and more rows than are asked for ahead.
+    decoder_attention_of(4, 150, &[(0..25).rev().collect(), (3..17).collect()]);
+}
+
+fn decoder_attention_of(heads: usize, head: usize, rows: &[Vec<u32>; 2]) {
+    let (time, hidden) = (2, heads * head);
+    let index = KeyRows { rows: rows.to_vec(), causal: true };
+    let (q, k, v) = (values(2 * time * hidden, 12), values(25 * hidden, 13), values(25 * hidden, 14));
     let mut wanted = vec![0.0; q.len()];
     for (row, number) in (0..2 * time).flat_map(|row| (0..heads).map(move |h| (row, h))) {
         let at = |row: usize| row * hidden + number * head..row * hidden + (number + 1) * head;

@@ -7,13 +7,16 @@ use rayon::prelude::*;
 use super::{PANEL, Rows, nibble_shape, nibbles, tile};
 use crate::kernels::{
     activation::Activation,
-    isa::{Kernels, vectorise},
+    isa::{Kernels, prefetch, vectorise},
     math::{relu, swish_coarse},
     output::Columns,
 };
 
 /// Bytes of activations that pass along each panel at a time: they stay in the second-level cache.
 pub(in crate::kernels) const BLOCK_BYTES: usize = 256 * 1024;
+
+/// With so many tiles of rows, the next panel is asked for while they pass along one, a part at each tile.
+const MANY_TILES: usize = 4;
 
 /// A packed weight with what follows its product.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +49,17 @@ impl Values<'_> {
         match self {
             Self::Bytes(values) => Self::Bytes(&values[panel * len..][..len]),
             Self::Nibbles(values) => Self::Nibbles(&values[panel * len..][..len]),
+        }
+    }
+
+    /// Asks for one of `parts` parts.
+    #[inline(always)]
+    fn prefetch(self, part: usize, parts: usize) {
+        let size = self.len().div_ceil(parts);
+        let range = (part * size).min(self.len())..((part + 1) * size).min(self.len());
+        match self {
+            Self::Bytes(values) => prefetch(&values[range]),
+            Self::Nibbles(values) => prefetch(&values[range]),
         }
     }
 
@@ -156,7 +170,8 @@ fn panel_with(
     output: &Columns<'_>,
     activation: impl Fn(f32) -> f32,
 ) {
-    let weights = matrix.values.panel(panel, matrix.values.panel_len(rows.depth));
+    let panel_len = matrix.values.panel_len(rows.depth);
+    let weights = matrix.values.panel(panel, panel_len);
     let columns = panel * PANEL..matrix.scales.len().min((panel + 1) * PANEL);
     // The last panel may have fewer columns.
     let (mut scales, mut bias) = ([0.0; PANEL], [0.0; PANEL]);
@@ -165,7 +180,12 @@ fn panel_with(
         bias[..columns.len()].copy_from_slice(&values[columns.clone()]);
     }
     let mut sums = [[0; PANEL]; tile::ROWS];
-    for first in range.clone().step_by(tile::ROWS) {
+    let tiles = range.len().div_ceil(tile::ROWS);
+    let next = (tiles >= MANY_TILES && panel + 1 < matrix.panels()).then(|| matrix.values.panel(panel + 1, panel_len));
+    for (number, first) in range.clone().step_by(tile::ROWS).enumerate() {
+        if let Some(next) = next {
+            next.prefetch(number, tiles);
+        }
         let block = first..range.end.min(first + tile::ROWS);
         match weights {
             Values::Bytes(panel) => tile::tile(kernels, rows, block.clone(), 0..rows.depth, panel, &mut sums),

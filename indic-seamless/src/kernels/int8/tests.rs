@@ -34,6 +34,7 @@ fn products_are_those_of_the_bytes() {
         (6, 33, 65),
         (7, 300, 64),
         (13, 1100, 70),
+        (25, 64, 130),
         TWO_BLOCKS,
     ];
     for ((isa, kernels), (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {
@@ -77,6 +78,7 @@ fn products_of_half_bytes_are_those_of_their_bytes() {
         (5, 9, 141),
         (6, 33, 65),
         (13, 523, 70),
+        (25, 64, 130),
         TWO_BLOCKS,
     ];
     for ((isa, kernels), (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {

@@ -17,9 +17,9 @@ pub(in crate::kernels) const ROWS: usize = 6;
 /// The bytes of a panel's group.
 pub(super) const STEP: usize = PANEL * GROUP;
 
-/// Steps of a panel that stay in the first-level cache while a kernel with few registers goes over them several times.
+/// Steps of a panel that stay in the first-level cache while a kernel with few registers goes over them several times, at most.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(super) const STRETCH: usize = 64;
+pub(super) const STRETCH: usize = if cfg!(target_arch = "aarch64") { 64 } else { 32 };
 
 /// `sums[i][o] = Σ_k rows[tile.start + i][depth.start + k] · panel[k][o]` for the rows of `tile`, at most [`ROWS`], and the inputs
 /// of `depth`, whole groups.
@@ -59,7 +59,16 @@ fn tile_of<const R: usize>(
         // The sum of a whole row is taken off once.
         *sum = if depth.start == 0 { rows.sums[first + r] } else { 0 };
     }
-    let tile = Tile { rows: rows_of_tile, row_sums, panel: &panel[..depth.len() * PANEL] };
+    // A few rows meet a panel that comes from memory, in shorter stretches; for many it is in the second-level cache.
+    #[cfg(target_arch = "x86_64")]
+    let stretch = if rows.len() > ROWS { STRETCH } else { STRETCH / 2 };
+    let tile = Tile {
+        rows: rows_of_tile,
+        row_sums,
+        panel: &panel[..depth.len() * PANEL],
+        #[cfg(target_arch = "x86_64")]
+        stretch,
+    };
     let Some(sums) = sums.first_chunk_mut::<R>() else { unreachable!("R is at most ROWS") };
     // What the kernels rely on.
     debug_assert!(depth.len().is_multiple_of(GROUP) && tile.rows.iter().all(|row| row.len() == depth.len()));
@@ -89,4 +98,7 @@ pub(super) struct Tile<'a, const R: usize> {
     pub(super) row_sums: [i32; R],
     /// [`PANEL`] times as long.
     pub(super) panel: &'a [i8],
+    /// Steps at a time, at most [`STRETCH`].
+    #[cfg(target_arch = "x86_64")]
+    pub(super) stretch: usize,
 }

@@ -5,7 +5,8 @@ use std::arch::x86_64::*;
 
 use super::{
     GROUP, PANEL,
-    tile::{STEP, STRETCH, Tile},
+    tile::{STEP, Tile},
+    x86::prefetch_step,
 };
 use crate::kernels::isa::Prefix;
 
@@ -22,10 +23,10 @@ pub(super) unsafe fn dot_products<const R: usize>(prefix: Prefix, tile: &Tile<'_
     for (sums, sum) in sums.iter_mut().zip(tile.row_sums) {
         sums.fill(-128 * sum);
     }
-    for (stretch, panel) in tile.panel.chunks(STRETCH * STEP).enumerate() {
+    for (number, panel) in tile.panel.chunks(tile.stretch * STEP).enumerate() {
         let mut rows = [std::ptr::null(); R];
         for (pointer, row) in rows.iter_mut().zip(tile.rows) {
-            *pointer = row[stretch * STRETCH * GROUP..].as_ptr();
+            *pointer = row[number * tile.stretch * GROUP..].as_ptr();
         }
         // As many vectors at a time as there are registers for their sums.
         // SAFETY: as for this function.
@@ -58,15 +59,15 @@ macro_rules! stretch {
             for first in (0..PANEL).step_by(V * LANES) {
                 let mut totals = [[_mm256_setzero_si256(); V]; R];
                 for (g, panel) in panel.chunks_exact(STEP).enumerate() {
-                    // SAFETY: vectors of a step, and a group of each row; a prefetch may point anywhere.
+                    // SAFETY: vectors of a step, and a group of each row.
                     unsafe {
                         let place = panel.as_ptr().add(first * GROUP);
+                        if first == 0 {
+                            prefetch_step(place);
+                        }
                         let mut weights = [offset; V];
                         for (v, weights) in weights.iter_mut().enumerate() {
                             let place = place.add(v * LANES * GROUP);
-                            if v % 2 == 0 {
-                                _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(STRETCH * STEP));
-                            }
                             *weights = _mm256_xor_si256(_mm256_loadu_si256(place.cast()), offset);
                         }
                         for r in 0..R {

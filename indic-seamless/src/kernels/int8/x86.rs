@@ -10,7 +10,19 @@ use super::{
 };
 
 /// How far ahead of its use the weight is asked for: further than the hardware looks, which stops at the end of a page.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 8192;
+
+/// Asks for a step of the weight, [`AHEAD`] of `place`, for kernels that go over a stretch several times: they ask for all of
+/// a step when they begin it, since memory gives lines faster that follow each other, and for the second-level cache, since
+/// the first one can wait for a few lines only.
+#[inline(always)]
+pub(super) fn prefetch_step(place: *const i8) {
+    const LINE: usize = 64;
+    for line in (0..STEP).step_by(LINE) {
+        // SAFETY: a prefetch may point anywhere.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(place.wrapping_add(AHEAD + line)) };
+    }
+}
 
 /// Four bytes of a row, as one lane of a dot product takes them.
 ///
@@ -123,9 +135,10 @@ unsafe fn avx2_row(row: &[i8], panel: &[i8], sums: &mut [i32; PANEL]) {
 unsafe fn avx2_rows<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     sums.as_flattened_mut().fill(0);
     let mut wide = [[0i16; STRETCH * GROUP]; R];
-    for (stretch, panel) in tile.panel.chunks(STRETCH * STEP).enumerate() {
+    for (number, panel) in tile.panel.chunks(tile.stretch * STEP).enumerate() {
         for (wide, row) in wide.iter_mut().zip(tile.rows) {
-            wide.iter_mut().zip(&row[stretch * STRETCH * GROUP..]).for_each(|(wide, x)| *wide = i16::from(*x));
+            let row = &row[number * tile.stretch * GROUP..][..panel.len() / PANEL];
+            wide.iter_mut().zip(row).for_each(|(wide, x)| *wide = i16::from(*x));
         }
         for column in (0..PANEL).step_by(8) {
             // SAFETY: as for this function.
@@ -150,10 +163,12 @@ unsafe fn avx2_columns<const R: usize>(
     // Two lanes for each output: its first two inputs of a group, and the last two.
     let mut totals = [[_mm256_setzero_si256(); 2]; R];
     for (g, panel) in panel.chunks_exact(STEP).enumerate() {
-        // SAFETY: 32 bytes for 8 outputs, and a group of each row; a prefetch may point anywhere.
+        // SAFETY: 32 bytes for 8 outputs, and a group of each row.
         unsafe {
             let place = panel.as_ptr().add(column * GROUP);
-            _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(STRETCH * STEP));
+            if column == 0 {
+                prefetch_step(place);
+            }
             let weights = [
                 _mm256_cvtepi8_epi16(_mm_loadu_si128(place.cast())),
                 _mm256_cvtepi8_epi16(_mm_loadu_si128(place.add(16).cast())),

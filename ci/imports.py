@@ -16,6 +16,7 @@ MOST_LINES = 400
 MAY_BE_UNSAFE = (
     "indic-seamless/src/kernels/",
     "indic-seamless/src/checkpoint/mapped.rs",
+    "indic-seamless/src/checkpoint/huge_pages.rs",
     "indic-seamless/src/checkpoint/lost_pages/bus_error.rs",
 )
 

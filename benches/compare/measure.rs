@@ -15,7 +15,15 @@ mod common;
 #[path = "../../indic-seamless-cli/src/memory.rs"]
 mod memory;
 
-use std::{collections::BTreeMap, hint::black_box, ops::ControlFlow, process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    hint::black_box,
+    ops::ControlFlow,
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use clap::Parser;
 use indic_seamless::{
@@ -64,6 +72,10 @@ fn measure(args: &Args) -> indic_seamless::Result<Value> {
     let started = Instant::now();
     let transcriber = Transcriber::builder().precision(args.subject.precision).build(&args.subject.model)?;
     let load = started.elapsed().as_secs_f64();
+    if !args.encoder_only {
+        // Until the decoder's weights have moved to huge pages.
+        thread::sleep(Duration::from_secs(6));
+    }
     let audio = Waveform::open(&args.subject.audio)?;
     let mut result = json!({
         "precision": transcriber.precision().name(),

@@ -23,6 +23,12 @@ use crate::{
 /// The names of the embedding, which is also the output projection (`tie_word_embeddings`). Any of them may be stored.
 const EMBEDDING: [&str; 3] = ["shared.weight", "text_decoder.embed_tokens.weight", "lm_head.weight"];
 
+/// Whether a tensor belongs to the decoder, the output projection included.
+#[cfg(target_os = "linux")]
+pub(super) fn is_of_decoder(name: &str) -> bool {
+    name.starts_with("text_decoder.") || EMBEDDING.contains(&name)
+}
+
 /// Builds the model from `weights`.
 pub(super) fn load(
     config: &ModelConfig,

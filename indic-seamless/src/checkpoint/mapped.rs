@@ -14,6 +14,8 @@ use std::{
 use bytes::Bytes;
 use memmap2::{Mmap, MmapMut};
 
+#[cfg(target_os = "linux")]
+use super::huge_pages;
 use super::lost_pages::{Mapping, Watch, watch};
 use crate::error::{Error, Result};
 
@@ -25,11 +27,14 @@ pub enum WeightAccess {
     /// many threads while the model is loaded and first used. The files must not be written to or truncated while they are
     /// in use: from then on all that is asked of the model is an error. Replace a checkpoint by renaming, which is always safe.
     ///
+    /// On Linux, some seconds after loading, the decoder's weights move to huge pages of the process's own, in the background, if they
+    /// are used as they are stored, the system gives huge pages, and the whole checkpoint still fits into memory besides.
+    ///
     /// On Unix the first file that is mapped installs a handler of `SIGBUS`, the signal for pages that can no longer be read. It
     /// deals with the files that are mapped here, and passes all else to the handler that was there before.
     #[default]
     Map,
-    /// Mapped, and read only when it is needed, page by page.
+    /// Mapped, and read only when it is needed, page by page. Processes share all of it.
     MapLazily,
     /// Read whole into memory, for folders that others may write to at any time, such as shared network drives.
     Copy,
@@ -88,6 +93,33 @@ impl FileBytes {
     pub(super) fn in_place(&self, range: Range<usize>) -> Bytes {
         self.in_use.store(true, Ordering::Relaxed);
         self.bytes.slice(range)
+    }
+
+    /// Moves the whole huge pages of a part that is mapped to pages of the process's own, `size` bytes each. Before each piece,
+    /// `goes_on` is given its bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the file was written to since it was opened or cannot be read, or if there is no memory. What was not moved
+    /// is mapped as before.
+    #[cfg(target_os = "linux")]
+    #[allow(unsafe_code, reason = "see `huge_pages`")]
+    pub(super) fn move_to_huge_pages(
+        &self,
+        range: Range<usize>,
+        size: usize,
+        goes_on: impl Fn(usize) -> bool,
+    ) -> Result<()> {
+        let Some(mapped) = &self.mapped else { return Ok(()) };
+        let pieces = huge_pages::pieces(self.bytes.as_ptr().addr(), range, size);
+        for piece in pieces.take_while(|piece| goes_on(piece.len())) {
+            let is_unchanged = || mapped.check_stamp().map_err(io::Error::other);
+            let place = (&mapped.file, piece.start);
+            // SAFETY: `bytes` is all of the mapping, from the start of the file on.
+            let moved = unsafe { huge_pages::replace(&self.bytes[piece], size, place, is_unchanged) };
+            moved.map_err(Error::io("read", &mapped.path))?;
+        }
+        Ok(())
     }
 
     /// A part that is used once. It is read from the file, since touching the mapping would keep the pages in memory until the file
@@ -220,7 +252,10 @@ fn map(file: &File) -> io::Result<(Bytes, Option<&'static Mapping>)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    #[cfg(target_os = "linux")]
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     #[test]
@@ -250,6 +285,65 @@ mod tests {
             let error = file.read(3..7).expect_err("changed");
             assert!(matches!(&error, Error::FileChanged { path, .. } if path.ends_with("weights")), "{error}");
         }
+    }
+
+    /// How many bytes of a file are mapped.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn mapped_bytes(path: &Path) -> usize {
+        let path = path.canonicalize().expect("a file").display().to_string();
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("mappings");
+        let bytes = maps.lines().filter(|line| line.ends_with(&path)).map(|line| {
+            let (start, rest) = line.split_once('-').expect("a range");
+            let address = |text| usize::from_str_radix(text, 16).expect("an address");
+            address(rest.split_once(' ').expect("fields").0) - address(start)
+        });
+        bytes.sum()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn pages_move_while_they_are_read() {
+        // Any multiple of the system's pages does.
+        const SIZE: usize = 1 << 16;
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("weights");
+        let wanted: Vec<u8> = (0..5_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        std::fs::write(&path, &wanted).expect("written");
+        let file = FileBytes::open(&path, WeightAccess::Map).expect("opened");
+        let part = file.in_place(1000..4_000_000);
+        let before = mapped_bytes(&path);
+        let (passes, is_moved) = (AtomicUsize::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut is_same = true;
+                while !is_moved.load(Ordering::SeqCst) {
+                    is_same &= part == wanted[1000..4_000_000];
+                    passes.fetch_add(1, Ordering::SeqCst);
+                }
+                is_same
+            });
+            while passes.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            let moved = file.move_to_huge_pages(1000..4_000_000, SIZE, |_| true);
+            is_moved.store(true, Ordering::SeqCst);
+            moved.expect("moved");
+            assert!(reader.join().expect("no panic"), "the bytes stay the same");
+        });
+        assert!(*file.bytes() == wanted[..]);
+        assert!((3_800_000..=4_000_000).contains(&(before - mapped_bytes(&path))), "the whole pages of the part");
+        file.check_unchanged().expect("the file is as before");
+
+        // What was moved does not depend on the file any more, but the model does.
+        File::options().write(true).open(&path).and_then(|file| file.set_len(0)).expect("cut");
+        assert!(part[100_000..3_000_000] == wanted[101_000..3_001_000]);
+        assert!(matches!(file.check_unchanged(), Err(Error::FileChanged { .. })));
+        let left = mapped_bytes(&path);
+        assert!(matches!(file.move_to_huge_pages(0..5_000_000, SIZE, |_| true), Err(Error::Io { .. })));
+        file.move_to_huge_pages(0..5_000_000, SIZE, |_| false).expect("nothing to do");
+        assert_eq!(mapped_bytes(&path), left);
+        drop((part, file));
+        assert_eq!(mapped_bytes(&path), 0);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod durable;
 mod generation_config;
 #[cfg(feature = "hub")]
 mod hub;
+#[cfg(target_os = "linux")]
+mod huge_pages;
 mod layout;
 mod load;
 mod lost_pages;
@@ -201,7 +203,16 @@ impl Checkpoint {
         if self.source.reads_ahead() {
             self.weights.read_ahead();
         }
-        load::load(&self.config, &self.weights, precision, device, progress)
+        let model = load::load(&self.config, &self.weights, precision, device, progress)?;
+        // Else the weights are not used as they lie in the files.
+        #[cfg(target_os = "linux")]
+        if self.source.reads_ahead()
+            && *device == Device::flex()
+            && [Precision::Auto, self.precision()].contains(&precision)
+        {
+            self.weights.move_to_huge_pages();
+        }
+        Ok(model)
     }
 
     /// The type of most of the stored weights; never [`Precision::Auto`].

@@ -53,7 +53,7 @@ impl Source {
         self.dir.join(name)
     }
 
-    /// Whether mapped files are to be read ahead.
+    /// Whether mapped files are to be read ahead, and what is read often is to move to huge pages.
     pub(super) fn reads_ahead(&self) -> bool {
         self.memory.is_none() && self.access == WeightAccess::Map
     }

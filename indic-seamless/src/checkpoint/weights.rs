@@ -1,6 +1,8 @@
 //! Tensors by name, from one or several safetensors files.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc, thread};
+mod pages;
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use burn::tensor::{AllocationProperty, Bytes as TensorBytes, DType, TensorData};
 use bytes::Bytes;
@@ -9,9 +11,8 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::{
     layout::{INDEX, WEIGHTS},
-    mapped::{FileBytes, read_exact_at},
+    mapped::FileBytes,
     packing::{Packing, SCHEME_KEY, scale_name},
-    read_ahead::{Parts, read_ahead},
     shards::{ShardIndex, is_needed},
     source::Source,
 };
@@ -27,6 +28,9 @@ use crate::{
 pub(super) struct Weights {
     source: Arc<Source>,
     tensors: BTreeMap<String, Stored>,
+    /// Weights move to huge pages once.
+    #[cfg(target_os = "linux")]
+    moved: std::sync::Once,
 }
 
 /// One tensor in a file.
@@ -97,7 +101,12 @@ impl Weights {
     ///
     /// [`Error::MissingFile`] and [`Error::InvalidFile`] for files that are missing, truncated or not safetensors.
     pub(super) fn open(source: Arc<Source>) -> Result<Self> {
-        let mut weights = Self { source, tensors: BTreeMap::new() };
+        let mut weights = Self {
+            source,
+            tensors: BTreeMap::new(),
+            #[cfg(target_os = "linux")]
+            moved: std::sync::Once::new(),
+        };
         let source = Arc::clone(&weights.source);
         if source.has(WEIGHTS) {
             weights.add(WEIGHTS)?;
@@ -138,36 +147,6 @@ impl Weights {
         let mut files: Vec<_> = self.tensors.values().map(|tensor| &tensor.file).collect();
         files.dedup_by_key(|file| Arc::as_ptr(file));
         files.into_iter().try_for_each(|file| file.content.check_unchanged())
-    }
-
-    /// Reads the tensors of mapped files ahead, on threads of its own. They end when this is dropped.
-    pub(super) fn read_ahead(&self) {
-        let (mut files, mut parts) = (Vec::new(), Parts::new());
-        let mut tensors: Vec<&Stored> = self.tensors.values().collect();
-        tensors.sort_by_key(|tensor| (Arc::as_ptr(&tensor.file), tensor.range.start));
-        let mut last = std::ptr::null();
-        for tensor in tensors {
-            if Arc::as_ptr(&tensor.file) != last {
-                last = Arc::as_ptr(&tensor.file);
-                files.push(tensor.file.content.file().and_then(|file| file.try_clone().ok()));
-            }
-            let bytes = tensor.range.start as u64..tensor.range.end as u64;
-            match parts.last_mut() {
-                Some((file, before)) if *file + 1 == files.len() && before.end == bytes.start => before.end = bytes.end,
-                _ => parts.push((files.len() - 1, bytes)),
-            }
-        }
-        parts.retain(|(file, _)| files[*file].is_some());
-        let alive = Arc::downgrade(&self.source);
-        let read = move |file: usize, buffer: &mut [u8], offset: u64| {
-            if let Some(Some(file)) = files.get(file) {
-                // What goes wrong shows where the bytes are needed.
-                let _ = read_exact_at(file, buffer, offset);
-            }
-        };
-        let work = move || read_ahead(&parts, read, || alive.strong_count() > 0);
-        // Without it, pages come when they are needed.
-        let _ = thread::Builder::new().name("indic-seamless-read".to_owned()).spawn(work);
     }
 
     /// Bytes of all tensors that speech-to-text needs.

@@ -19,7 +19,7 @@ pub(super) const STEP: usize = PANEL * GROUP;
 
 /// Steps of a panel that stay in the first-level cache while a kernel with few registers goes over them several times, at most.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(super) const STRETCH: usize = if cfg!(target_arch = "aarch64") { 64 } else { 32 };
+pub(super) const STRETCH: usize = 64;
 
 /// `sums[i][o] = Σ_k rows[tile.start + i][depth.start + k] · panel[k][o]` for the rows of `tile`, at most [`ROWS`], and the inputs
 /// of `depth`, whole groups.
@@ -59,15 +59,12 @@ fn tile_of<const R: usize>(
         // The sum of a whole row is taken off once.
         *sum = if depth.start == 0 { rows.sums[first + r] } else { 0 };
     }
-    // A few rows meet a panel that comes from memory, in shorter stretches; for many it is in the second-level cache.
-    #[cfg(target_arch = "x86_64")]
-    let stretch = if rows.len() > ROWS { STRETCH } else { STRETCH / 2 };
     let tile = Tile {
         rows: rows_of_tile,
         row_sums,
         panel: &panel[..depth.len() * PANEL],
         #[cfg(target_arch = "x86_64")]
-        stretch,
+        is_near: rows.len() > ROWS,
     };
     let Some(sums) = sums.first_chunk_mut::<R>() else { unreachable!("R is at most ROWS") };
     // What the kernels rely on.
@@ -98,7 +95,15 @@ pub(super) struct Tile<'a, const R: usize> {
     pub(super) row_sums: [i32; R],
     /// [`PANEL`] times as long.
     pub(super) panel: &'a [i8],
-    /// Steps at a time, at most [`STRETCH`].
+    /// Whether the panel is in the second-level cache, as for many rows; else it comes from memory.
     #[cfg(target_arch = "x86_64")]
-    pub(super) stretch: usize,
+    pub(super) is_near: bool,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<const R: usize> Tile<'_, R> {
+    /// Steps at a time.
+    pub(super) fn stretch(&self) -> usize {
+        if self.is_near { STRETCH } else { STRETCH / 4 }
+    }
 }

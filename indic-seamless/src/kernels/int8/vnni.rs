@@ -23,21 +23,21 @@ pub(super) unsafe fn dot_products<const R: usize>(prefix: Prefix, tile: &Tile<'_
     for (sums, sum) in sums.iter_mut().zip(tile.row_sums) {
         sums.fill(-128 * sum);
     }
-    for (number, panel) in tile.panel.chunks(tile.stretch * STEP).enumerate() {
+    for (number, panel) in tile.panel.chunks(tile.stretch() * STEP).enumerate() {
         let mut rows = [std::ptr::null(); R];
         for (pointer, row) in rows.iter_mut().zip(tile.rows) {
-            *pointer = row[number * tile.stretch * GROUP..].as_ptr();
+            *pointer = row[number * tile.stretch() * GROUP..].as_ptr();
         }
         // As many vectors at a time as there are registers for their sums.
         // SAFETY: as for this function.
         unsafe {
             match (R, prefix) {
-                (1, Prefix::Vex) => avx_vnni::<R, 8>(rows, panel, sums),
-                (2 | 3, Prefix::Vex) => avx_vnni::<R, 4>(rows, panel, sums),
-                (_, Prefix::Vex) => avx_vnni::<R, 2>(rows, panel, sums),
-                (1, Prefix::Evex) => avx512_vnni::<R, 8>(rows, panel, sums),
-                (2 | 3, Prefix::Evex) => avx512_vnni::<R, 4>(rows, panel, sums),
-                (_, Prefix::Evex) => avx512_vnni::<R, 2>(rows, panel, sums),
+                (1, Prefix::Vex) => avx_vnni::<R, 8>(rows, panel, tile.is_near, sums),
+                (2 | 3, Prefix::Vex) => avx_vnni::<R, 4>(rows, panel, tile.is_near, sums),
+                (_, Prefix::Vex) => avx_vnni::<R, 2>(rows, panel, tile.is_near, sums),
+                (1, Prefix::Evex) => avx512_vnni::<R, 8>(rows, panel, tile.is_near, sums),
+                (2 | 3, Prefix::Evex) => avx512_vnni::<R, 4>(rows, panel, tile.is_near, sums),
+                (_, Prefix::Evex) => avx512_vnni::<R, 2>(rows, panel, tile.is_near, sums),
             }
         }
     }
@@ -53,6 +53,7 @@ macro_rules! stretch {
         unsafe fn $name<const R: usize, const V: usize>(
             rows: [*const i8; R],
             panel: &[i8],
+            is_near: bool,
             sums: &mut [[i32; PANEL]; R],
         ) {
             let offset = _mm256_set1_epi8(i8::MIN);
@@ -62,7 +63,7 @@ macro_rules! stretch {
                     // SAFETY: vectors of a step, and a group of each row.
                     unsafe {
                         let place = panel.as_ptr().add(first * GROUP);
-                        if first == 0 {
+                        if first == 0 && !is_near {
                             prefetch_step(place);
                         }
                         let mut weights = [offset; V];

@@ -135,14 +135,14 @@ unsafe fn avx2_row(row: &[i8], panel: &[i8], sums: &mut [i32; PANEL]) {
 unsafe fn avx2_rows<const R: usize>(tile: &Tile<'_, R>, sums: &mut [[i32; PANEL]; R]) {
     sums.as_flattened_mut().fill(0);
     let mut wide = [[0i16; STRETCH * GROUP]; R];
-    for (number, panel) in tile.panel.chunks(tile.stretch * STEP).enumerate() {
+    for (number, panel) in tile.panel.chunks(tile.stretch() * STEP).enumerate() {
         for (wide, row) in wide.iter_mut().zip(tile.rows) {
-            let row = &row[number * tile.stretch * GROUP..][..panel.len() / PANEL];
+            let row = &row[number * tile.stretch() * GROUP..][..panel.len() / PANEL];
             wide.iter_mut().zip(row).for_each(|(wide, x)| *wide = i16::from(*x));
         }
         for column in (0..PANEL).step_by(8) {
             // SAFETY: as for this function.
-            unsafe { avx2_columns(&wide, panel, column, sums) };
+            unsafe { avx2_columns(&wide, panel, column, tile.is_near, sums) };
         }
     }
 }
@@ -157,6 +157,7 @@ unsafe fn avx2_columns<const R: usize>(
     rows: &[[i16; STRETCH * GROUP]; R],
     panel: &[i8],
     column: usize,
+    is_near: bool,
     sums: &mut [[i32; PANEL]; R],
 ) {
     debug_assert!(panel.len() <= STRETCH * STEP && column + 8 <= PANEL, "the stretch and the panel");
@@ -166,7 +167,7 @@ unsafe fn avx2_columns<const R: usize>(
         // SAFETY: 32 bytes for 8 outputs, and a group of each row.
         unsafe {
             let place = panel.as_ptr().add(column * GROUP);
-            if column == 0 {
+            if column == 0 && !is_near {
                 prefetch_step(place);
             }
             let weights = [

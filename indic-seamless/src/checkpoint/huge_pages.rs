@@ -102,14 +102,12 @@ impl Pages {
                 return Err(io::Error::last_os_error());
             }
             let before = start.addr().next_multiple_of(size) - start.addr();
-            if before > 0 {
-                libc::munmap(start, before);
-            }
+            // Nothing, if it is in the right place: an error that does not matter.
+            libc::munmap(start, before);
             let pages = Self { start: start.byte_add(before), len };
             libc::munmap(pages.start.byte_add(len), size - before);
-            if libc::madvise(pages.start, len, libc::MADV_HUGEPAGE) != 0 {
-                return Err(io::Error::last_os_error());
-            }
+            // It fails only on systems without huge pages, where `size` knows none.
+            libc::madvise(pages.start, len, libc::MADV_HUGEPAGE);
             // As before, a dump of the process has no weights.
             libc::madvise(pages.start, len, libc::MADV_DONTDUMP);
             Ok(pages)

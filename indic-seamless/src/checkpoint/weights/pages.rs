@@ -44,11 +44,14 @@ impl Weights {
 
     /// Reads the tensors of mapped files ahead, on threads of its own. They end when this is dropped.
     pub(in crate::checkpoint) fn read_ahead(&self) {
-        let (mut files, mut parts) = (Vec::new(), Parts::new());
+        let (mut files, mut parts, mut last) = (Vec::new(), Parts::new(), None);
         for (file, range) in self.parts(|_| true, 0) {
-            let Some(file) = file.content.file().and_then(|file| file.try_clone().ok()) else { continue };
-            parts.push((files.len(), range.start as u64..range.end as u64));
-            files.push(file);
+            if !last.is_some_and(|last| Arc::ptr_eq(last, file)) {
+                let Some(opened) = file.content.file().and_then(|file| file.try_clone().ok()) else { continue };
+                files.push(opened);
+                last = Some(file);
+            }
+            parts.push((files.len() - 1, range.start as u64..range.end as u64));
         }
         let alive = Arc::downgrade(&self.source);
         let read = move |file: usize, buffer: &mut [u8], offset: u64| {

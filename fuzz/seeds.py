@@ -205,10 +205,10 @@ def checkpoints() -> None:
     save("safetensors", "one", file)
     index = json.dumps({"weight_map": {"shared.weight": "a.safetensors", "lm_head.weight": "b.safetensors"}}).encode()
     save("shards", "two", stretches([index, file, file]))
-    for target in ("weights", "weights_int8"):
+    for target in ("weights", "weights_int8", "weights_int4"):
         save(target, "none", b"\0")
         for kind in range(12):
-            save(target, f"change{kind}", bytes([kind % 4, kind, 3, 0, 1, 2, 1, 2, 3, 4]))
+            save(target, f"change{kind}", bytes([kind % 5, kind, 3, 0, 1, 2, 1, 2, 3, 4]))
 
 
 def tokenizers() -> None:
@@ -230,7 +230,7 @@ def tokenizers() -> None:
 
 
 def speech() -> None:
-    for target in ("kernel_int8", "kernel_float"):
+    for target in ("kernel_int8", "kernel_int4", "kernel_float"):
         save(target, "small", bytes([3, 65, 0, 70, 1, 2, 3, 4]) + bytes(range(256)))
         save(target, "large", bytes([12, 0x4c, 4, 129, 1, 2, 3, 4]) + b"\x01\x30" * 200)
         save(target, "blocks", bytes([245, 0, 4, 69, 1, 2, 3, 4]) + bytes(range(256)))

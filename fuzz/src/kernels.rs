@@ -1,8 +1,11 @@
-//! Kernels: products in int8 of every instruction set against whole numbers, and in floating point against double precision.
+//! Kernels: products in int8 and int4 of every instruction set against whole numbers, and in floating point against double precision.
 
 use indic_seamless::{
     Isa,
-    fuzzing::{INT8_BLOCK_BYTES, float_products, int8_product, int8_product_by_definition},
+    fuzzing::{
+        INT8_BLOCK_BYTES, float_products, int4_product, int4_product_by_definition, int8_product,
+        int8_product_by_definition,
+    },
 };
 
 use crate::input::Input;
@@ -40,14 +43,27 @@ impl Product {
 
 /// int8: all instruction sets of this machine give exactly what the definition gives.
 pub(crate) fn int8(data: &[u8]) {
+    quantised(data, int8_product, int8_product_by_definition);
+}
+
+/// The same with half bytes.
+pub(crate) fn int4(data: &[u8]) {
+    quantised(data, int4_product, int4_product_by_definition);
+}
+
+fn quantised(
+    data: &[u8],
+    product: impl Fn(Isa, &[f32], &[f32], usize, Option<&[f32]>) -> Option<Vec<f32>>,
+    definition: impl Fn(&[f32], &[f32], usize, Option<&[f32]>) -> Vec<f32>,
+) {
     // About as many rows as pass along a panel at a time, or a few more; few outputs, so that this does not take long.
     let Product { x, w, bias, input } = Product::of(data, |[rows, input, output]| {
         let input = input.max(256);
         [INT8_BLOCK_BYTES / input + rows, input, output % 8 + 1]
     });
-    let wanted = int8_product_by_definition(&x, &w, input, Some(&bias));
+    let wanted = definition(&x, &w, input, Some(&bias));
     for isa in Isa::available() {
-        let found = int8_product(isa, &x, &w, input, Some(&bias)).unwrap_or_default();
+        let found = product(isa, &x, &w, input, Some(&bias)).unwrap_or_default();
         assert!(found == wanted, "{isa}: {} rows, {input} inputs, {} outputs", x.len() / input, bias.len());
     }
 }

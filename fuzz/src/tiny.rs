@@ -26,15 +26,20 @@ pub(crate) static TINY: LazyLock<Files> = LazyLock::new(|| {
 /// Its weights.
 pub(crate) static WHOLE: LazyLock<TensorFile> = LazyLock::new(|| weights(&small_files()));
 
-/// Its weights, quantised.
-pub(crate) static INT8: LazyLock<TensorFile> = LazyLock::new(|| {
+/// Its weights in bytes.
+pub(crate) static INT8: LazyLock<TensorFile> = LazyLock::new(|| quantised(Precision::Int8));
+
+/// Its weights, some of them in half bytes.
+pub(crate) static INT4: LazyLock<TensorFile> = LazyLock::new(|| quantised(Precision::Int4));
+
+fn quantised(precision: Precision) -> TensorFile {
     let folder = tempfile::tempdir().expect("a folder");
-    let dir = folder.path().join("int8");
+    let dir = folder.path().join("quantised");
     open(&TINY)
-        .and_then(|checkpoint| checkpoint.quantize(&dir, Precision::Int8, &mut |_, _| {}))
+        .and_then(|checkpoint| checkpoint.quantize(&dir, precision, &mut |_, _| {}))
         .expect("a quantised checkpoint");
     TensorFile::parse(&std::fs::read(dir.join(WEIGHTS)).expect("weights"))
-});
+}
 
 /// Opens files as a checkpoint in memory.
 pub(crate) fn open(files: &Files) -> Result<Checkpoint> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     checkpoint::{load, run},
     input::Input,
-    tiny::{INT8, TINY, TensorFile, WEIGHTS, WHOLE},
+    tiny::{INT4, INT8, TINY, TensorFile, WEIGHTS, WHOLE},
 };
 
 /// Sizes at which programs go wrong.
@@ -18,14 +18,19 @@ pub(crate) fn float(data: &[u8]) {
     changed(&WHOLE, data);
 }
 
-/// Quantised weights.
-pub(crate) fn quantised(data: &[u8]) {
+/// Weights in bytes.
+pub(crate) fn int8(data: &[u8]) {
     changed(&INT8, data);
+}
+
+/// Weights in half bytes and in bytes.
+pub(crate) fn int4(data: &[u8]) {
+    changed(&INT4, data);
 }
 
 fn changed(file: &TensorFile, data: &[u8]) {
     let mut input = Input(data);
-    let precision = input.choose(&[Precision::Auto, Precision::F32, Precision::Bf16, Precision::Int8]);
+    let precision = input.choose(Precision::ALL);
     let mut file = file.clone();
     let mut changes = 0;
     while !input.is_empty() && changes < 8 {

@@ -59,6 +59,7 @@ fn fill(
 ) -> Result<SpeechToText> {
     let mut loader = Loader {
         weights,
+        storage,
         floats,
         device,
         progress,
@@ -178,6 +179,8 @@ fn tensor_name(path: &[String]) -> String {
 
 struct Loader<'a> {
     weights: &'a Weights,
+    /// How weights of matrix products are stored; half bytes as bytes on other backends than Flex.
+    storage: Storage,
     /// The type for weights of matrix products.
     floats: FloatType,
     device: &'a Device,
@@ -225,7 +228,7 @@ impl Loader<'_> {
 
     fn quantised<const D: usize>(&mut self) -> Result<Tensor<D, Int>> {
         let name = tensor_name(&self.path);
-        let precision = if is_int4(&self.path) { Precision::Int4 } else { Precision::Int8 };
+        let precision = if self.storage == Storage::Int4 { Precision::Int4 } else { Precision::Int8 };
         let Some((shape, packing)) = self.tensors[&name].packed(precision) else {
             unreachable!("{name} is the weight of a product")
         };
@@ -234,7 +237,8 @@ impl Loader<'_> {
         self.count(bytes);
         Ok(match packing {
             Packing::Int8 => Int8Weight::values(data, shape[0], self.device),
-            Packing::Int4 => Int4Weight::values(data, self.device),
+            Packing::Int4 if is_int4(&self.path) => Int4Weight::values(data, self.device),
+            Packing::Int4 => Int8Weight::values(Int4Weight::widened(data.as_bytes(), shape), shape[0], self.device),
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     backend::Precision,
     error::{Error, Result},
     kernels::first_non_finite,
-    kernels::int8,
+    nn::Int4Weight,
 };
 
 /// The tensors of a checkpoint, in mapped files.
@@ -189,8 +189,6 @@ impl Weights {
         packing: Packing,
     ) -> Result<(TensorData, Vec<f32>, u64)> {
         let (name, stored) = self.find(names, &shape)?;
-        let [output, input] = shape;
-        let packed_shape = packing.shape(shape);
         let mut unpacked = None;
         match Packing::of(stored.dtype) {
             None => self.check_shape(name, stored, &shape)?,
@@ -198,10 +196,14 @@ impl Weights {
                 let (packed, scales, size) = self.stored_packed(name, stored, &shape, found)?;
                 if found == packing {
                     let packed = TensorBytes::from_shared(packed, AllocationProperty::File);
-                    return Ok((TensorData::from_bytes(packed, packed_shape, packing.in_memory()), scales, size));
+                    return Ok((
+                        TensorData::from_bytes(packed, packing.shape(shape), packing.in_memory()),
+                        scales,
+                        size,
+                    ));
                 }
                 if packing == Packing::Int8 {
-                    return Ok((TensorData::new(int8::bytes_of(&packed, output, input), packed_shape), scales, size));
+                    return Ok((Int4Weight::widened(&packed, shape), scales, size));
                 }
                 unpacked = Some(found.unpack(&packed, &scales, &shape));
             }

@@ -11,21 +11,39 @@ use super::{
 /// Bytes of int8 activations that pass along each panel of a weight at a time.
 pub const INT8_BLOCK_BYTES: usize = int8::BLOCK_BYTES;
 
-/// `x · wᵀ + bias` in int8 with the kernels of one instruction set; `None` if the machine does not have it. `x` is
+/// `x · wᵀ + bias` with the weight in bytes, with the kernels of one instruction set; `None` if the machine does not have it. `x` is
 /// `[rows, input]`, `w` is `[output, input]`.
 pub fn int8_product(isa: Isa, x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Option<Vec<f32>> {
-    let kernels = isa.detect()?;
     let (values, scales) = packed(w, input);
+    product(isa, &Rows::quantise(x, input), Values::Bytes(&values), &scales, bias)
+}
+
+/// The same product with the weight in half bytes.
+pub fn int4_product(isa: Isa, x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Option<Vec<f32>> {
+    let (values, scales) = packed_nibbles(w, input);
+    product(isa, &Rows::quantise(x, input), Values::Nibbles(&values), &scales, bias)
+}
+
+fn product(isa: Isa, rows: &Rows, values: Values<'_>, scales: &[f32], bias: Option<&[f32]>) -> Option<Vec<f32>> {
     let mut found = [Vec::new()];
-    let matrix = Matrix { values: Values::Bytes(&values), scales: &scales, bias, activation: None };
-    int8::multiply(kernels, &Rows::quantise(x, input), &[matrix], &mut found);
+    int8::multiply(isa.detect()?, rows, &[Matrix { values, scales, bias, activation: None }], &mut found);
     let [found] = found;
     Some(found)
 }
 
-/// The same product from the bytes one by one, in whole numbers.
+/// [`int8_product`] from the bytes one by one, in whole numbers.
 pub fn int8_product_by_definition(x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Vec<f32> {
     let (values, scales) = packed(w, input);
+    by_definition(x, &values, &scales, input, bias)
+}
+
+/// [`int4_product`] from the bytes that the half bytes stand for, in whole numbers.
+pub fn int4_product_by_definition(x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Vec<f32> {
+    let (values, scales) = packed_nibbles(w, input);
+    by_definition(x, &int8::bytes_of(&values, scales.len(), input), &scales, input, bias)
+}
+
+fn by_definition(x: &[f32], values: &[i8], scales: &[f32], input: usize, bias: Option<&[f32]>) -> Vec<f32> {
     let rows = Rows::quantise(x, input);
     // The bytes of a weight whose scales are 1.
     let bytes: Vec<u8> = values.iter().map(|&byte| byte as u8).collect();
@@ -47,6 +65,14 @@ pub(super) fn packed(w: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
     let output = w.len() / input.max(1);
     let (mut values, mut scales) = (vec![0; int8::packed_shape(output, input).iter().product()], vec![0.0; output]);
     int8::pack(w, input, &mut values, &mut scales);
+    (values, scales)
+}
+
+/// The packed half bytes of a weight and their scales.
+fn packed_nibbles(w: &[f32], input: usize) -> (Vec<u8>, Vec<f32>) {
+    let output = w.len() / input.max(1);
+    let (mut values, mut scales) = (vec![0; int8::nibble_shape(output, input).iter().product()], vec![0.0; output]);
+    int8::pack_nibbles(w, input, &mut values, &mut scales);
     (values, scales)
 }
 

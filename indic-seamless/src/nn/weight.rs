@@ -21,7 +21,7 @@ pub enum Storage {
     Float,
     /// Bytes with a scale per output.
     Int8,
-    /// On Flex, half bytes for the feed-forward blocks of the decoder; else as `Int8`.
+    /// Half bytes for the feed-forward blocks of the decoder, which other backends than Flex hold as bytes; else as `Int8`.
     Int4,
 }
 
@@ -240,13 +240,17 @@ impl Int4Weight {
         upload(packed, (device, DType::U8))
     }
 
+    /// The bytes of an [`Int8Weight`] `[output, input]`, from half bytes and steps as they lie in a file.
+    pub(crate) fn widened(packed: &[u8], [output, input]: [usize; 2]) -> TensorData {
+        TensorData::new(int8::bytes_of(packed, output, input), packed_shape(output, input))
+    }
+
     /// The same matrix in bytes.
     pub(super) fn bytes(&self) -> Int8Weight {
         let scales = self.scales.val();
         let (device, [output]) = (scales.device(), scales.dims());
         let packed = FlexView::<u8>::ints(&self.values.val());
-        let bytes = int8::bytes_of(packed.as_ref().map_or(&[], FlexView::as_slice), output, self.input);
-        let bytes = TensorData::new(bytes, packed_shape(output, self.input));
+        let bytes = Self::widened(packed.as_ref().map_or(&[], FlexView::as_slice), [output, self.input]);
         Int8Weight {
             values: Param::initialized(ParamId::new(), Int8Weight::values(bytes, output, &device)),
             scales: Param::from_tensor(scales),

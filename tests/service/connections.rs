@@ -44,13 +44,13 @@ async fn who_asks_before_sending_is_answered_by_the_limits() {
 async fn who_sends_all_before_reading_hears_why_it_was_refused() {
     let service = Listening::start(Settings::default()).await;
     let mut client = service.connect().await;
-    // Refused by its first byte, and longer than what the system holds for a program that does not read.
-    let body = "[".repeat(20 << 20);
-    let head = "POST /speech-to-text HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+    // Refused by its head, and longer than what the system holds for a program that does not read.
+    let body = "x".repeat(20 << 20);
+    let head = "POST /speech-to-text HTTP/1.1\r\nhost: x\r\ncontent-type: text/css";
     let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     client.write_all(request.as_bytes()).await.expect("sent");
     let answer = received(&mut client).await;
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
 }
 
 #[tokio::test]

@@ -14,7 +14,10 @@ pub(crate) fn wav(data: &[u8]) {
     let Ok(mut reader) = hound::WavReader::new(Cursor::new(data)) else { return };
     let spec = reader.spec();
     let is_compared = spec.sample_format == hound::SampleFormat::Int && [8, 16, 24, 32].contains(&spec.bits_per_sample);
-    if !is_compared || spec.sample_rate != RATE || spec.channels != 1 || has_long_format(data) || has_odd_chunk(data) {
+    if !is_compared || spec.sample_rate != RATE || spec.channels != 1 {
+        return;
+    }
+    if has_long_format(data) || has_padded_samples(data, spec.bits_per_sample) || has_odd_chunk(data) {
         return;
     }
     let full = 1_u64 << (spec.bits_per_sample - 1);
@@ -28,6 +31,14 @@ pub(crate) fn wav(data: &[u8]) {
 fn has_long_format(data: &[u8]) -> bool {
     let formats = data.windows(8).filter_map(|header| header.strip_prefix(b"fmt "));
     formats.map(|size| u32::from_le_bytes(size.try_into().expect("4 bytes"))).any(|size| ![16, 18, 40].contains(&size))
+}
+
+/// Whether a format has samples of more bytes than their bits fill: hound takes the lowest bits, the format's definition the highest.
+fn has_padded_samples(data: &[u8], bits: u16) -> bool {
+    let formats = data.windows(22).filter(|format| format.starts_with(b"fmt "));
+    formats
+        .map(|format| u16::from_le_bytes([format[20], format[21]]))
+        .any(|bytes| u32::from(bytes) * 8 != u32::from(bits))
 }
 
 /// Whether a chunk before the samples has an odd size: hound takes the byte that pads it for the next chunk's.

@@ -59,6 +59,7 @@ type Outcome = Result<ExitCode, Box<dyn StdError>>;
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
+    indic_seamless::hide_caught_panics();
     let Cli { command } = Cli::parse();
     command.start_log();
     let hint = command.can_use_demo();

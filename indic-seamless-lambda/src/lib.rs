@@ -62,6 +62,7 @@ struct Args {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
+    indic_seamless::hide_caught_panics();
     let args = Args::parse();
     if let Some(url) = &args.health_check {
         return health_check::run(url);

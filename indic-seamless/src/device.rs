@@ -3,11 +3,12 @@
 //! Burn queues the operations on an accelerator. One that fails shows where values are read, or as a panic of a later
 //! operation; here both become [`Error::Device`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use burn::tensor::{Device, ExecutionError, Tensor, TensorCreationOptions, TensorData, kind::Basic};
 
-use crate::error::{DeviceErrorKind, Error, Result, panic_message};
+use crate::{
+    error::{DeviceErrorKind, Error, Result, panic_message},
+    panics::caught,
+};
 
 /// Whether `device` is not a CPU that Burn computes on at once, but one that has its own memory, and may fail.
 pub(crate) fn is_accelerator(device: &Device) -> bool {
@@ -51,7 +52,7 @@ pub(crate) fn guard<T>(device: &Device, work: impl FnOnce() -> Result<T>) -> Res
     if !is_accelerator(device) {
         return work();
     }
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(device, &panic_message(&*panic))))
+    caught(work).unwrap_or_else(|panic| Err(panicked(device, &panic_message(&*panic))))
 }
 
 /// Waits until everything that was queued is done.
@@ -75,7 +76,7 @@ fn failed(device: &Device, error: &ExecutionError) -> Error {
 
 /// Whether the driver says that no operation will succeed any more.
 fn is_lost(device: &Device) -> bool {
-    let asked = catch_unwind(AssertUnwindSafe(|| device.sync()));
+    let asked = caught(|| device.sync());
     matches!(asked, Ok(Err(ExecutionError::DevicePoisoned { .. })))
 }
 

@@ -69,6 +69,7 @@ mod language;
 mod memory;
 pub mod model;
 pub mod nn;
+mod panics;
 mod scheduler;
 mod script;
 pub mod segmentation;
@@ -90,6 +91,7 @@ pub use generation::{EarlyStopping, GenerationConfig, LogitsContext, LogitsProce
 pub use kernels::fuzzing;
 pub use kernels::{ISA_VARIABLE, Isa};
 pub use language::Language;
+pub use panics::hide_caught_panics;
 pub use scheduler::{Activity, ByPriority, ModelDecoder, Priority};
 pub use script::{Script, ScriptChoice};
 pub use transcriber::{

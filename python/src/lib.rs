@@ -39,6 +39,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        indic_seamless::hide_caught_panics();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

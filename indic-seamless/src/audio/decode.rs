@@ -1,6 +1,6 @@
 //! [`Decoder`]: decodes bytes to mono samples at 16 kHz, packet by packet.
 
-use std::{io::Seek, panic, time::Duration};
+use std::{io::Seek, time::Duration};
 
 use symphonia::core::{packet::Packet, units::Duration as Ticks};
 use tracing::debug;
@@ -18,7 +18,7 @@ use super::{
     sink::{SampleSink, Stamp},
     source::AudioSource,
 };
-use crate::damage::DamageKind;
+use crate::{damage::DamageKind, panics::caught};
 
 /// By how much a promised length may exceed the limit, because it is not exact: a share, and seconds.
 const PROMISE_SLACK: (f64, f64) = (1.01, 1.0);
@@ -51,8 +51,7 @@ struct TrackDecoder {
 /// Symphonia's demuxers and decoders index, assert and calculate with what the bytes say, and panic at a few invalid
 /// values, which flipped bits can produce. No state outlives such a panic: what panicked is not used again.
 pub(super) fn guarded<T, E: From<AudioError>>(step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    panic::catch_unwind(panic::AssertUnwindSafe(step))
-        .unwrap_or_else(|_| Err(AudioError::damaged("the decoder cannot make sense of it").into()))
+    caught(step).unwrap_or_else(|_| Err(AudioError::damaged("the decoder cannot make sense of it").into()))
 }
 
 impl Decoder {
@@ -269,7 +268,7 @@ impl TrackDecoder {
     /// Decodes a packet; a decoder that panics is replaced.
     fn decode_packet(&mut self, packet: &Packet) -> Result<Spec, AudioError> {
         let Self { codec, interleaved, .. } = self;
-        match panic::catch_unwind(panic::AssertUnwindSafe(|| codec.decode(packet, interleaved))) {
+        match caught(|| codec.decode(packet, interleaved)) {
             Ok(decoded) => decoded,
             Err(_) => {
                 self.codec = Codec::new(&self.track.track)?;

@@ -100,9 +100,9 @@ impl Resampler {
 
     /// Appends the outputs whose windows are in the buffer, at most `limit` in all, and drops the input before the group.
     fn run(&mut self, limit: u64, out: &mut Vec<f32>) {
-        let Some(kernel) = &self.kernel else { return };
+        let Some(kernel) = &mut self.kernel else { return };
         while self.given < limit {
-            let Some((first, taps)) = kernel.phase(self.phase) else { break };
+            let (first, taps) = kernel.phase(self.phase);
             let at = self.group + first;
             let Some(window) = self.buffer.get(at..at + taps.len()) else { break };
             out.push(dot(window, taps));
@@ -145,7 +145,8 @@ pub(super) fn check_rate(rate: u32) -> Result<()> {
 /// The filter, one row of taps for each of the outputs that a group of input samples gives.
 ///
 /// Beyond the window's 6 zero crossings a row is zero. Only the part between them is stored: for coprime rates a full
-/// row is as long as the lower rate, and nearly all zeros.
+/// row is as long as the lower rate, and nearly all zeros. Such rates have a row for each output of a second, 36 MiB in all for
+/// 768 kHz, so that a row is made at its first use.
 #[derive(Clone)]
 struct Kernel {
     /// Outputs per group: `to / gcd`.
@@ -156,7 +157,7 @@ struct Kernel {
     width: usize,
     /// Stored taps per row.
     taps: usize,
-    /// For each row, the offset of its first stored tap.
+    /// For each row made so far, the offset of its first stored tap.
     first: Vec<usize>,
     rows: Vec<f32>,
 }
@@ -164,35 +165,49 @@ struct Kernel {
 impl Kernel {
     fn new(from: u32, to: u32) -> Self {
         let common = gcd(from, to);
-        let (stride, phases) = (from / common, to / common);
-        let (o, n) = (f64::from(stride), f64::from(phases));
-        let base = o.min(n) * ROLLOFF;
-        let width = (ZERO_CROSSINGS * o / base).ceil();
-        let reach = ZERO_CROSSINGS * o / base;
-        let taps = (2.0 * reach).ceil() as usize + 1;
-
-        let mut first = Vec::with_capacity(phases as usize);
-        let mut rows = Vec::with_capacity(phases as usize * taps);
-        for phase in 0..phases {
-            let start = (width + f64::from(phase) * o / n - reach).floor().max(0.0);
-            first.push(start as usize);
-            // In single precision, operation by operation, as the reference computes its filter for `f32` signals: when
-            // upsampling, its rounding is all there is above the old Nyquist frequency.
-            let shift = -(phase as f32) / n as f32;
-            rows.extend((0..taps).map(|tap| {
-                let t = (shift + (start + tap as f64 - width) as f32 / o as f32) * base as f32;
-                let t = t.clamp(-ZERO_CROSSINGS as f32, ZERO_CROSSINGS as f32);
-                let window = (t * PI / ZERO_CROSSINGS as f32 / 2.0).cos();
-                let t = t * PI;
-                let sinc = if t == 0.0 { 1.0 } else { t.sin() / t };
-                sinc * (window * window * (base / o) as f32)
-            }));
-        }
-        Self { phases: phases as usize, stride: stride as usize, width: width as usize, taps, first, rows }
+        let (stride, phases) = ((from / common) as usize, (to / common) as usize);
+        let mut kernel = Self { phases, stride, width: 0, taps: 0, first: Vec::new(), rows: Vec::new() };
+        kernel.width = kernel.reach().ceil() as usize;
+        kernel.taps = (2.0 * kernel.reach()).ceil() as usize + 1;
+        kernel.rows.reserve_exact(phases * kernel.taps);
+        kernel
     }
 
-    fn phase(&self, phase: usize) -> Option<(usize, &[f32])> {
-        Some((*self.first.get(phase)?, self.rows.get(phase * self.taps..(phase + 1) * self.taps)?))
+    /// Zero crossings per group of inputs.
+    fn base(&self) -> f64 {
+        self.stride.min(self.phases) as f64 * ROLLOFF
+    }
+
+    /// Inputs between an output and the end of its window.
+    fn reach(&self) -> f64 {
+        ZERO_CROSSINGS * self.stride as f64 / self.base()
+    }
+
+    /// The row of a phase, and the offset of its first tap.
+    fn phase(&mut self, phase: usize) -> (usize, &[f32]) {
+        while self.first.len() <= phase {
+            self.make_row();
+        }
+        (self.first[phase], &self.rows[phase * self.taps..][..self.taps])
+    }
+
+    fn make_row(&mut self) {
+        let phase = self.first.len();
+        let (o, n, base) = (self.stride as f64, self.phases as f64, self.base());
+        let width = self.width as f64;
+        let start = (width + phase as f64 * o / n - self.reach()).floor().max(0.0);
+        self.first.push(start as usize);
+        // In single precision, operation by operation, as the reference computes its filter for `f32` signals: when
+        // upsampling, its rounding is all there is above the old Nyquist frequency.
+        let shift = -(phase as f32) / n as f32;
+        self.rows.extend((0..self.taps).map(|tap| {
+            let t = (shift + (start + tap as f64 - width) as f32 / o as f32) * base as f32;
+            let t = t.clamp(-ZERO_CROSSINGS as f32, ZERO_CROSSINGS as f32);
+            let window = (t * PI / ZERO_CROSSINGS as f32 / 2.0).cos();
+            let t = t * PI;
+            let sinc = if t == 0.0 { 1.0 } else { t.sin() / t };
+            sinc * (window * window * (base / o) as f32)
+        }));
     }
 }
 

@@ -29,16 +29,18 @@ pub(crate) fn wav(data: &[u8]) {
 
 /// Whether a format chunk is of another size than its fields, which hound takes to be the size.
 fn has_long_format(data: &[u8]) -> bool {
-    let formats = data.windows(8).filter_map(|header| header.strip_prefix(b"fmt "));
-    formats.map(|size| u32::from_le_bytes(size.try_into().expect("4 bytes"))).any(|size| ![16, 18, 40].contains(&size))
+    formats(data).map(u32::from_le_bytes).any(|size| ![16, 18, 40].contains(&size))
 }
 
 /// Whether a format has samples of more bytes than their bits fill: hound takes the lowest bits, the format's definition the highest.
 fn has_padded_samples(data: &[u8], bits: u16) -> bool {
-    let formats = data.windows(22).filter(|format| format.starts_with(b"fmt "));
-    formats
-        .map(|format| u16::from_le_bytes([format[20], format[21]]))
-        .any(|bytes| u32::from(bytes) * 8 != u32::from(bits))
+    let mut sizes = formats::<18>(data).map(|format| u16::from_le_bytes([format[16], format[17]]));
+    sizes.any(|bytes| u32::from(bytes) * 8 != u32::from(bits))
+}
+
+/// The first bytes of what may be format chunks, from their sizes on.
+fn formats<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    data.windows(4 + N).filter_map(|chunk| chunk.strip_prefix(b"fmt ")?.try_into().ok())
 }
 
 /// Whether a chunk before the samples has an odd size: hound takes the byte that pads it for the next chunk's.

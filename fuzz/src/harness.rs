@@ -13,6 +13,9 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// The longest time that an input may take, with all checks on. Most take a thousandth of it.
 const MOST_TIME: Duration = Duration::from_secs(10);
 
+/// What a target may allocate, whatever the input, in MiB: the largest tag that is read whole has 16.
+const MEBIBYTES: usize = 17;
+
 /// What is tested, and within which bounds.
 #[derive(Clone, Copy)]
 pub struct Target {
@@ -32,16 +35,15 @@ impl fmt::Debug for Target {
 }
 
 impl Target {
-    /// A target for inputs of up to 4 KiB that may allocate 17 MiB, and 100 bytes for each of the input: the largest tag that is read
-    /// whole has 16.
+    /// A target for inputs of up to 4 KiB that may allocate [`MEBIBYTES`], and 100 bytes for each of the input.
     pub(crate) const fn new(name: &'static str, run: fn(&[u8])) -> Self {
-        Self { name, run, memory: (17 << 20, 100), longest: 4 << 10 }
+        Self { name, run, memory: (MEBIBYTES << 20, 100), longest: 4 << 10 }
     }
 
     /// A target that reads recordings, which may allocate 36 MiB more: so much has the filter that makes 16 kHz of 768 kHz, or of a rate
     /// near it that has no divisor in common with them.
     pub(crate) const fn recording(name: &'static str, run: fn(&[u8])) -> Self {
-        Self::new(name, run).mebibytes(17 + 36)
+        Self::new(name, run).mebibytes(MEBIBYTES + 36)
     }
 
     /// The same target, which may allocate so many MiB.

@@ -2,10 +2,7 @@
 
 use indic_seamless::{
     Isa,
-    fuzzing::{
-        INT8_BLOCK_BYTES, float_products, int4_product, int4_product_by_definition, int8_product,
-        int8_product_by_definition,
-    },
+    fuzzing::{INT8_BLOCK_BYTES, QuantisedProduct, float_products},
 };
 
 use crate::input::Input;
@@ -43,27 +40,24 @@ impl Product {
 
 /// int8: all instruction sets of this machine give exactly what the definition gives.
 pub(crate) fn int8(data: &[u8]) {
-    quantised(data, int8_product, int8_product_by_definition);
+    quantised(data, QuantisedProduct::int8);
 }
 
 /// The same with half bytes.
 pub(crate) fn int4(data: &[u8]) {
-    quantised(data, int4_product, int4_product_by_definition);
+    quantised(data, QuantisedProduct::int4);
 }
 
-fn quantised(
-    data: &[u8],
-    product: impl Fn(Isa, &[f32], &[f32], usize, Option<&[f32]>) -> Option<Vec<f32>>,
-    definition: impl Fn(&[f32], &[f32], usize, Option<&[f32]>) -> Vec<f32>,
-) {
+fn quantised(data: &[u8], quantise: fn(&[f32], &[f32], usize) -> QuantisedProduct) {
     // About as many rows as pass along a panel at a time, or a few more; few outputs, so that this does not take long.
     let Product { x, w, bias, input } = Product::of(data, |[rows, input, output]| {
         let input = input.max(256);
         [INT8_BLOCK_BYTES / input + rows, input, output % 8 + 1]
     });
-    let wanted = definition(&x, &w, input, Some(&bias));
+    let product = quantise(&x, &w, input);
+    let wanted = product.by_definition(&bias);
     for isa in Isa::available() {
-        let found = product(isa, &x, &w, input, Some(&bias)).unwrap_or_default();
+        let found = product.by(isa, &bias).unwrap_or_default();
         assert!(found == wanted, "{isa}: {} rows, {input} inputs, {} outputs", x.len() / input, bias.len());
     }
 }

@@ -200,16 +200,14 @@ impl Checkpoint {
     ///
     /// The first tensor that is missing or has the wrong shape or type; [`Error::FileChanged`] if a file is written to meanwhile.
     pub fn load(&self, precision: Precision, device: &Device, progress: OnProgress<'_>) -> Result<SpeechToText> {
-        if self.source.reads_ahead() {
+        let is_eager = self.source.reads_ahead();
+        if is_eager {
             self.weights.read_ahead();
         }
         let model = load::load(&self.config, &self.weights, precision, device, progress)?;
         // Else the weights are not used as they lie in the files.
         #[cfg(target_os = "linux")]
-        if self.source.reads_ahead()
-            && *device == Device::flex()
-            && [Precision::Auto, self.precision()].contains(&precision)
-        {
+        if is_eager && *device == Device::flex() && [Precision::Auto, self.precision()].contains(&precision) {
             self.weights.move_to_huge_pages();
         }
         Ok(model)

@@ -11,53 +11,58 @@ use super::{
 /// Bytes of int8 activations that pass along each panel of a weight at a time.
 pub const INT8_BLOCK_BYTES: usize = int8::BLOCK_BYTES;
 
-/// `x · wᵀ + bias` with the weight in bytes, with the kernels of one instruction set; `None` if the machine does not have it. `x` is
-/// `[rows, input]`, `w` is `[output, input]`.
-pub fn int8_product(isa: Isa, x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Option<Vec<f32>> {
-    let (values, scales) = packed(w, input);
-    product(isa, &Rows::quantise(x, input), Values::Bytes(&values), &scales, bias)
+/// `x · wᵀ` with a quantised weight. `x` is `[rows, input]`, `w` is `[output, input]`.
+#[derive(Debug)]
+pub struct QuantisedProduct {
+    rows: Rows,
+    bytes: Vec<i8>,
+    /// What the kernels take instead of the bytes that they stand for.
+    nibbles: Option<Vec<u8>>,
+    scales: Vec<f32>,
+    input: usize,
 }
 
-/// The same product with the weight in half bytes.
-pub fn int4_product(isa: Isa, x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Option<Vec<f32>> {
-    let (values, scales) = packed_nibbles(w, input);
-    product(isa, &Rows::quantise(x, input), Values::Nibbles(&values), &scales, bias)
-}
+impl QuantisedProduct {
+    /// With the weight in bytes.
+    pub fn int8(x: &[f32], w: &[f32], input: usize) -> Self {
+        let (bytes, scales) = packed(w, input);
+        Self { rows: Rows::quantise(x, input), bytes, nibbles: None, scales, input }
+    }
 
-fn product(isa: Isa, rows: &Rows, values: Values<'_>, scales: &[f32], bias: Option<&[f32]>) -> Option<Vec<f32>> {
-    let mut found = [Vec::new()];
-    int8::multiply(isa.detect()?, rows, &[Matrix { values, scales, bias, activation: None }], &mut found);
-    let [found] = found;
-    Some(found)
-}
+    /// With the weight in half bytes.
+    pub fn int4(x: &[f32], w: &[f32], input: usize) -> Self {
+        let (nibbles, scales) = packed_nibbles(w, input);
+        let bytes = int8::bytes_of(&nibbles, scales.len(), input);
+        Self { rows: Rows::quantise(x, input), bytes, nibbles: Some(nibbles), scales, input }
+    }
 
-/// [`int8_product`] from the bytes one by one, in whole numbers.
-pub fn int8_product_by_definition(x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Vec<f32> {
-    let (values, scales) = packed(w, input);
-    by_definition(x, &values, &scales, input, bias)
-}
+    /// The product and `bias` by the kernels of one instruction set; `None` if the machine does not have it.
+    pub fn by(&self, isa: Isa, bias: &[f32]) -> Option<Vec<f32>> {
+        let values = self.nibbles.as_deref().map_or(Values::Bytes(&self.bytes), Values::Nibbles);
+        let matrix = Matrix { values, scales: &self.scales, bias: Some(bias), activation: None };
+        let mut found = [Vec::new()];
+        int8::multiply(isa.detect()?, &self.rows, &[matrix], &mut found);
+        let [found] = found;
+        Some(found)
+    }
 
-/// [`int4_product`] from the bytes that the half bytes stand for, in whole numbers.
-pub fn int4_product_by_definition(x: &[f32], w: &[f32], input: usize, bias: Option<&[f32]>) -> Vec<f32> {
-    let (values, scales) = packed_nibbles(w, input);
-    by_definition(x, &int8::bytes_of(&values, scales.len(), input), &scales, input, bias)
-}
-
-fn by_definition(x: &[f32], values: &[i8], scales: &[f32], input: usize, bias: Option<&[f32]>) -> Vec<f32> {
-    let rows = Rows::quantise(x, input);
-    // The bytes of a weight whose scales are 1.
-    let bytes: Vec<u8> = values.iter().map(|&byte| byte as u8).collect();
-    let weight = int8::unpack(&bytes, &vec![1.0; scales.len()], input);
-    let element = |row: usize, output: usize| {
-        let (bytes, scale) = rows.row(row);
-        let products = bytes.iter().zip(&weight[output * input..][..input]);
-        let sum: i64 = products.map(|(&x, &w)| i64::from(x) * w as i64).sum();
-        sum as f32 * (scale * scales[output]) + bias.map_or(0.0, |bias| bias[output])
-    };
-    (0..rows.len())
-        .flat_map(|row| (0..scales.len()).map(move |output| (row, output)))
-        .map(|(r, o)| element(r, o))
-        .collect()
+    /// The same from the bytes one by one, in whole numbers.
+    pub fn by_definition(&self, bias: &[f32]) -> Vec<f32> {
+        let Self { rows, bytes, scales, input, .. } = self;
+        // The bytes of a weight whose scales are 1.
+        let bytes: Vec<u8> = bytes.iter().map(|&byte| byte as u8).collect();
+        let weight = int8::unpack(&bytes, &vec![1.0; scales.len()], *input);
+        let element = |row: usize, output: usize| {
+            let (bytes, scale) = rows.row(row);
+            let products = bytes.iter().zip(&weight[output * input..][..*input]);
+            let sum: i64 = products.map(|(&x, &w)| i64::from(x) * w as i64).sum();
+            sum as f32 * (scale * scales[output]) + bias[output]
+        };
+        (0..rows.len())
+            .flat_map(|row| (0..scales.len()).map(move |output| (row, output)))
+            .map(|(r, o)| element(r, o))
+            .collect()
+    }
 }
 
 /// The packed bytes of a weight and their scales.
@@ -69,7 +74,7 @@ pub(super) fn packed(w: &[f32], input: usize) -> (Vec<i8>, Vec<f32>) {
 }
 
 /// The packed half bytes of a weight and their scales.
-fn packed_nibbles(w: &[f32], input: usize) -> (Vec<u8>, Vec<f32>) {
+pub(super) fn packed_nibbles(w: &[f32], input: usize) -> (Vec<u8>, Vec<f32>) {
     let output = w.len() / input.max(1);
     let (mut values, mut scales) = (vec![0; int8::nibble_shape(output, input).iter().product()], vec![0.0; output]);
     int8::pack_nibbles(w, input, &mut values, &mut scales);

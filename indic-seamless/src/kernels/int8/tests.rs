@@ -3,7 +3,7 @@
 use super::{product::multiply, *};
 use crate::kernels::{
     activation::Activation,
-    fuzzing::packed,
+    fuzzing::{packed, packed_nibbles},
     isa::{Isa, Kernels},
     tests::values,
 };
@@ -83,9 +83,8 @@ fn products_of_half_bytes_are_those_of_their_bytes() {
     ];
     for ((isa, kernels), (rows, input, output)) in available().flat_map(|isa| sizes.map(|size| (isa, size))) {
         let (x, w) = (values(rows * input, 1), values(output * input, 2));
-        let shape @ [_, blocks, ..] = nibble_shape(output, input);
-        let (mut packed, mut scales) = (vec![0; shape.iter().product()], vec![0.0; output]);
-        pack_nibbles(&w, input, &mut packed, &mut scales);
+        let [_, blocks, ..] = nibble_shape(output, input);
+        let (packed, scales) = packed_nibbles(&w, input);
         let quantised = Rows::quantise(&x, input);
         let matrix = Matrix { values: Values::Nibbles(&packed), scales: &scales, bias: None, activation: None };
         let mut found = [vec![f32::NAN; rows * output]];
